@@ -1,0 +1,67 @@
+//! The global scope of function scripts.
+
+use std::borrow::Cow;
+
+use deno_core::{ExtensionFileSource, OpState, ascii_str_include, op2};
+
+/// How a script logged a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LogLevel {
+    /// `console.debug`.
+    Debug,
+    /// `console.log`, `console.info` and what has no level.
+    Info,
+    /// `console.warn`.
+    Warn,
+    /// `console.error`, `console.assert` and `console.trace`.
+    Error,
+}
+
+impl LogLevel {
+    /// The level as log lines carry it: `DEBUG`, `INFO`, `WARN` or `ERROR`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Debug => "DEBUG",
+            Self::Info => "INFO",
+            Self::Warn => "WARN",
+            Self::Error => "ERROR",
+        }
+    }
+}
+
+/// Takes what a script logs, a line or several at a time, without the last line break.
+pub type ConsoleSink = Box<dyn Fn(LogLevel, &str)>;
+
+const BOOTSTRAP: &[ExtensionFileSource] =
+    &[ExtensionFileSource::new("ext:tailor_function/bootstrap.js", ascii_str_include!("../../js/bootstrap.js"))];
+
+deno_core::extension!(
+    tailor_function,
+    deps = [deno_webidl, deno_web, deno_crypto],
+    ops = [op_function_console],
+    esm_entry_point = "ext:tailor_function/bootstrap.js",
+    options = { console: ConsoleSink },
+    state = |state, options| {
+        state.put(options.console);
+    },
+    customizer = |extension: &mut deno_core::Extension| {
+        // In the binary rather than on the disk of whoever built it.
+        extension.esm_files = Cow::Borrowed(BOOTSTRAP);
+    },
+    docs = "The global scope of function scripts: web APIs and `console`.",
+);
+
+#[op2(fast)]
+fn op_function_console(state: &mut OpState, #[string] text: &str, #[smi] level: i32) {
+    let level = match level {
+        ..=0 => LogLevel::Debug,
+        1 => LogLevel::Info,
+        2 => LogLevel::Warn,
+        _ => LogLevel::Error,
+    };
+    // `console.trace` sends the line break by itself.
+    if text != "\n" {
+        let sink = state.borrow::<ConsoleSink>();
+        sink(level, text.strip_suffix('\n').unwrap_or(text));
+    }
+}

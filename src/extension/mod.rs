@@ -1,0 +1,30 @@
+//! The deno_core extensions: the bridge between scripts and Rust.
+//!
+//! - [`tailor_idp`] puts `tailor.idp.Client` on `globalThis`. A host adds it to a runtime of its own.
+//! - [`tailor_function`] makes the global scope of function scripts: web APIs and `console`.
+//!
+//! The build script compiles this module too, to bake the startup snapshot: so it may know the interface of the
+//! identity provider, and nothing of how it is implemented.
+
+mod convert;
+mod error;
+mod function;
+mod idp;
+
+use deno_core::Extension;
+
+pub use function::{ConsoleSink, LogLevel, tailor_function};
+pub use idp::tailor_idp;
+
+/// The extensions of a function's runtime, in the order of the snapshot, still without their state.
+///
+/// The build script and the runtime both call this, so that snapshot and program cannot differ.
+pub(crate) fn function_extensions() -> Vec<Extension> {
+    vec![
+        deno_webidl::deno_webidl::lazy_init(),
+        deno_web::deno_web::lazy_init(),
+        deno_crypto::deno_crypto::lazy_init(),
+        tailor_idp::lazy_init(),
+        tailor_function::lazy_init(),
+    ]
+}

@@ -1,0 +1,24 @@
+//! The identity provider: what `tailor.idp` promises, free of JavaScript.
+//!
+//! [`IdentityProvider`] is the interface, the eight operations that a script can ask for. [`Idp`] is the
+//! implementation: it checks what it is given, hashes passwords off the caller's thread, and keeps the users of
+//! each namespace in a [`UserStore`](crate::store::UserStore).
+
+mod error;
+mod identifier;
+mod interface;
+mod model;
+mod page_token;
+mod password;
+mod service;
+mod settings;
+
+pub use error::{Code, IdpError};
+pub use interface::IdentityProvider;
+pub use model::{
+    CreateUser, InvalidNamespaceName, ListUsers, NamespaceName, Password, SendPasswordResetEmail, Timestamp,
+    UnenrollMfa, UpdateUser, User, UserPage, UserQuery,
+};
+pub use password::{HashCost, PasswordHash};
+pub use service::{Idp, IdpBuilder};
+pub use settings::{NameKind, NamespaceSettings};

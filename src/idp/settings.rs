@@ -1,0 +1,66 @@
+//! What a host can set for a namespace.
+
+use super::IdpError;
+use secrecy::ExposeSecret;
+
+/// What names look like in a namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum NameKind {
+    /// E-mail addresses, lower-cased.
+    #[default]
+    Email,
+    /// Any text of at most 256 characters without control characters, NFC-normalised, case-sensitive
+    /// (`useNonEmailIdentifier`).
+    Any,
+}
+
+/// The settings of one namespace. The defaults are the platform's.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct NamespaceSettings {
+    /// What names look like.
+    pub name_kind: NameKind,
+    /// Whether users can have MFA factors (`enableMfa`).
+    pub enable_mfa: bool,
+    /// The shortest password, in Unicode scalar values.
+    pub password_min_length: usize,
+    /// The longest password, in Unicode scalar values.
+    pub password_max_length: usize,
+}
+
+impl Default for NamespaceSettings {
+    fn default() -> Self {
+        Self { name_kind: NameKind::Email, enable_mfa: false, password_min_length: 6, password_max_length: 4096 }
+    }
+}
+
+impl NamespaceSettings {
+    /// With names of this kind.
+    #[must_use]
+    pub fn name_kind(mut self, name_kind: NameKind) -> Self {
+        self.name_kind = name_kind;
+        self
+    }
+
+    /// With MFA on or off.
+    #[must_use]
+    pub fn enable_mfa(mut self, enable_mfa: bool) -> Self {
+        self.enable_mfa = enable_mfa;
+        self
+    }
+
+    /// Checks a new password against the policy. The error says how long it is, never what it is.
+    pub(super) fn check_password(&self, password: &super::Password) -> Result<(), IdpError> {
+        let length = password.expose_secret().chars().count();
+        let (min, max) = (self.password_min_length, self.password_max_length);
+        if length < min {
+            return Err(IdpError::invalid_argument(format!(
+                "password must be at least {min} characters: got {length}"
+            )));
+        }
+        if length > max {
+            return Err(IdpError::invalid_argument(format!("password must be at most {max} characters: got {length}")));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,145 @@
+//! Where users live.
+//!
+//! [`UserStore`] is what the service needs of a store, and all a new backend has to bring. [`SqliteDatabase`] is the
+//! embedded store, on disk or in memory.
+
+mod error;
+mod sqlite;
+
+use async_trait::async_trait;
+
+pub use error::StoreError;
+pub use sqlite::{SqliteDatabase, SqliteStore};
+
+use crate::idp::{PasswordHash, Timestamp, UserQuery};
+
+/// A user as a store keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserRecord {
+    /// Given by the store. Ids sort in creation order.
+    pub id: String,
+    /// Unique in the namespace; stores compare it byte by byte.
+    pub name: String,
+    /// A disabled user cannot sign in.
+    pub disabled: bool,
+    /// When the user was created.
+    pub created_at: Option<Timestamp>,
+    /// The ids of the user's MFA factors, oldest first.
+    pub mfa_factor_ids: Vec<String>,
+}
+
+/// A user to insert.
+#[derive(Debug, Clone)]
+pub struct NewUser {
+    /// Normalised and checked by the service.
+    pub name: String,
+    /// `None`: no password signs the user in.
+    pub password: Option<PasswordHash>,
+    /// Whether the user starts out disabled.
+    pub disabled: bool,
+}
+
+/// By what to find a user.
+#[derive(Debug, Clone, Copy)]
+pub enum UserKey<'a> {
+    /// The id that the store gave.
+    Id(&'a str),
+    /// The normalised name.
+    Name(&'a str),
+}
+
+/// What becomes of a password.
+#[derive(Debug, Clone, Default)]
+pub enum PasswordChange {
+    /// Nothing.
+    #[default]
+    Keep,
+    /// It is taken away. Ends the user's reset mails.
+    Clear,
+    /// A new one. Ends the user's reset mails.
+    Set(PasswordHash),
+}
+
+/// A change to a user; what is `None` stays as it is.
+#[derive(Debug, Clone, Default)]
+pub struct UserChange {
+    /// A new name.
+    pub name: Option<String>,
+    /// What becomes of the password.
+    pub password: PasswordChange,
+    /// Disabling ends the user's reset mails.
+    pub disabled: Option<bool>,
+}
+
+/// A page to read.
+#[derive(Debug, Clone)]
+pub struct PageRequest {
+    /// Which users. Each filter is sorted and free of duplicates.
+    pub query: UserQuery,
+    /// Only users created after the one with this id. The user may be gone by now.
+    pub after: Option<String>,
+    /// How many users at the most.
+    pub limit: u32,
+}
+
+/// A page, and the count of all that the query matches, as of one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// In creation order.
+    pub users: Vec<UserRecord>,
+    /// Whether users follow.
+    pub more: bool,
+    /// How many users the query matches.
+    pub total: u64,
+}
+
+/// A password-reset mail in the queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResetMail {
+    /// Whom to mail.
+    pub user_id: String,
+    /// Where the browser goes after the reset.
+    pub redirect_uri: String,
+    /// The sender's name, where the request gave one.
+    pub from_name: Option<String>,
+    /// The subject, where the request gave one.
+    pub subject: Option<String>,
+}
+
+/// The users of one namespace.
+///
+/// Every method is atomic and, once it has returned, durable: it survives the death of the process and of the
+/// machine. A store checks nothing but that names are unique; the rules are the service's.
+#[async_trait]
+pub trait UserStore: Send + Sync {
+    /// Adds a user and returns it with its id. [`StoreError::NameTaken`] where the name is not free.
+    async fn insert(&self, user: NewUser) -> Result<UserRecord, StoreError>;
+
+    /// The user, if there is one.
+    async fn get(&self, key: UserKey<'_>) -> Result<Option<UserRecord>, StoreError>;
+
+    /// One page of users. A page costs the same wherever in the listing it is.
+    async fn list(&self, request: PageRequest) -> Result<Page, StoreError>;
+
+    /// Changes the user and returns it as it is now, or `None` if there is no such user.
+    /// [`StoreError::NameTaken`] where the new name is not free.
+    async fn update(&self, id: &str, change: UserChange) -> Result<Option<UserRecord>, StoreError>;
+
+    /// Deletes the user with all that is theirs. `false` if there is no such user.
+    async fn delete(&self, id: &str) -> Result<bool, StoreError>;
+
+    /// Gives the user a new MFA factor and returns its id, or `None` if there is no such user.
+    async fn add_mfa_factor(&self, user_id: &str) -> Result<Option<String>, StoreError>;
+
+    /// Takes the factor from the user. `false` if the user has no such factor.
+    async fn remove_mfa_factor(&self, user_id: &str, factor_id: &str) -> Result<bool, StoreError>;
+
+    /// Queues the mail. `false` if there is no such user.
+    async fn queue_reset_mail(&self, mail: ResetMail) -> Result<bool, StoreError>;
+
+    /// The mails in the queue, oldest first.
+    async fn reset_mails(&self) -> Result<Vec<ResetMail>, StoreError>;
+
+    /// 32 random bytes that seal page tokens. They live as long as the users do: a token outlives the process.
+    fn page_token_key(&self) -> [u8; 32];
+}

@@ -1,0 +1,171 @@
+//! Connections: how one is opened, and the pool of those that read.
+
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+
+use super::error::map;
+use crate::store::StoreError;
+
+/// How long a connection waits for another program's lock: longer than any write of ours takes, and short enough for a
+/// person to wait.
+pub(super) const LOCK_WAIT: Duration = Duration::from_secs(5);
+
+/// Marks a file as ours: "tIdP".
+const APPLICATION_ID: i64 = 0x7449_6450;
+
+/// Readers that are kept open for the next read. A burst may open more; they are closed again.
+const IDLE_READERS: usize = 16;
+
+/// Prepared statements kept for each connection: there are fewer different ones.
+const CACHED_STATEMENTS: usize = 32;
+
+/// Where a database is.
+#[derive(Debug, Clone)]
+pub(super) enum Location {
+    File(PathBuf),
+    /// In this process only, under a name that is SQLite's.
+    Memory(String),
+}
+
+impl Location {
+    /// A connection that may write, to a database that is there and ours afterwards.
+    pub(super) fn open_writer(&self) -> Result<Connection, StoreError> {
+        let connection = self.open()?;
+        connection.execute_batch("PRAGMA foreign_keys = ON").map_err(|e| map(&e))?;
+        if let Self::File(path) = self {
+            if connection.is_readonly("main").map_err(|e| map(&e))? {
+                return Err(StoreError::ReadOnly);
+            }
+            claim(&connection, path)?;
+            // What a script was told has happened survives the loss of power: every commit is synced.
+            connection.pragma_update(None, "synchronous", "FULL").map_err(|e| map(&e))?;
+            let mode: String = connection
+                .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
+                .map_err(|e| map(&e))?;
+            if mode != "wal" {
+                return Err(StoreError::Other(format!("this file system does not support WAL (journal mode {mode})")));
+            }
+        }
+        Ok(connection)
+    }
+
+    fn open_reader(&self) -> Result<Connection, StoreError> {
+        let connection = self.open()?;
+        connection.pragma_update(None, "query_only", true).map_err(|e| map(&e))?;
+        Ok(connection)
+    }
+
+    fn open(&self) -> Result<Connection, StoreError> {
+        // A connection is used by one thread at a time: SQLite need not lock it again.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let opened = match self {
+            Self::File(path) => Connection::open_with_flags(path, flags),
+            Self::Memory(name) => {
+                let uri = format!("file:/{name}?vfs=memdb");
+                Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI)
+            }
+        };
+        let connection = opened.map_err(|error| match (self, error.sqlite_error_code()) {
+            (Self::File(path), Some(rusqlite::ErrorCode::CannotOpen)) => cannot_open(path),
+            _ => map(&error),
+        })?;
+        connection.busy_timeout(LOCK_WAIT).map_err(|e| map(&e))?;
+        connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
+        rusqlite::vtab::array::load_module(&connection).map_err(|e| map(&e))?;
+        Ok(connection)
+    }
+}
+
+/// SQLite says only that it cannot open the file; the system says why.
+fn cannot_open(path: &Path) -> StoreError {
+    let reason = match std::fs::OpenOptions::new().read(true).write(true).open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => "its folder does not exist".to_owned(),
+        Err(error) => error.to_string(),
+        Ok(_) => "unable to open database file".to_owned(),
+    };
+    StoreError::CannotOpen { path: path.to_owned(), reason }
+}
+
+/// Marks a new file as ours, and refuses one that holds another program's tables.
+fn claim(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let id: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(|e| map(&e))?;
+    if id == APPLICATION_ID {
+        return Ok(());
+    }
+    let foreign: Option<String> = connection
+        .query_row("SELECT name FROM sqlite_schema LIMIT 1", [], |row| row.get(0))
+        .optional()
+        .map_err(|e| map(&e))?;
+    match foreign {
+        Some(table) => Err(StoreError::CannotOpen {
+            path: path.to_owned(),
+            reason: format!("it is the database of another program (it has {table:?})"),
+        }),
+        None => connection.pragma_update(None, "application_id", APPLICATION_ID).map_err(|e| map(&e)),
+    }
+}
+
+/// The connections that read. A read runs on the caller's thread, and never waits for another read.
+#[derive(Debug)]
+pub(super) struct Readers {
+    location: Location,
+    idle: Mutex<Vec<Connection>>,
+    /// SQLite's in-memory databases have no WAL: there, and only there, readers and the writer keep out of each
+    /// other's way by this lock.
+    gate: Option<RwLock<()>>,
+}
+
+impl Readers {
+    pub(super) fn new(location: Location) -> Self {
+        let gate = matches!(location, Location::Memory(_)).then(RwLock::default);
+        Self { location, idle: Mutex::default(), gate }
+    }
+
+    /// A connection to read from; it goes back when dropped.
+    pub(super) fn get(&self) -> Result<Reader<'_>, StoreError> {
+        let gate = self.gate.as_ref().map(RwLock::read_recursive);
+        // In two steps: the lock is not held while a connection is opened.
+        let idle = self.idle.lock().pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => self.location.open_reader()?,
+        };
+        Ok(Reader { connection: Some(connection), readers: self, _gate: gate })
+    }
+
+    /// Runs the writer's transaction while nobody reads, where that is needed.
+    pub(super) fn shut_out<T>(&self, write: impl FnOnce() -> T) -> T {
+        let _gate = self.gate.as_ref().map(RwLock::write);
+        write()
+    }
+}
+
+/// A borrowed connection.
+pub(super) struct Reader<'a> {
+    // Taken only by `drop`.
+    connection: Option<Connection>,
+    readers: &'a Readers,
+    _gate: Option<RwLockReadGuard<'a, ()>>,
+}
+
+impl Deref for Reader<'_> {
+    type Target = Connection;
+
+    #[expect(clippy::expect_used, reason = "only `drop` takes the connection")]
+    fn deref(&self) -> &Connection {
+        self.connection.as_ref().expect("a reader has its connection until it is dropped")
+    }
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        let mut idle = self.readers.idle.lock();
+        if idle.len() < IDLE_READERS {
+            idle.extend(self.connection.take());
+        }
+    }
+}

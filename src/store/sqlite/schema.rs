@@ -1,0 +1,34 @@
+//! The tables, and how older databases become newer ones.
+
+use rusqlite::Connection;
+use rusqlite_migration::{M, Migrations, SchemaVersion};
+
+use super::error::{map, map_migration};
+use crate::store::StoreError;
+
+/// Append only: a migration that has shipped is never edited.
+const MIGRATIONS: &[M<'_>] = &[M::up(include_str!("0001_users.sql"))];
+
+/// Brings the database up to this program's schema. A database of a newer schema is left alone.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
+    let migrations = Migrations::from_slice(MIGRATIONS);
+    // The common case takes no write lock.
+    match migrations.current_version(connection).map_err(|error| map_migration(&error))? {
+        SchemaVersion::Inside(version) if usize::from(version) == MIGRATIONS.len() => Ok(()),
+        SchemaVersion::Outside(_) => {
+            let found = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(|e| map(&e))?;
+            Err(StoreError::NewerSchema { found, known: MIGRATIONS.len() as i64 })
+        }
+        _ => migrations.to_latest(connection).map_err(|error| map_migration(&error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_migrations_apply_in_order_to_an_empty_database() {
+        Migrations::from_slice(MIGRATIONS).validate().unwrap();
+    }
+}

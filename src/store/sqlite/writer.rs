@@ -1,0 +1,143 @@
+//! The one thread that writes.
+//!
+//! A durable commit waits for the disk, and SQLite has one writer at a time. So the writes of all callers go through
+//! one queue; the thread takes all that have gathered there while the disk was busy, and commits them together. Each
+//! write has a savepoint of its own: one that fails takes nothing else with it.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::connection::Readers;
+use super::error::map;
+use crate::store::StoreError;
+
+/// Writes that may wait in the queue; beyond it callers wait to get in.
+const QUEUE: usize = 1024;
+
+/// Writes in one commit at the most: bounds what one lost commit loses, and how long the first waits for the last.
+const BATCH: usize = 512;
+
+#[derive(Debug)]
+pub(super) struct Writer {
+    // `None` only while dropping: the thread ends when the queue is closed.
+    queue: Option<mpsc::Sender<Box<dyn Write>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(super) fn start(connection: Connection, readers: Arc<Readers>) -> Result<Self, StoreError> {
+        let (queue, writes) = mpsc::channel(QUEUE);
+        let thread = std::thread::Builder::new()
+            .name("tailor-idp-writer".to_owned())
+            .spawn(move || serve(&connection, &readers, writes))
+            .map_err(|error| StoreError::Other(format!("cannot start the writer thread: {error}")))?;
+        Ok(Self { queue: Some(queue), thread: Some(thread) })
+    }
+
+    /// Runs `work` in the next commit, and returns what it returned once that commit is on disk.
+    ///
+    /// A caller that stops waiting does not stop the write.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, rusqlite::Error> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let write = Job { work: Some(work), outcome: None, reply };
+        let queue = self.queue.as_ref().ok_or(StoreError::Closed)?;
+        queue.send(Box::new(write)).await.map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.queue.take());
+        // Waits until what is queued is on disk. A panic of the thread has been printed by then.
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A write in the queue, whatever it returns.
+trait Write: Send {
+    /// Does the work in the open savepoint; an error says not to keep it.
+    fn apply(&mut self, connection: &Connection) -> Result<(), StoreError>;
+    /// Tells the caller how it went: the outcome of the work, unless the commit failed.
+    fn answer(self: Box<Self>, commit: Result<(), StoreError>);
+}
+
+struct Job<F, T> {
+    work: Option<F>,
+    outcome: Option<Result<T, StoreError>>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<F, T> Write for Job<F, T>
+where
+    F: FnOnce(&Connection) -> Result<T, rusqlite::Error> + Send,
+    T: Send,
+{
+    fn apply(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        let work = self.work.take().ok_or(StoreError::Closed)?;
+        let outcome = work(connection).map_err(|error| map(&error));
+        let kept = outcome.as_ref().map(|_| ()).map_err(Clone::clone);
+        self.outcome = Some(outcome);
+        kept
+    }
+
+    fn answer(self: Box<Self>, commit: Result<(), StoreError>) {
+        let outcome = match (commit, self.outcome) {
+            // A refused write has nothing to commit: its own error says more.
+            (_, Some(Err(error))) | (Err(error), _) => Err(error),
+            (Ok(()), Some(outcome)) => outcome,
+            (Ok(()), None) => Err(StoreError::Closed),
+        };
+        // A caller that has gone away needs no answer.
+        let _ = self.reply.send(outcome);
+    }
+}
+
+fn serve(connection: &Connection, readers: &Readers, mut writes: mpsc::Receiver<Box<dyn Write>>) {
+    let mut batch = Vec::new();
+    while writes.blocking_recv_many(&mut batch, BATCH) > 0 {
+        let commit = readers.shut_out(|| commit(connection, &mut batch));
+        if let Err(error) = &commit {
+            tracing::error!(%error, writes = batch.len(), "a commit failed");
+        }
+        for write in batch.drain(..) {
+            write.answer(commit.clone());
+        }
+    }
+}
+
+/// All of the batch in one transaction.
+fn commit(connection: &Connection, batch: &mut [Box<dyn Write>]) -> Result<(), StoreError> {
+    let done = apply_all(connection, batch);
+    if done.is_err() && !connection.is_autocommit() {
+        // Nothing of a half-done batch may be seen by the next one.
+        let _ = connection.execute_batch("ROLLBACK");
+    }
+    done
+}
+
+fn apply_all(connection: &Connection, batch: &mut [Box<dyn Write>]) -> Result<(), StoreError> {
+    let execute = |sql| connection.prepare_cached(sql).and_then(|mut sql| sql.execute([])).map_err(|e| map(&e));
+    execute("BEGIN IMMEDIATE")?;
+    for write in batch {
+        execute("SAVEPOINT one")?;
+        if let Err(error) = write.apply(connection) {
+            if connection.is_autocommit() {
+                // On a full disk and the like SQLite rolls back all that is open, not just the one write.
+                return Err(error);
+            }
+            execute("ROLLBACK TO one")?;
+        }
+        execute("RELEASE one")?;
+    }
+    execute("COMMIT")?;
+    Ok(())
+}
