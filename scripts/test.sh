@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# The whole test: formatting, lints, tests. What cannot be had on this machine is left out, and said at the end.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+ENGINE=$(scripts/engine.sh)
+export ENGINE
+left_out=()
+have() { command -v "$1" >/dev/null; }
+step() { printf '\n== %s\n' "$*" >&2; }
+
+# rustup's minimal profile comes without rustfmt and clippy.
+component() { cargo "$1" --version >/dev/null 2>&1 || { have rustup && rustup component add "$2"; }; }
+
+# The real compiler checks tailor.d.ts; a test runs it where it is installed.
+typescript() {
+  cd tests/types || return
+  [ node_modules/.package-lock.json -nt package-lock.json ] && return
+  if ! have npm && [ "$(id -u)" = 0 ] && have apt-get; then
+    apt-get update -qq || true
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends nodejs npm
+  fi
+  have npm && npm ci --no-audit --no-fund
+}
+
+if component fmt rustfmt; then
+  step formatting
+  cargo fmt --check
+else
+  left_out+=("formatting: rustfmt is not installed")
+fi
+
+# QuickJS bears few runtimes in one process, so there only the tests that start the program for each case run.
+if [ "$ENGINE" = quickjs ]; then
+  what=(--lib --bins --test golden)
+  tests=(--test golden)
+  left_out+=("unit, integration, type and documentation tests: they want V8")
+else
+  what=(--all-targets)
+  tests=()
+  (typescript) >&2 || left_out+=("the TypeScript compiler's check of tailor.d.ts: npm, or what it downloads, is not at hand")
+fi
+
+if component clippy clippy; then
+  step "lints ($ENGINE)"
+  scripts/cargo.sh clippy --locked "${what[@]}" -- --deny warnings
+else
+  left_out+=("lints: clippy is not installed")
+fi
+
+step "tests ($ENGINE)"
+scripts/cargo.sh test --locked ${tests[@]+"${tests[@]}"}
+
+step "all passed with $ENGINE"
+for left in ${left_out[@]+"${left_out[@]}"}; do
+  echo "left out: $left" >&2
+done

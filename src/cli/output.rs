@@ -1,0 +1,26 @@
+//! Writing to the terminal, or to whatever stands in its place.
+
+use std::io::{ErrorKind, Write};
+
+/// A line, or several, on stdout. A reader that has gone away, as `head` does, is no failure.
+pub(super) fn print(text: &str) -> anyhow::Result<()> {
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// A value as JSON on stdout.
+pub(super) fn print_json(value: &serde_json::Value) -> anyhow::Result<()> {
+    print(&format!("{value:#}"))
+}
+
+/// A line on stderr. Where even that cannot be written, nothing can be said.
+pub(super) fn note(kind: &str, text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{kind}: {text}");
+}
+
+/// Text on stderr, as it is.
+pub(super) fn print_error(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}

@@ -1,0 +1,78 @@
+//! `tailor-idp run`.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::Value;
+use tailor_idp::function::{FunctionRuntime, Invocation, Script};
+
+use super::store::ScriptStoreArgs;
+use super::{ScriptFailed, WrongUse, output};
+
+/// Runs the default export of an ES module (else its export `main`, else `globalThis.main`) with one JSON value.
+///
+/// The result goes to stdout as JSON; what the script logs goes to stderr.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  tailor-idp run handler.js
+  tailor-idp run handler.js --arg '{\"email\": \"ana@example.com\"}' --db users.db
+  curl -s https://api.example.com/users | tailor-idp run import.js - --db users.db
+
+Exit codes: 0 the handler returned, 1 it failed, 2 wrong use.")]
+pub(super) struct Run {
+    /// The script
+    #[arg(value_name = "HANDLER.js")]
+    script: PathBuf,
+
+    /// Read the handler's argument from stdin
+    #[arg(value_name = "-", value_parser = ["-"], hide_possible_values = true, group = "argument")]
+    stdin: Option<String>,
+
+    /// The handler's argument, as JSON [default: {}]
+    #[arg(long, value_name = "JSON", group = "argument")]
+    arg: Option<String>,
+
+    /// A file with the handler's argument, as JSON; `-` is stdin
+    #[arg(long, value_name = "FILE", group = "argument")]
+    arg_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    store: ScriptStoreArgs,
+}
+
+impl Run {
+    pub(super) async fn execute(self) -> anyhow::Result<()> {
+        let script = Script::from_file(&self.script).map_err(|error| WrongUse(error.to_string()))?;
+        let invocation = Invocation::new(self.argument()?).on_log(|line| output::print_error(&line.text));
+        let idp = self.store.open().await?;
+        let execution = FunctionRuntime::builder(idp).build().run(&script, invocation).await;
+        match execution.result {
+            Ok(value) => output::print_json(&value),
+            Err(error) => {
+                output::print_error(&error.to_string());
+                Err(ScriptFailed.into())
+            }
+        }
+    }
+
+    fn argument(&self) -> Result<Value, WrongUse> {
+        let (origin, text) = match (&self.arg, &self.arg_file, &self.stdin) {
+            (Some(text), _, _) => ("--arg".to_owned(), text.clone()),
+            (_, Some(path), _) if path != Path::new("-") => {
+                let text = std::fs::read_to_string(path)
+                    .map_err(|error| WrongUse(format!("cannot read --arg-file {}: {error}", path.display())))?;
+                (path.display().to_string(), text)
+            }
+            (_, None, None) => return Ok(Value::Object(serde_json::Map::new())),
+            _ => {
+                let mut text = String::new();
+                let read = std::io::stdin().read_to_string(&mut text);
+                read.map_err(|error| WrongUse(format!("cannot read the argument from stdin: {error}")))?;
+                ("stdin".to_owned(), text)
+            }
+        };
+        serde_json::from_str(&text).map_err(|error| WrongUse(format!("{origin} is not JSON: {error}")))
+    }
+}

@@ -1,0 +1,180 @@
+//! `tailor-idp users`.
+
+use std::io::{IsTerminal, Read};
+
+use clap::{Args, Subcommand};
+use comfy_table::{Table, presets};
+use serde_json::{Value, json};
+use tailor_idp::idp::{CreateUser, IdentityProvider, Idp, ListUsers, Password, User, UserPage, UserQuery};
+
+use super::store::NamespaceArgs;
+use super::{WrongUse, output};
+
+/// Looks into a store, or changes it, by the rules that hold for scripts. A user is named by id or by name.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  tailor-idp users list --db users.db
+  tailor-idp users get ana@example.com --db users.db --json
+  tailor-idp users create ana@example.com --db users.db --password-stdin < password.txt")]
+pub(super) struct Users {
+    #[command(subcommand)]
+    command: UsersCommand,
+
+    /// Print JSON rather than a table
+    #[arg(long, global = true)]
+    json: bool,
+
+    #[command(flatten)]
+    namespace: NamespaceArgs,
+}
+
+#[derive(Subcommand)]
+enum UsersCommand {
+    /// List users, a page at a time, in the order of their creation
+    List {
+        /// How many users a page has: 1 to 1000
+        #[arg(long, default_value_t = 100, value_name = "N")]
+        first: i64,
+        /// Go on after the page that printed this token
+        #[arg(long, value_name = "TOKEN")]
+        after: Option<String>,
+        /// Only the user with this name; can be given several times
+        #[arg(long, value_name = "NAME")]
+        name: Vec<String>,
+    },
+    /// Show one user
+    Get {
+        /// The id or the name
+        user: String,
+    },
+    /// Create a user
+    Create {
+        /// The name: an e-mail address, unless --use-non-email-identifier is given
+        name: String,
+        /// Read the password from stdin: all of it, without the line break at the end
+        #[arg(long)]
+        password_stdin: bool,
+        /// Create the user disabled
+        #[arg(long)]
+        disabled: bool,
+    },
+    /// Delete a user
+    Delete {
+        /// The id or the name
+        user: String,
+    },
+    /// Give a user an MFA factor, for scripts that take one away; needs --enable-mfa
+    EnrollMfa {
+        /// The id or the name
+        user: String,
+    },
+}
+
+impl Users {
+    pub(super) async fn execute(self) -> anyhow::Result<()> {
+        let make = matches!(self.command, UsersCommand::Create { .. });
+        let idp = self.namespace.open(make).await?;
+        let namespace = self.namespace.namespace.as_str();
+        let json = self.json;
+        match self.command {
+            UsersCommand::List { first, after, name } => {
+                let names = (!name.is_empty()).then_some(name);
+                let query = UserQuery { ids: None, names };
+                let page = idp.users(namespace, ListUsers { first: Some(first), after, query }).await?;
+                if json { output::print_json(&page_json(&page)) } else { print_page(&page) }
+            }
+            UsersCommand::Get { user } => print_user(&find(&idp, namespace, &user).await?, json),
+            UsersCommand::Create { name, password_stdin, disabled } => {
+                let password = if password_stdin { Some(read_password()?) } else { None };
+                print_user(&idp.create_user(namespace, CreateUser { name, password, disabled }).await?, json)
+            }
+            UsersCommand::Delete { user } => {
+                let user = find(&idp, namespace, &user).await?;
+                idp.delete_user(namespace, &user.id).await?;
+                if json {
+                    print_user(&user, json)
+                } else {
+                    output::print(&format!("deleted {} ({})", user.name, user.id))
+                }
+            }
+            UsersCommand::EnrollMfa { user } => {
+                let user = find(&idp, namespace, &user).await?;
+                let factor = idp.enroll_mfa(namespace, &user.id).await?;
+                if json { output::print_json(&json!({ "mfaFactorId": factor })) } else { output::print(&factor) }
+            }
+        }
+    }
+}
+
+/// The user with this id, else the one with this name.
+async fn find(idp: &Idp, namespace: &str, user: &str) -> anyhow::Result<User> {
+    match idp.user(namespace, user).await {
+        Ok(user) => Ok(user),
+        Err(_) => Ok(idp.user_by_name(namespace, user).await?),
+    }
+}
+
+fn read_password() -> anyhow::Result<Password> {
+    let mut stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        return Err(WrongUse(
+            "--password-stdin reads from a file or a pipe, so that no password shows on a screen".into(),
+        )
+        .into());
+    }
+    let mut text = zeroize::Zeroizing::new(String::new());
+    stdin.read_to_string(&mut text)?;
+    Ok(text.trim_end_matches(['\r', '\n']).into())
+}
+
+fn print_user(user: &User, json: bool) -> anyhow::Result<()> {
+    if json { output::print_json(&user_json(user)) } else { output::print(&table(std::slice::from_ref(user))) }
+}
+
+fn print_page(page: &UserPage) -> anyhow::Result<()> {
+    let (shown, total) = (page.users.len(), page.total_count);
+    if shown > 0 {
+        output::print(&table(&page.users))?;
+    }
+    let users = if total == 1 { "user" } else { "users" };
+    output::print(&match &page.next_page_token {
+        None if shown as u64 == total => format!("{total} {users}"),
+        None => format!("{shown} of {total} {users}, to the end"),
+        Some(token) => format!("{shown} of {total} {users}; go on with --after {token}"),
+    })
+}
+
+fn table(users: &[User]) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(["ID", "NAME", "CREATED", "STATE"]);
+    for user in users {
+        let created = user.created_at.map(|moment| moment.to_string()).unwrap_or_default();
+        let mut state = vec![if user.disabled { "disabled" } else { "enabled" }.to_owned()];
+        if user.mfa_enrolled {
+            state.push(format!("MFA ({})", user.mfa_factor_ids.len()));
+        }
+        table.add_row([user.id.clone(), user.name.clone(), created, state.join(", ")]);
+    }
+    table.trim_fmt()
+}
+
+fn page_json(page: &UserPage) -> Value {
+    json!({
+        "users": page.users.iter().map(user_json).collect::<Vec<_>>(),
+        "nextPageToken": page.next_page_token,
+        "totalCount": page.total_count,
+    })
+}
+
+/// As scripts see it.
+fn user_json(user: &User) -> Value {
+    json!({
+        "id": user.id,
+        "name": user.name,
+        "disabled": user.disabled,
+        "createdAt": user.created_at.map(|moment| moment.to_string()),
+        "mfaEnrolled": user.mfa_enrolled,
+        "mfaFactorIds": user.mfa_factor_ids,
+    })
+}

@@ -1,0 +1,256 @@
+//! The JSON boundary of a script: what it is called with, and what it returns.
+//!
+//! A result is read as `JSON.stringify` reads it, `toJSON` and all, but what JSON cannot hold is an error that names
+//! the place, where `JSON.stringify` would quietly lose it.
+
+use std::fmt::Write as _;
+
+use deno_core::error::JsError;
+use deno_core::v8::{self, GetPropertyNamesArgsBuilder, Local, PinScope};
+use serde_json::{Map, Number, Value};
+
+use super::execution::{ErrorKind, ExecutionError};
+
+/// How deep a result may nest: deeper than data gets, and well within this thread's stack.
+const MAX_DEPTH: usize = 500;
+
+/// Integers beyond this are not exact in JavaScript (`Number.MAX_SAFE_INTEGER`).
+const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
+
+/// The value as a script gets it.
+pub(super) fn to_v8<'s>(scope: &mut PinScope<'s, '_>, value: &Value) -> Result<Local<'s, v8::Value>, ExecutionError> {
+    v8::String::new(scope, &value.to_string())
+        .and_then(|text| v8::json::parse(scope, text))
+        .ok_or_else(|| ExecutionError::unusable("RangeError", "the argument is too large for the script"))
+}
+
+/// The value that a script returned.
+pub(super) fn from_v8<'s>(scope: &mut PinScope<'s, '_>, value: Local<'s, v8::Value>) -> Result<Value, ExecutionError> {
+    let mut reader = Reader { path: vec![], open: vec![] };
+    // `undefined` is what a function without `return` returns.
+    let read = reader.value(scope, value).map(Option::unwrap_or_default);
+    read.map_err(|error| match error {
+        Unreadable::Thrown(error) => ExecutionError {
+            kind: ErrorKind::UserRuntime,
+            name: error.name.unwrap_or_default(),
+            message: error.message.unwrap_or(error.exception_message),
+            stack_trace: error.stack,
+        },
+        Unreadable::NotJson(what) => {
+            ExecutionError::unusable("TypeError", format!("{} is not JSON: it is {what}", reader.path()))
+        }
+    })
+}
+
+enum Unreadable {
+    /// A getter, a `toJSON` or a proxy threw.
+    Thrown(Box<JsError>),
+    /// What the value at the path is instead.
+    NotJson(String),
+}
+
+fn not_json<T>(what: impl Into<String>) -> Result<T, Unreadable> {
+    Err(Unreadable::NotJson(what.into()))
+}
+
+enum Step {
+    Key(String),
+    Index(u32),
+}
+
+struct Reader<'s> {
+    /// From the result to the value being read; left as it is by an error.
+    path: Vec<Step>,
+    /// The objects that the path leads through: one that turns up again is a cycle.
+    open: Vec<Local<'s, v8::Object>>,
+}
+
+impl<'s> Reader<'s> {
+    fn path(&self) -> String {
+        let mut path = "result".to_owned();
+        for step in &self.path {
+            // Writing to a string does not fail.
+            let _ = match step {
+                Step::Index(index) => write!(path, "[{index}]"),
+                Step::Key(key) if is_identifier(key) => write!(path, ".{key}"),
+                Step::Key(key) => write!(path, "[{key:?}]"),
+            };
+        }
+        path
+    }
+
+    /// The value, or nothing for `undefined`.
+    fn value(
+        &mut self,
+        scope: &mut PinScope<'s, '_>,
+        value: Local<'s, v8::Value>,
+    ) -> Result<Option<Value>, Unreadable> {
+        let value = self.unwrapped(scope, value)?;
+        if value.is_undefined() {
+            return Ok(None);
+        }
+        let json = if value.is_null() {
+            Value::Null
+        } else if value.is_boolean() {
+            Value::Bool(value.is_true())
+        } else if let Ok(number) = value.try_cast::<v8::Number>() {
+            self.number(number.value())?
+        } else if value.is_string() {
+            Value::String(value.to_rust_string_lossy(scope))
+        } else if value.is_big_int() {
+            return not_json("a BigInt");
+        } else if value.is_symbol() {
+            return not_json("a symbol");
+        } else if value.is_function() {
+            return not_json("a function");
+        } else if let Ok(object) = value.try_cast::<v8::Object>() {
+            self.container(scope, object)?
+        } else {
+            return not_json("of an unknown kind");
+        };
+        Ok(Some(json))
+    }
+
+    /// What `toJSON` makes of the value, and the primitive in a `Number`, `String`, `Boolean` or `BigInt` object.
+    fn unwrapped(
+        &mut self,
+        scope: &mut PinScope<'s, '_>,
+        value: Local<'s, v8::Value>,
+    ) -> Result<Local<'s, v8::Value>, Unreadable> {
+        let Ok(object) = value.try_cast::<v8::Object>() else { return Ok(value) };
+        let to_json = self.property(scope, object, "toJSON")?;
+        let value = match to_json.try_cast::<v8::Function>() {
+            Err(_) => value,
+            Ok(to_json) => {
+                let key = match self.path.last() {
+                    None => String::new(),
+                    Some(Step::Key(key)) => key.clone(),
+                    Some(Step::Index(index)) => index.to_string(),
+                };
+                let key = text(scope, &key)?;
+                attempt(scope, |scope| to_json.call(scope, value, &[key.into()]))?
+            }
+        };
+        if value.is_number_object() {
+            attempt(scope, |scope| value.to_number(scope)).map(Into::into)
+        } else if value.is_string_object() {
+            attempt(scope, |scope| value.to_string(scope)).map(Into::into)
+        } else if value.is_boolean_object() {
+            // The engine's interface has no other way to the boolean inside.
+            let json = attempt(scope, |scope| v8::json::stringify(scope, value))?;
+            Ok(v8::Boolean::new(scope, json.to_rust_string_lossy(scope) == "true").into())
+        } else if value.is_big_int_object() {
+            not_json("a BigInt")
+        } else {
+            Ok(value)
+        }
+    }
+
+    fn number(&self, number: f64) -> Result<Value, Unreadable> {
+        if number.fract() == 0.0 && number.abs() <= MAX_SAFE_INTEGER {
+            return Ok(Value::from(number as i64));
+        }
+        Number::from_f64(number).map(Value::Number).map_or_else(
+            // As JavaScript spells it.
+            || {
+                not_json(if number.is_nan() {
+                    "NaN"
+                } else if number > 0.0 {
+                    "Infinity"
+                } else {
+                    "-Infinity"
+                })
+            },
+            Ok,
+        )
+    }
+
+    fn container(&mut self, scope: &mut PinScope<'s, '_>, object: Local<'s, v8::Object>) -> Result<Value, Unreadable> {
+        if self.open.iter().any(|open| open.strict_equals(object.into())) {
+            return not_json("a cycle");
+        }
+        if self.open.len() == MAX_DEPTH {
+            return not_json(format!("nested more than {MAX_DEPTH} levels deep"));
+        }
+        self.open.push(object);
+        let read = if is_array(scope, object) { self.array(scope, object) } else { self.object(scope, object) };
+        self.open.pop();
+        read
+    }
+
+    fn array(&mut self, scope: &mut PinScope<'s, '_>, array: Local<'s, v8::Object>) -> Result<Value, Unreadable> {
+        let length = self.property(scope, array, "length")?.uint32_value(scope).unwrap_or_default();
+        let mut values = Vec::new();
+        for index in 0..length {
+            let element = attempt(scope, |scope| array.get_index(scope, index))?;
+            self.path.push(Step::Index(index));
+            // A gap in an array is `null`, as in `JSON.stringify`.
+            values.push(self.value(scope, element)?.unwrap_or_default());
+            self.path.pop();
+        }
+        Ok(Value::Array(values))
+    }
+
+    fn object(&mut self, scope: &mut PinScope<'s, '_>, object: Local<'s, v8::Object>) -> Result<Value, Unreadable> {
+        let keys = attempt(scope, |scope| {
+            let as_strings =
+                GetPropertyNamesArgsBuilder::new().key_conversion(v8::KeyConversionMode::ConvertToString).build();
+            object.get_own_property_names(scope, as_strings)
+        })?;
+        let mut members = Map::new();
+        for index in 0..keys.length() {
+            let key = attempt(scope, |scope| keys.get_index(scope, index))?;
+            let member = attempt(scope, |scope| object.get(scope, key))?;
+            let key = key.to_rust_string_lossy(scope);
+            self.path.push(Step::Key(key.clone()));
+            if let Some(value) = self.value(scope, member)? {
+                members.insert(key, value);
+            }
+            self.path.pop();
+        }
+        Ok(Value::Object(members))
+    }
+
+    fn property(
+        &self,
+        scope: &mut PinScope<'s, '_>,
+        object: Local<'s, v8::Object>,
+        name: &str,
+    ) -> Result<Local<'s, v8::Value>, Unreadable> {
+        let name = text(scope, name)?;
+        attempt(scope, |scope| object.get(scope, name.into()))
+    }
+}
+
+/// Runs what may run a script's code, and takes what that throws.
+fn attempt<'s, T>(
+    scope: &mut PinScope<'s, '_>,
+    run: impl FnOnce(&mut PinScope<'s, '_>) -> Option<T>,
+) -> Result<T, Unreadable> {
+    v8::tc_scope!(let scope, scope);
+    match run(scope) {
+        Some(value) => Ok(value),
+        None => match scope.exception() {
+            Some(thrown) => Err(Unreadable::Thrown(JsError::from_v8_exception(scope, thrown))),
+            None => not_json("out of reach: the script was terminated"),
+        },
+    }
+}
+
+fn text<'s>(scope: &mut PinScope<'s, '_>, text: &str) -> Result<Local<'s, v8::String>, Unreadable> {
+    v8::String::new(scope, text).map_or_else(|| not_json("under a key that is too long"), Ok)
+}
+
+/// `Array.isArray`: true of a proxy of an array as well.
+fn is_array<'s>(scope: &mut PinScope<'s, '_>, object: Local<'s, v8::Object>) -> bool {
+    let mut value: Local<'s, v8::Value> = object.into();
+    while let Ok(proxy) = value.try_cast::<v8::Proxy>() {
+        value = proxy.get_target(scope);
+    }
+    value.is_array()
+}
+
+fn is_identifier(key: &str) -> bool {
+    let start = |c: char| c.is_alphabetic() || c == '_' || c == '$';
+    key.starts_with(start) && key.chars().all(|c| start(c) || c.is_numeric())
+}

@@ -1,0 +1,119 @@
+//! The function runtime: runs function scripts, each in a V8 isolate of its own.
+//!
+//! ```no_run
+//! use tailor_idp::function::{FunctionRuntime, Invocation, Script};
+//! # async fn f(idp: tailor_idp::idp::Idp) -> Result<(), Box<dyn std::error::Error>> {
+//! let runtime = FunctionRuntime::builder(idp).build();
+//! let script = Script::from_file("handler.js")?;
+//! let execution = runtime.run(&script, Invocation::new(serde_json::json!({ "email": "ana@example.com" }))).await;
+//! println!("{:?}", execution.result);
+//! # Ok(()) }
+//! ```
+
+mod execution;
+mod isolate;
+mod json;
+mod loader;
+mod script;
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use deno_core::JsRuntime;
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+pub use execution::{ErrorKind, Execution, ExecutionError, Invocation, LogLine};
+pub use script::{Script, ScriptFileError};
+
+use self::isolate::{Isolate, Startup};
+use crate::extension::ConsoleSink;
+use crate::idp::IdentityProvider;
+
+/// Runs function scripts over an identity provider.
+///
+/// Cheap to clone, and callable from any tokio task: isolates live on threads of their own, one each.
+#[derive(Clone)]
+pub struct FunctionRuntime {
+    idp: Arc<dyn IdentityProvider>,
+    startup: Startup,
+}
+
+/// Makes a [`FunctionRuntime`].
+pub struct FunctionRuntimeBuilder(FunctionRuntime);
+
+impl FunctionRuntimeBuilder {
+    /// Loads the global scope of every isolate from source rather than from the snapshot: slow, and only where the
+    /// program was built. Shows that the two agree.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn without_snapshot(mut self) -> Self {
+        self.0.startup = Startup::Sources;
+        self
+    }
+
+    /// The runtime.
+    ///
+    /// The first one starts V8: from the main thread, or one that outlives it in spirit, since on some processors
+    /// only threads that descend from this one may run scripts (memory protection keys).
+    pub fn build(self) -> FunctionRuntime {
+        JsRuntime::init_platform(None);
+        self.0
+    }
+}
+
+impl FunctionRuntime {
+    /// Starts a runtime whose scripts manage the users of `idp`.
+    pub fn builder(idp: impl IdentityProvider) -> FunctionRuntimeBuilder {
+        FunctionRuntimeBuilder(Self { idp: Arc::new(idp), startup: Startup::Snapshot })
+    }
+
+    /// Runs the script: loads its module, calls its handler with the invocation's argument, and waits for the result.
+    ///
+    /// Never fails itself: whatever goes wrong is in the record.
+    pub async fn run(&self, script: &Script, invocation: Invocation) -> Execution {
+        let started_at = SystemTime::now();
+        let logs = Arc::new(Mutex::new(Vec::new()));
+        let (done, result) = oneshot::channel();
+        let task = {
+            let (runtime, script, logs) = (self.clone(), script.clone(), Arc::clone(&logs));
+            move || {
+                // A caller that has gone away needs no result.
+                let _ = done.send(runtime.run_here(&script, invocation, logs));
+            }
+        };
+        let thread = std::thread::Builder::new().name("tailor-idp-function".to_owned()).spawn(task);
+        let result = match thread {
+            Ok(_) => result.await.unwrap_or_else(|_| Err(ExecutionError::platform("the function's thread died"))),
+            Err(error) => Err(ExecutionError::platform(format!("cannot start a thread for the function: {error}"))),
+        };
+        let logs = std::mem::take(&mut *logs.lock());
+        Execution { result, logs, started_at, finished_at: SystemTime::now() }
+    }
+
+    /// On this thread, which no other isolate uses.
+    fn run_here(
+        &self,
+        script: &Script,
+        invocation: Invocation,
+        logs: Arc<Mutex<Vec<LogLine>>>,
+    ) -> Result<serde_json::Value, ExecutionError> {
+        let tokio = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| ExecutionError::platform(format!("cannot start the event loop: {error}")))?;
+        let Invocation { argument, on_log } = invocation;
+        let console: ConsoleSink = Box::new(move |level, text| {
+            let line = LogLine { at: SystemTime::now(), level, text: text.to_owned() };
+            if let Some(on_log) = &on_log {
+                on_log(&line);
+            }
+            logs.lock().push(line);
+        });
+        tokio.block_on(async {
+            let mut isolate = Isolate::new(self.startup, Arc::clone(&self.idp), console, script)?;
+            let handler = isolate.load(script).await?;
+            isolate.call(&handler, &argument).await
+        })
+    }
+}
