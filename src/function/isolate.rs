@@ -199,10 +199,13 @@ fn thrown_error(error: JsError, kind: ErrorKind) -> ExecutionError {
         return ExecutionError { kind, name: String::new(), message: exception_message, stack_trace: None };
     };
     let message = message.unwrap_or_default();
-    // A syntax error has no stack, but a place.
+    // The stack of a syntax error has no lines, but the error has a place.
     let place = frames.first().and_then(|frame| {
-        Some(format!("    at {}:{}:{}", frame.file_name.as_ref()?, frame.line_number?, frame.column_number?))
+        Some(format!("\n    at {}:{}:{}", frame.file_name.as_ref()?, frame.line_number?, frame.column_number?))
     });
-    let stack_trace = stack.or_else(|| Some(format!("{name}: {message}\n{}", place?)));
-    ExecutionError { kind, name, message, stack_trace }
+    let mut stack = stack.unwrap_or_else(|| format!("{name}: {message}"));
+    if !stack.contains("\n    at ") {
+        stack.push_str(&place.unwrap_or_default());
+    }
+    ExecutionError { kind, name, message, stack_trace: Some(stack) }
 }

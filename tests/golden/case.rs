@@ -1,0 +1,135 @@
+//! One case: a folder, and how it is run.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use tempfile::TempDir;
+
+use crate::expectation;
+
+/// A case that runs longer hangs.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// What `case.json` says.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct Settings {
+    /// More flags of `tailor-idp run`, such as `["--enable-mfa"]`.
+    flags: Vec<String>,
+    /// Commands of the program that prepare the database, such as `["users", "create", "ana@example.com"]`.
+    before: Vec<Vec<String>>,
+    /// Why QuickJS cannot run the case, where it cannot.
+    not_on_quickjs: Option<String>,
+}
+
+pub(crate) struct Case {
+    folder: PathBuf,
+    settings: Settings,
+}
+
+impl Case {
+    pub(crate) fn load(folder: &Path) -> Result<Self, String> {
+        let path = folder.join("case.json");
+        let settings = match std::fs::read_to_string(&path) {
+            Ok(text) => serde_json::from_str(&text).map_err(|error| format!("case.json: {error}"))?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Settings::default(),
+            Err(error) => return Err(format!("case.json: {error}")),
+        };
+        Ok(Self { folder: folder.to_owned(), settings })
+    }
+
+    pub(crate) fn is_left_out(&self) -> bool {
+        self.settings.not_on_quickjs.is_some() && runs_on_quickjs()
+    }
+
+    /// Runs the case and compares; with `update`, rewrites an expectation that does not match.
+    pub(crate) fn check(&self, update: bool) -> Result<(), String> {
+        let actual = self.run()?;
+        let path = self.expectation();
+        let expected = std::fs::read_to_string(&path).unwrap_or_default();
+        if expectation::matches(&expected, &actual) {
+            return Ok(());
+        }
+        if update {
+            return std::fs::write(&path, expectation::generalize(&actual)).map_err(|error| error.to_string());
+        }
+        Err(format!(
+            "the output is not what {} expects (UPDATE_EXPECTED=1 rewrites it):\n{}",
+            path.display(),
+            expectation::diff(&expected, &actual)
+        ))
+    }
+
+    /// `expected.quickjs.txt` where QuickJS words things differently.
+    fn expectation(&self) -> PathBuf {
+        let quickjs = self.folder.join("expected.quickjs.txt");
+        if runs_on_quickjs() && quickjs.exists() { quickjs } else { self.folder.join("expected.txt") }
+    }
+
+    fn run(&self) -> Result<String, String> {
+        let scratch = TempDir::new().map_err(|error| error.to_string())?;
+        let database = scratch.path().join("users.db");
+        for arguments in &self.settings.before {
+            let end = self.program(&scratch, |program| program.args(arguments).arg("--db").arg(&database))?;
+            if !end.status.success() {
+                return Err(format!("{arguments:?} failed: {}", end.text(&self.folder)));
+            }
+        }
+        let argument = self.folder.join("args.json");
+        let end = self.program(&scratch, |program| {
+            program.args(["run", "main.js", "--db"]).arg(&database).args(&self.settings.flags);
+            if argument.exists() { program.arg("--arg-file").arg(argument) } else { program }
+        })?;
+        Ok(end.text(&self.folder))
+    }
+
+    fn program(&self, scratch: &TempDir, arguments: impl FnOnce(&mut Command) -> &mut Command) -> Result<End, String> {
+        // Files rather than pipes: nobody need read along.
+        let file = |name: &str| File::create(scratch.path().join(name)).map_err(|error| error.to_string());
+        let mut program = Command::new(env!("CARGO_BIN_EXE_tailor-idp"));
+        arguments(program.current_dir(&self.folder).stdin(Stdio::null()));
+        program.stdout(file("stdout")?).stderr(file("stderr")?).env("RUST_BACKTRACE", "0");
+        let mut child = program.spawn().map_err(|error| error.to_string())?;
+        let deadline = Instant::now() + LIMIT;
+        let status = loop {
+            match child.try_wait().map_err(|error| error.to_string())? {
+                Some(status) => break status,
+                None if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(5)),
+                None => {
+                    let _ = child.kill().and_then(|()| child.wait().map(drop));
+                    return Err(format!("still running after {} s", LIMIT.as_secs()));
+                }
+            }
+        };
+        let read = |name| std::fs::read_to_string(scratch.path().join(name)).map_err(|error| error.to_string());
+        Ok(End { status, stdout: read("stdout")?, stderr: read("stderr")? })
+    }
+}
+
+struct End {
+    status: ExitStatus,
+    stdout: String,
+    stderr: String,
+}
+
+impl End {
+    /// All there is to compare, with the case's folder as `[DIR]`.
+    fn text(&self, folder: &Path) -> String {
+        let exit = self.status.code().map_or_else(|| self.status.to_string(), |code| code.to_string());
+        let Self { stdout, stderr, .. } = self;
+        let text = format!("--- exit code\n{exit}\n--- stdout\n{stdout}--- stderr\n{stderr}");
+        text.replace(&folder.display().to_string(), "[DIR]")
+    }
+}
+
+fn runs_on_quickjs() -> bool {
+    static QUICKJS: OnceLock<bool> = OnceLock::new();
+    *QUICKJS.get_or_init(|| {
+        let version = Command::new(env!("CARGO_BIN_EXE_tailor-idp")).arg("--version").output();
+        version.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains("QuickJS"))
+    })
+}
