@@ -3,6 +3,21 @@
 //! - [`tailor_idp`] puts `tailor.idp.Client` on `globalThis`. A host adds it to a runtime of its own.
 //! - [`tailor_function`] makes the global scope of function scripts: web APIs and `console`.
 //!
+//! A host with a runtime of its own:
+//!
+//! ```no_run
+//! # fn f(idp: tailor_idp::idp::Idp) {
+//! use std::sync::Arc;
+//! use tailor_idp::deno_core::{JsRuntime, RuntimeOptions};
+//! use tailor_idp::extension;
+//!
+//! let mut runtime = JsRuntime::new(RuntimeOptions {
+//!     extensions: vec![extension::tailor_idp::init(Arc::new(idp))],
+//!     ..Default::default()
+//! });
+//! # }
+//! ```
+//!
 //! The build script compiles this module too, to bake the startup snapshot: so it may know the interface of the
 //! identity provider, and nothing of how it is implemented.
 

@@ -6,11 +6,14 @@ use std::time::SystemTime;
 
 use crate::extension::LogLevel;
 
+/// Takes the log lines of a script, on the script's thread.
+pub(super) type OnLog = Arc<dyn Fn(&LogLine) + Send + Sync>;
+
 /// One call of a script's handler.
 #[derive(Clone, Default)]
 pub struct Invocation {
     pub(super) argument: serde_json::Value,
-    pub(super) on_log: Option<Arc<dyn Fn(&LogLine) + Send + Sync>>,
+    pub(super) on_log: Option<OnLog>,
 }
 
 impl Invocation {

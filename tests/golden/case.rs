@@ -18,6 +18,8 @@ const LIMIT: Duration = Duration::from_secs(60);
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 struct Settings {
+    /// The script from the top of the repository, where it is not the folder's `main.js`.
+    script: Option<String>,
     /// More flags of `tailor-idp run`, such as `["--enable-mfa"]`.
     flags: Vec<String>,
     /// Commands of the program that prepare the database, such as `["users", "create", "ana@example.com"]`.
@@ -70,6 +72,11 @@ impl Case {
         if runs_on_quickjs() && quickjs.exists() { quickjs } else { self.folder.join("expected.txt") }
     }
 
+    fn script(&self) -> PathBuf {
+        let elsewhere = self.settings.script.as_ref();
+        elsewhere.map_or("main.js".into(), |script| Path::new(env!("CARGO_MANIFEST_DIR")).join(script))
+    }
+
     fn run(&self) -> Result<String, String> {
         let scratch = TempDir::new().map_err(|error| error.to_string())?;
         let database = scratch.path().join("users.db");
@@ -81,7 +88,7 @@ impl Case {
         }
         let argument = self.folder.join("args.json");
         let end = self.program(&scratch, |program| {
-            program.args(["run", "main.js", "--db"]).arg(&database).args(&self.settings.flags);
+            program.arg("run").arg(self.script()).arg("--db").arg(&database).args(&self.settings.flags);
             if argument.exists() { program.arg("--arg-file").arg(argument) } else { program }
         })?;
         Ok(end.text(&self.folder))

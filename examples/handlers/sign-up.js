@@ -1,0 +1,14 @@
+// Signs a user up. Signing up twice is no error: the user that is there is returned.
+export default async ({ email, password }) => {
+  const idp = new tailor.idp.Client({ namespace: "builtin-idp" });
+  try {
+    const user = await idp.createUser({ name: email, password });
+    console.log(`${user.name} has signed up`);
+    return { id: user.id, created: true };
+  } catch (error) {
+    if (error.code !== "ALREADY_EXISTS") throw error;
+    const user = await idp.userByName(email);
+    console.log(`${user.name} is here already`);
+    return { id: user.id, created: false };
+  }
+};

@@ -1,0 +1,39 @@
+//! A host that runs function scripts: opens a store, runs a handler for each request, and reads the record.
+//!
+//! `cargo run --example host -- [HANDLER.js]`
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use serde_json::json;
+use tailor_idp::function::{FunctionRuntime, Invocation, Script};
+use tailor_idp::idp::{Idp, NamespaceName, NamespaceSettings};
+use tailor_idp::store::SqliteDatabase;
+
+const HANDLER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/handlers/sign-up.js");
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let name = NamespaceName::new("builtin-idp")?;
+    let store = SqliteDatabase::in_memory()?.namespace(&name).await?;
+    let idp = Idp::builder().namespace(name, Arc::new(store), NamespaceSettings::default()).build();
+
+    let runtime = FunctionRuntime::builder(idp).build();
+    let script = Script::from_file(std::env::args().nth(1).as_deref().unwrap_or(HANDLER))?;
+
+    // The requests run at once, each in an isolate of its own.
+    let requests = ["ana@example.com", "bo@example.com", "ana@example.com", "nobody"].map(|email| {
+        let (runtime, script) = (runtime.clone(), script.clone());
+        let invocation = Invocation::new(json!({ "email": email, "password": "correct horse battery staple" }));
+        tokio::spawn(async move { (email, runtime.run(&script, invocation).await) })
+    });
+    for request in requests {
+        let (email, execution) = request.await.context("the task of a request")?;
+        let took = execution.finished_at.duration_since(execution.started_at).unwrap_or_default();
+        match &execution.result {
+            Ok(value) => println!("{email}: {value} ({} log lines, {took:?})", execution.logs.len()),
+            Err(error) => println!("{email}: {} ({took:?})", error.message),
+        }
+    }
+    Ok(())
+}
