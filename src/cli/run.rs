@@ -38,6 +38,10 @@ pub(super) struct Run {
     #[arg(long, value_name = "FILE", group = "argument")]
     arg_file: Option<PathBuf>,
 
+    /// Load the global scope from its sources: shows that the snapshot holds the same
+    #[arg(long, hide = true)]
+    without_snapshot: bool,
+
     #[command(flatten)]
     store: ScriptStoreArgs,
 }
@@ -47,7 +51,11 @@ impl Run {
         let script = Script::from_file(&self.script).map_err(|error| WrongUse(error.to_string()))?;
         let invocation = Invocation::new(self.argument()?).on_log(|line| output::print_error(&line.text));
         let idp = self.store.open().await?;
-        let execution = FunctionRuntime::builder(idp).build().run(&script, invocation).await;
+        let mut runtime = FunctionRuntime::builder(idp);
+        if self.without_snapshot {
+            runtime = runtime.without_snapshot();
+        }
+        let execution = runtime.build().run(&script, invocation).await;
         match execution.result {
             Ok(value) => output::print_json(&value),
             Err(error) => {

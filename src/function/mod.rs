@@ -33,6 +33,9 @@ use crate::idp::IdentityProvider;
 /// Runs function scripts over an identity provider.
 ///
 /// Cheap to clone, and callable from any tokio task: isolates live on threads of their own, one each.
+///
+/// V8 shares its read-only heap among the isolates of a process, so all of them have to start from one snapshot. A
+/// process that runs function scripts here cannot at the same time have isolates from another snapshot, or from none.
 #[derive(Clone)]
 pub struct FunctionRuntime {
     idp: Arc<dyn IdentityProvider>,
@@ -44,7 +47,7 @@ pub struct FunctionRuntimeBuilder(FunctionRuntime);
 
 impl FunctionRuntimeBuilder {
     /// Loads the global scope of every isolate from source rather than from the snapshot: slow, and only where the
-    /// program was built. Shows that the two agree.
+    /// program was built. Shows that the two agree. For all runtimes of a process, or for none.
     #[doc(hidden)]
     #[must_use]
     pub fn without_snapshot(mut self) -> Self {

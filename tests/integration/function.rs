@@ -1,0 +1,119 @@
+//! The function runtime, as a host uses it.
+
+use std::sync::{Arc, Mutex};
+
+use pretty_assertions::assert_eq;
+use serde_json::json;
+use tailor_idp::function::{ErrorKind, Execution, FunctionRuntime, Invocation, Script};
+use tailor_idp::idp::{HashCost, Idp, NamespaceName, NamespaceSettings};
+use tailor_idp::store::SqliteDatabase;
+
+async fn idp() -> Idp {
+    let name = NamespaceName::new("builtin-idp").unwrap();
+    let store = SqliteDatabase::in_memory().unwrap().namespace(&name).await.unwrap();
+    let idp = Idp::builder().hash_cost(HashCost::danger_cheap_for_tests());
+    idp.namespace(name, Arc::new(store), NamespaceSettings::default()).build()
+}
+
+async fn runtime() -> FunctionRuntime {
+    FunctionRuntime::builder(idp().await).build()
+}
+
+fn script(text: &str) -> Script {
+    Script::new("file:///handler.js".parse().unwrap(), text)
+}
+
+fn outcome(execution: &Execution) -> (String, Vec<String>) {
+    let result = match &execution.result {
+        Ok(value) => value.to_string(),
+        Err(error) => format!("{:?} {error}", error.kind),
+    };
+    (result, execution.logs.iter().map(|line| format!("{} {}", line.level.as_str(), line.text)).collect())
+}
+
+#[tokio::test]
+async fn what_one_script_does_to_its_global_scope_the_next_one_does_not_see() {
+    let runtime = runtime().await;
+    let vandal = script(
+        "Array.prototype.push = Array.prototype.map = () => { throw new Error('patched'); };
+         Object.prototype.code = Object.prototype.message = 'patched';
+         Object.defineProperty(Object.prototype, 'namespace', { get() { throw new Error('patched'); } });
+         Promise.prototype.then = () => { throw new Error('patched'); };
+         JSON.stringify = () => 'patched';
+         globalThis.tailor.idp.Client.prototype.user = () => 'patched';
+         globalThis.seen = true;
+         export default async () => {
+           const idp = new tailor.idp.Client('builtin-idp');
+           const { id } = await idp.createUser({ name: 'ana@example.com' });
+           return typeof id;
+         }",
+    );
+    let next = script(
+        "export default async () => {
+           const idp = new tailor.idp.Client({ namespace: 'builtin-idp' });
+           const list = []; list.push(1);
+           const error = await idp.user('ghost').then(String, ({ code }) => code);
+           return { error, list, seen: typeof seen, json: JSON.stringify({}), plain: {}.code ?? null };
+         }",
+    );
+    let vandalism = runtime.run(&vandal, Invocation::default()).await;
+    assert_eq!(outcome(&vandalism).0, "\"string\"");
+    let execution = runtime.run(&next, Invocation::default()).await;
+    let unharmed = json!({ "error": "NOT_FOUND", "list": [1], "seen": "undefined", "json": "{}", "plain": null });
+    assert_eq!(execution.result.unwrap(), unharmed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_scripts_at_once_share_the_users_and_nothing_else() {
+    let runtime = runtime().await;
+    let script = script(
+        "globalThis.runs = (globalThis.runs ?? 0) + 1;
+         export default async ({ name }) => {
+           const idp = new tailor.idp.Client('builtin-idp');
+           const user = await idp.createUser({ name });
+           return [runs, (await idp.user(user.id)).name];
+         }",
+    );
+    let runs = (0..24).map(|index| {
+        let (runtime, script) = (runtime.clone(), script.clone());
+        let name = format!("user-{index}@example.com");
+        tokio::spawn(
+            async move { (name.clone(), runtime.run(&script, Invocation::new(json!({ "name": name }))).await) },
+        )
+    });
+    for run in futures::future::join_all(runs).await {
+        let (name, execution) = run.unwrap();
+        assert_eq!(execution.result.unwrap(), json!([1, name]));
+    }
+}
+
+#[tokio::test]
+async fn log_lines_are_handed_over_as_they_are_logged_and_kept_in_the_record() {
+    let live = Arc::new(Mutex::new(Vec::new()));
+    let invocation = Invocation::default().on_log({
+        let live = Arc::clone(&live);
+        move |line| live.lock().unwrap().push(line.clone())
+    });
+    let text = "export default () => { console.debug('a'); console.warn('b\\nc'); console.error('d'); throw 1 }";
+    let execution = runtime().await.run(&script(text), invocation).await;
+    assert_eq!(
+        outcome(&execution),
+        ("UserRuntime Uncaught 1".into(), vec!["DEBUG a".into(), "WARN b\nc".into(), "ERROR d".into()])
+    );
+    assert_eq!(*live.lock().unwrap(), execution.logs);
+    assert!(execution.logs.iter().all(|line| execution.started_at <= line.at && line.at <= execution.finished_at));
+    let printed = execution.logs[0].to_string();
+    let (time, rest) = printed.split_at("2025-02-14T07:16:31.590771150Z".len());
+    assert!(time.ends_with('Z') && time.contains('.') && rest == " DEBUG a", "{printed}");
+}
+
+#[tokio::test]
+async fn a_failure_says_whose_fault_it_is() {
+    let runtime = runtime().await;
+    let kind = async |text: &str| runtime.run(&script(text), Invocation::default()).await.result.unwrap_err().kind;
+    assert_eq!(kind("export default () => { throw new Error('no') }").await, ErrorKind::UserRuntime);
+    assert_eq!(kind("export default async () => { await null; nothing.there }").await, ErrorKind::UserRuntime);
+    assert_eq!(kind("export default () => {").await, ErrorKind::UserNonRuntime);
+    assert_eq!(kind("export const handler = () => 1").await, ErrorKind::UserNonRuntime);
+    assert_eq!(kind("export default () => 1n").await, ErrorKind::UserNonRuntime);
+}
