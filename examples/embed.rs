@@ -32,6 +32,8 @@ async fn main() -> anyhow::Result<()> {
         extensions: vec![extension::tailor_idp::init(Arc::new(idp))],
         ..RuntimeOptions::default()
     });
+    // The stacks of errors then show the script's lines only.
+    extension::hide_extension_frames(&mut runtime);
     let promise = runtime.execute_script("file:///script.js", SCRIPT)?;
     let promise = runtime.resolve(promise);
     let result = runtime.with_event_loop_promise(promise, PollEventLoopOptions::default()).await?;

@@ -47,6 +47,11 @@
 //! | [`idp`] | the rules: the eight operations, names, passwords, page tokens |
 //! | [`store`] | where users live: the store's interface, and SQLite |
 
+#[cfg(all(feature = "v8", feature = "quickjs"))]
+compile_error!("one engine, please: `quickjs` goes with `--no-default-features`");
+#[cfg(not(any(feature = "v8", feature = "quickjs")))]
+compile_error!("an engine, please: `--features v8`, or `--features quickjs` for a preview");
+
 pub mod extension;
 pub mod function;
 pub mod idp;
@@ -57,3 +62,8 @@ pub use deno_core;
 
 /// The TypeScript declarations of what function scripts can use beside the web's own APIs: `tailor.d.ts`.
 pub const TYPES: &str = include_str!("../js/tailor.d.ts");
+
+/// The README's program compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,12 +1,12 @@
 //! Between JavaScript's values and the identity provider's.
 //!
-//! What comes in has been read by `js/idp.js`: primitives, or arrays of ours, so that no conversion runs a script's
-//! code. A value of the wrong type is refused with the field, what was expected and what came.
+//! A value of the wrong type is refused with the field, what was expected and what came. Reading a property can run the
+//! script's code, which can throw: what it throws is what the call rejects with.
 
 use deno_core::ToV8;
-use deno_core::v8::{self, Local, PinScope, Value};
+use deno_core::v8::{self, Global, Local, PinScope, Value};
 
-use crate::idp::{IdpError, Password, User, UserPage};
+use crate::idp::{IdpError, Password, User, UserPage, UserQuery};
 
 /// UTF-16 units in one argument at the most: above every limit of the rules, and below what it costs to copy.
 const MAX_TEXT: usize = 16 * 1024;
@@ -14,39 +14,102 @@ const MAX_TEXT: usize = 16 * 1024;
 /// JavaScript's integers end here (`Number.MAX_SAFE_INTEGER`).
 const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
 
-/// Where a value came from, for the texts of errors.
-pub(super) type Field = &'static str;
-
-/// What is `undefined` is not there; anything else is read by `read`.
-pub(super) fn optional<'s, T>(
-    scope: &mut PinScope<'s, '_>,
-    field: Field,
-    value: Local<'s, Value>,
-    read: impl FnOnce(&mut PinScope<'s, '_>, Field, Local<'s, Value>) -> Result<T, IdpError>,
-) -> Result<Option<T>, IdpError> {
-    if value.is_undefined() { Ok(None) } else { read(scope, field, value).map(Some) }
+/// Why an input cannot be read.
+pub(super) enum Refusal {
+    /// It is not of the form.
+    Rule(IdpError),
+    /// Reading it ran the script's code, which threw this.
+    Thrown(Global<Value>),
 }
 
-/// An argument that is read field by field.
-pub(super) fn object<'s>(scope: &mut PinScope<'s, '_>, field: Field, value: Local<'s, Value>) -> Result<(), IdpError> {
-    if value.is_object() && !value.is_function() && !value.is_array() {
-        Ok(())
-    } else {
-        Err(refused(scope, field, "an object", value))
+impl From<IdpError> for Refusal {
+    fn from(error: IdpError) -> Self {
+        Self::Rule(error)
     }
 }
 
-pub(super) fn string<'s>(
-    scope: &mut PinScope<'s, '_>,
-    field: Field,
-    value: Local<'s, Value>,
-) -> Result<String, IdpError> {
+type Read<T> = Result<T, Refusal>;
+
+/// An argument that is read field by field.
+#[derive(Clone, Copy)]
+pub(super) struct Fields<'s> {
+    // None: an argument that was left out, and has no fields.
+    object: Option<Local<'s, v8::Object>>,
+    // Stands before the names of fields in errors: `query.` of `query.ids`.
+    prefix: &'static str,
+}
+
+impl<'s> Fields<'s> {
+    /// The fields of an argument that has to be there.
+    pub(super) fn of(scope: &mut PinScope<'s, '_>, argument: &str, value: Local<'s, Value>) -> Read<Self> {
+        if value.is_function() || value.is_array() {
+            return Err(refused(scope, argument, "an object", value));
+        }
+        match value.try_cast() {
+            Ok(object) => Ok(Self { object: Some(object), prefix: "" }),
+            Err(_) => Err(refused(scope, argument, "an object", value)),
+        }
+    }
+
+    /// The fields of an argument that may be left out.
+    pub(super) fn of_optional(scope: &mut PinScope<'s, '_>, argument: &str, value: Local<'s, Value>) -> Read<Self> {
+        if value.is_undefined() { Ok(Self { object: None, prefix: "" }) } else { Self::of(scope, argument, value) }
+    }
+
+    /// The fields of a field that may be left out; their names in errors begin with `prefix`.
+    pub(super) fn nested(&self, scope: &mut PinScope<'s, '_>, field: &str, prefix: &'static str) -> Read<Self> {
+        let value = self.get(scope, field)?;
+        Ok(Self { prefix, ..Self::of_optional(scope, field, value)? })
+    }
+
+    /// A field that has to be there.
+    pub(super) fn required<T>(
+        &self,
+        scope: &mut PinScope<'s, '_>,
+        field: &str,
+        read: impl FnOnce(&mut PinScope<'s, '_>, &str, Local<'s, Value>) -> Read<T>,
+    ) -> Read<T> {
+        let value = self.get(scope, field)?;
+        read(scope, &format!("{}{field}", self.prefix), value)
+    }
+
+    /// A field that may be left out, or `undefined`.
+    pub(super) fn optional<T>(
+        &self,
+        scope: &mut PinScope<'s, '_>,
+        field: &str,
+        read: impl FnOnce(&mut PinScope<'s, '_>, &str, Local<'s, Value>) -> Read<T>,
+    ) -> Read<Option<T>> {
+        let value = self.get(scope, field)?;
+        if value.is_undefined() {
+            return Ok(None);
+        }
+        read(scope, &format!("{}{field}", self.prefix), value).map(Some)
+    }
+
+    fn get(&self, scope: &mut PinScope<'s, '_>, field: &str) -> Read<Local<'s, Value>> {
+        let Some(object) = self.object else { return Ok(v8::undefined(scope).into()) };
+        let key = v8::String::new(scope, field).unwrap_or_else(|| v8::String::empty(scope));
+        attempt(scope, |scope| object.get(scope, key.into()))
+    }
+}
+
+/// Runs what may run a script's code, and takes what that throws.
+fn attempt<'s, T>(scope: &mut PinScope<'s, '_>, run: impl FnOnce(&mut PinScope<'s, '_>) -> Option<T>) -> Read<T> {
+    v8::tc_scope!(let scope, scope);
+    run(scope).ok_or_else(|| {
+        let thrown = scope.exception().unwrap_or_else(|| v8::undefined(scope).into());
+        Refusal::Thrown(Global::new(scope, thrown))
+    })
+}
+
+pub(super) fn string<'s>(scope: &mut PinScope<'s, '_>, field: &str, value: Local<'s, Value>) -> Read<String> {
     let Ok(text) = value.try_cast::<v8::String>() else {
         return Err(refused(scope, field, "a string", value));
     };
     let length = text.length();
     if length > MAX_TEXT {
-        return Err(IdpError::invalid_argument(format!("{field} must be at most {MAX_TEXT} characters: got {length}")));
+        return Err(invalid(format!("{field} must be at most {MAX_TEXT} characters: got {length}")));
     }
     if text.contains_only_onebyte() {
         return Ok(text.to_rust_string_lossy(scope));
@@ -55,62 +118,46 @@ pub(super) fn string<'s>(
     text.write_v2(scope, 0, &mut units, v8::WriteFlags::empty());
     // Replacing lone surrogates would make different texts equal: names, or passwords.
     String::from_utf16(&units)
-        .map_err(|_| IdpError::invalid_argument(format!("{field} must be well-formed text: it has a lone surrogate")))
+        .map_err(|_| invalid(format!("{field} must be well-formed text: it has a lone surrogate")))
 }
 
-pub(super) fn password<'s>(
-    scope: &mut PinScope<'s, '_>,
-    field: Field,
-    value: Local<'s, Value>,
-) -> Result<Password, IdpError> {
+pub(super) fn password<'s>(scope: &mut PinScope<'s, '_>, field: &str, value: Local<'s, Value>) -> Read<Password> {
     string(scope, field, value).map(Password::from)
 }
 
-pub(super) fn boolean<'s>(
-    scope: &mut PinScope<'s, '_>,
-    field: Field,
-    value: Local<'s, Value>,
-) -> Result<bool, IdpError> {
+pub(super) fn boolean<'s>(scope: &mut PinScope<'s, '_>, field: &str, value: Local<'s, Value>) -> Read<bool> {
     if value.is_boolean() { Ok(value.is_true()) } else { Err(refused(scope, field, "a boolean", value)) }
 }
 
-pub(super) fn integer<'s>(
-    scope: &mut PinScope<'s, '_>,
-    field: Field,
-    value: Local<'s, Value>,
-) -> Result<i64, IdpError> {
-    let number = value.try_cast::<v8::Number>().map(|number| number.value());
-    match number {
+pub(super) fn integer<'s>(scope: &mut PinScope<'s, '_>, field: &str, value: Local<'s, Value>) -> Read<i64> {
+    match value.try_cast::<v8::Number>().map(|number| number.value()) {
         Ok(number) if number.fract() == 0.0 && number.abs() <= MAX_SAFE_INTEGER => Ok(number as i64),
-        Ok(number) => Err(IdpError::invalid_argument(format!("{field} must be an integer, got {number}"))),
+        // As the script spells it.
+        Ok(_) => Err(invalid(format!("{field} must be an integer, got {}", value.to_rust_string_lossy(scope)))),
         Err(_) => Err(refused(scope, field, "an integer", value)),
     }
 }
 
-/// An array of strings, refused by its length before it is read: `max` is the rule's limit, told by its own text.
-pub(super) fn strings<'s>(
-    scope: &mut PinScope<'s, '_>,
-    field: Field,
-    value: Local<'s, Value>,
-) -> Result<Vec<String>, IdpError> {
+/// The entries of a filter. An array that is too long is not read.
+pub(super) fn strings<'s>(scope: &mut PinScope<'s, '_>, field: &str, value: Local<'s, Value>) -> Read<Vec<String>> {
     let Ok(array) = value.try_cast::<v8::Array>() else {
         return Err(refused(scope, field, "an array of strings", value));
     };
-    let mut strings = Vec::new();
-    for index in 0..array.length() {
-        let element = array.get_index(scope, index).unwrap_or_else(|| v8::undefined(scope).into());
-        let text = string(scope, field, element).map_err(|error| {
-            // `names must be …` becomes `names[3] must be …`.
-            let detail = error.detail().strip_prefix(field).unwrap_or(error.detail());
-            IdpError::invalid_argument(format!("{field}[{index}]{detail}"))
-        })?;
-        strings.push(text);
-    }
-    Ok(strings)
+    UserQuery::check_length(field, array.length() as usize)?;
+    (0..array.length())
+        .map(|index| {
+            let element = attempt(scope, |scope| array.get_index(scope, index))?;
+            string(scope, &format!("{field}[{index}]"), element)
+        })
+        .collect()
 }
 
-fn refused<'s>(scope: &mut PinScope<'s, '_>, field: Field, expected: &str, value: Local<'s, Value>) -> IdpError {
-    IdpError::invalid_argument(format!("{field} must be {expected}, got {}", kind(scope, value)))
+fn invalid(detail: String) -> Refusal {
+    Refusal::Rule(IdpError::invalid_argument(detail))
+}
+
+fn refused<'s>(scope: &mut PinScope<'s, '_>, field: &str, expected: &str, value: Local<'s, Value>) -> Refusal {
+    invalid(format!("{field} must be {expected}, got {}", kind(scope, value)))
 }
 
 /// What a value is, without a word of what is in it: it may be a password.

@@ -21,15 +21,18 @@
 //! The build script compiles this module too, to bake the startup snapshot: so it may know the interface of the
 //! identity provider, and nothing of how it is implemented.
 
+mod call;
 mod convert;
 mod error;
 mod function;
 mod idp;
+mod stack;
 
 use deno_core::Extension;
 
 pub use function::{ConsoleSink, LogLevel, tailor_function};
 pub use idp::tailor_idp;
+pub use stack::hide_extension_frames;
 
 /// The extensions of a function's runtime, in the order of the snapshot, still without their state.
 ///

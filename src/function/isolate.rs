@@ -15,11 +15,20 @@ use super::execution::{ErrorKind, ExecutionError};
 use super::json;
 use super::loader::OneModule;
 use super::script::Script;
-use crate::extension::{ConsoleSink, function_extensions, tailor_function, tailor_idp};
+use crate::extension::{ConsoleSink, function_extensions, hide_extension_frames, tailor_function, tailor_idp};
 use crate::idp::IdentityProvider;
 
 /// Baked by the build script.
 static SNAPSHOT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/function.snapshot"));
+
+/// Takes away what an engine puts into the global scope and no script has any business with.
+///
+/// The engine looks `Deno.core` up while it starts, so this cannot be done in the snapshot.
+const CLOSE: &str = if cfg!(feature = "quickjs") {
+    "for (const key of ['Deno', '__bootstrap', 'gc', 'InternalError', 'ShadowRealm']) delete globalThis[key];"
+} else {
+    "delete globalThis.Deno; delete globalThis.__bootstrap;"
+};
 
 /// Where an isolate's global scope comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +58,7 @@ impl Isolate {
             ..RuntimeOptions::default()
         })
         .map_err(failed)?;
+        hide_extension_frames(&mut runtime);
         runtime
             .lazy_init_extensions(vec![
                 deno_webidl::deno_webidl::args(),
@@ -63,10 +73,7 @@ impl Isolate {
                 tailor_function::args(console),
             ])
             .map_err(failed)?;
-        // The engine looks `Deno.core` up while it starts, so it cannot be gone from the snapshot.
-        runtime
-            .execute_script("ext:tailor_function/close.js", "delete globalThis.Deno; delete globalThis.__bootstrap;")
-            .map_err(|error| failed(error.into()))?;
+        runtime.execute_script("ext:tailor_function/close.js", CLOSE).map_err(|error| failed(error.into()))?;
         Ok(Self(runtime))
     }
 

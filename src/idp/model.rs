@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::IdpError;
+
 /// A password as it came from a caller: wiped from memory when dropped, never printed.
 pub type Password = secrecy::SecretString;
 
@@ -109,6 +111,20 @@ pub struct UserQuery {
     pub ids: Option<Vec<String>>,
     /// Only users with one of these names: at most 1000. An empty list matches nobody.
     pub names: Option<Vec<String>>,
+}
+
+impl UserQuery {
+    /// Entries of a filter at the most: each is a look-up.
+    pub const MAX_ENTRIES: usize = 1000;
+
+    /// Refuses a filter with too many entries.
+    pub(crate) fn check_length(field: &str, length: usize) -> Result<(), IdpError> {
+        if length <= Self::MAX_ENTRIES {
+            return Ok(());
+        }
+        let max = Self::MAX_ENTRIES;
+        Err(IdpError::invalid_argument(format!("{field} must have at most {max} entries: got {length}")))
+    }
 }
 
 /// One page of a listing, please.

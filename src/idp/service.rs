@@ -21,8 +21,6 @@ use crate::store::{
 const DEFAULT_FIRST: i64 = 100;
 /// Users on a page at the most: a page is held in memory, here and in the script.
 const MAX_FIRST: i64 = 1000;
-/// Entries in a filter at the most: each is a look-up.
-const MAX_FILTER: usize = 1000;
 /// Characters in a mail's sender name or subject.
 const MAX_MAIL_TEXT: usize = 200;
 /// Characters in a redirect URI: what browsers and proxies agree to carry.
@@ -284,12 +282,7 @@ impl Namespace {
 
 fn canonical(field: &str, filter: Option<Vec<String>>) -> Result<Option<Vec<String>>, IdpError> {
     let Some(mut values) = filter else { return Ok(None) };
-    if values.len() > MAX_FILTER {
-        let length = values.len();
-        return Err(IdpError::invalid_argument(format!(
-            "{field} must have at most {MAX_FILTER} entries: got {length}"
-        )));
-    }
+    UserQuery::check_length(field, values.len())?;
     values.sort_unstable();
     values.dedup();
     Ok(Some(values))

@@ -68,7 +68,7 @@ export default async () => {
   await idp.sendPasswordResetEmail({ userId: "a" }); // TS2345
   await idp.sendPasswordResetEmail({ redirectUri: "https://example.com/" }); // TS2345
   await idp.sendPasswordResetEmail({ userId: 1, redirectUri: "https://example.com/" }); // TS2322
-  await idp.sendPasswordResetEmail({ userId: "a", redirectUri: new URL("https://example.com/") }); // TS2304
+  await idp.sendPasswordResetEmail({ userId: "a", redirectUri: ["https://example.com/"] }); // TS2322
   await idp.sendPasswordResetEmail({ userId: "a", redirectUri: null }); // TS2322
   await idp.sendPasswordResetEmail({ userId: "a", redirectUri: "https://example.com/", fromName: null }); // TS2322
   await idp.sendPasswordResetEmail({ userId: "a", redirectUri: "https://example.com/", subject: 1 }); // TS2322

@@ -18,6 +18,6 @@ const idp: tailor.idp.Client = new tailor.idp.Client(config);
 idp.namespace; // TS2339
 idp.listUsers(); // TS2339
 idp.createUsers([]); // TS2551
-tailor.idp.User; // TS2693
+tailor.idp.User; // TS2339
 tailor.idp.Users; // TS2339
 tailor.iam; // TS2339

@@ -7,7 +7,6 @@ export default async () => {
   } catch (error) {
     error.code; // TS18046
     const failure = error as tailor.idp.ClientError;
-    failure.code = "NOT_FOUND"; // TS2540
     failure.status; // TS2339
     failure.detail; // TS2339
     if (failure.code === "not_found") { // TS2367
@@ -25,6 +24,7 @@ export default async () => {
       case "CANCELLED": // TS2678
         break;
     }
-    throw new tailor.idp.ClientError(`${code} ${number} ${known} ${some} ${plain}`); // TS2708
+    failure.code = "NOT_FOUND"; // TS2540
+    throw new tailor.idp.ClientError(`${code} ${number} ${known} ${some} ${plain}`); // TS2339
   }
 };

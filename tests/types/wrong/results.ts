@@ -23,7 +23,7 @@ export default async () => {
   page.length; // TS2339
   page.total; // TS2339
   page.hasMore; // TS2339
-  const users: tailor.idp.User = page.users; // TS2740
+  const users: tailor.idp.User = page.users; // TS2739
   const count: string = page.totalCount; // TS2322
   const after: string | undefined = page.nextPageToken; // TS2322
   await idp.users({ after: page.nextPageToken }); // TS2322

@@ -1,0 +1,133 @@
+//! A call of a client method, from the arguments to the promise that the script gets.
+//!
+//! The promise is made and settled here, by the engine's own means. The engine's JavaScript for async ops uses
+//! `Promise.prototype`, `Function.prototype.call` and arrays, which a script may have replaced.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use deno_core::v8::{self, Global, Local, PinScope, Value};
+use deno_core::{OpState, ToV8, V8TaskSpawner, unsync};
+
+use super::convert::Refusal;
+use super::error::Site;
+use crate::idp::{Code, IdentityProvider, IdpError};
+
+/// What a method's work needs: the identity provider, and the client's namespace.
+pub(super) type Target = (Arc<dyn IdentityProvider>, String);
+
+/// Starts a call of `method`: reads its input, starts the work, and returns the promise of the answer.
+///
+/// An answer that is there at once, as a read from the cache is, settles the promise at once.
+pub(super) fn call<'s, I, T, F>(
+    scope: &mut PinScope<'s, '_>,
+    state: &Rc<RefCell<OpState>>,
+    method: &'static str,
+    namespace: Local<'s, Value>,
+    read: impl FnOnce(&mut PinScope<'s, '_>) -> Result<I, Refusal>,
+    work: impl FnOnce(Target, I) -> F,
+) -> Local<'s, Value>
+where
+    T: for<'a> ToV8<'a> + 'static,
+    F: Future<Output = Result<T, IdpError>> + 'static,
+{
+    let Some(resolver) = v8::PromiseResolver::new(scope) else {
+        // The script is being terminated: nothing of it will look at the value.
+        return v8::undefined(scope).into();
+    };
+    let promise = resolver.get_promise(scope).into();
+    if !namespace.is_string() {
+        let message = format!("tailor.idp.Client: {method} was called on something that is no client");
+        let message = v8::String::new(scope, &message).unwrap_or_else(|| v8::String::empty(scope));
+        let error = v8::Exception::type_error(scope, message);
+        resolver.reject(scope, error);
+        return promise;
+    }
+    let input = match read(scope) {
+        Ok(input) => input,
+        Err(Refusal::Rule(error)) => {
+            Site::here(scope).reject(scope, resolver, method, &error);
+            return promise;
+        }
+        Err(Refusal::Thrown(thrown)) => {
+            let thrown = Local::new(scope, thrown);
+            resolver.reject(scope, thrown);
+            return promise;
+        }
+    };
+    let idp = Arc::clone(state.borrow().borrow::<Arc<dyn IdentityProvider>>());
+    let namespace = namespace.to_rust_string_lossy(scope);
+    let mut work = Box::pin(work((idp, namespace), input));
+    let mut once = Context::from_waker(Waker::noop());
+    match pin!(&mut work).poll(&mut once) {
+        Poll::Ready(answer) => settle(scope, resolver, method, answer, Site::here),
+        Poll::Pending => {
+            // The script's line, which is gone when the answer comes. The wait hides what this costs.
+            let site = Site::here(scope).kept(scope);
+            let resolver = Global::new(scope, resolver);
+            let pending = Pending::new(state);
+            unsync::spawn(async move {
+                let answer = work.await;
+                pending.finish(move |scope| {
+                    let resolver = Local::new(scope, resolver);
+                    settle(scope, resolver, method, answer, |scope| Site::of(scope, site));
+                });
+            });
+        }
+    }
+    promise
+}
+
+fn settle<'s, T: ToV8<'s>>(
+    scope: &mut PinScope<'s, '_>,
+    resolver: Local<'s, v8::PromiseResolver>,
+    method: &str,
+    answer: Result<T, IdpError>,
+    site: impl FnOnce(&mut PinScope<'s, '_>) -> Site<'s>,
+) {
+    let failure = match answer {
+        Ok(value) => match value.to_v8(scope) {
+            Ok(value) => {
+                resolver.resolve(scope, value);
+                return;
+            }
+            Err(error) => IdpError::new(Code::Internal, "the answer is too large for the script").with_source(error),
+        },
+        Err(error) => error,
+    };
+    site(scope).reject(scope, resolver, method, &failure);
+}
+
+/// Keeps the event loop going while an answer is to come.
+struct Pending {
+    state: Rc<RefCell<OpState>>,
+}
+
+impl Pending {
+    fn new(state: &Rc<RefCell<OpState>>) -> Self {
+        state.borrow().external_ops_tracker.ref_op();
+        Self { state: Rc::clone(state) }
+    }
+
+    /// Runs `settle` in the event loop.
+    fn finish(self, settle: impl FnOnce(&mut PinScope<'_, '_>) + 'static) {
+        // None once the runtime is gone, and the script with it.
+        let spawner = self.state.borrow().try_borrow::<V8TaskSpawner>().cloned();
+        if let Some(spawner) = spawner {
+            spawner.spawn(move |scope| {
+                settle(scope);
+                drop(self);
+            });
+        }
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        self.state.borrow().external_ops_tracker.unref_op();
+    }
+}

@@ -1,0 +1,2 @@
+// A class is a function that cannot be called.
+export default class Handler {}

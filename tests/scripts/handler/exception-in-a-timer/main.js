@@ -1,0 +1,7 @@
+export default async () => {
+  setTimeout(() => {
+    throw new Error("in a timer");
+  }, 1);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  return "never";
+};

@@ -1,0 +1,1 @@
+globalThis.main = ({ email }) => `globalThis.main of ${email}`;

@@ -1,0 +1,3 @@
+import lodash from "https://example.com/lodash.js";
+
+export default () => lodash.VERSION;

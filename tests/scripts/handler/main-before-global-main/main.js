@@ -1,0 +1,5 @@
+globalThis.main = () => "globalThis.main";
+
+export function main() {
+  return "the export main";
+}

@@ -1,0 +1,3 @@
+console.log("the module runs");
+
+export const handler = () => "nobody calls this";

@@ -1,0 +1,2 @@
+export default async () => {
+  return 1;

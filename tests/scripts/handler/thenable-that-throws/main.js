@@ -1,0 +1,5 @@
+export default () => ({
+  then() {
+    throw new RangeError("then failed");
+  },
+});

@@ -1,0 +1,5 @@
+const fail = (what) => {
+  throw new RangeError(`out of range: ${what}`);
+};
+
+export default () => fail("42");

@@ -1,0 +1,3 @@
+export default async () => {
+  throw { code: 42, reason: "no error object" };
+};

@@ -1,0 +1,4 @@
+const idp = new tailor.idp.Client("builtin-idp");
+await idp.user("ghost");
+
+export default () => "never";

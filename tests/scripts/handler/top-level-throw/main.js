@@ -1,0 +1,4 @@
+const settings = undefined;
+const { region } = settings;
+
+export default () => region;
