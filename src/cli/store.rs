@@ -18,11 +18,11 @@ const DEFAULT_NAMESPACE: &str = "builtin-idp";
 #[command(next_help_heading = "Namespace settings")]
 pub(super) struct SettingsArgs {
     /// Take any text as a name, rather than e-mail addresses only
-    #[arg(long)]
+    #[arg(long, global = true)]
     use_non_email_identifier: bool,
 
     /// Let users have MFA factors
-    #[arg(long)]
+    #[arg(long, global = true)]
     enable_mfa: bool,
 }
 

@@ -5,11 +5,13 @@
 
 use deno_core::ToV8;
 use deno_core::v8::{self, Global, Local, PinScope, Value};
+use deno_error::JsErrorBox;
 
 use crate::idp::{IdpError, Password, User, UserPage, UserQuery};
 
-/// UTF-16 units in one argument at the most: above every limit of the rules, and below what it costs to copy.
-const MAX_TEXT: usize = 16 * 1024;
+/// UTF-16 units that are read of one argument at the most: far above every limit of the rules, which speak for
+/// themselves, and too few to be worth a script's while.
+const MAX_TEXT: usize = 1024 * 1024;
 
 /// JavaScript's integers end here (`Number.MAX_SAFE_INTEGER`).
 const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
@@ -109,7 +111,7 @@ pub(super) fn string<'s>(scope: &mut PinScope<'s, '_>, field: &str, value: Local
     };
     let length = text.length();
     if length > MAX_TEXT {
-        return Err(invalid(format!("{field} must be at most {MAX_TEXT} characters: got {length}")));
+        return Err(invalid(format!("{field} is far too long: {length} characters")));
     }
     if text.contains_only_onebyte() {
         return Ok(text.to_rust_string_lossy(scope));
@@ -175,41 +177,73 @@ pub(super) fn kind<'s>(scope: &mut PinScope<'s, '_>, value: Local<'s, Value>) ->
     }
 }
 
-/// A `User` of `tailor.d.ts`.
-#[derive(ToV8)]
-pub(super) struct UserObject {
-    id: String,
-    name: String,
-    disabled: bool,
-    #[to_v8(skip_if = Option::is_none)]
-    created_at: Option<String>,
-    mfa_enrolled: bool,
-    mfa_factor_ids: Vec<String>,
-}
+/// What the identity provider answers, as the plain objects of `tailor.d.ts`.
+pub(super) struct Answer<T>(pub(super) T);
 
-impl From<User> for UserObject {
-    fn from(user: User) -> Self {
-        let User { id, name, disabled, created_at, mfa_enrolled, mfa_factor_ids } = user;
-        let created_at = created_at.map(|moment| moment.to_string());
-        Self { id, name, disabled, created_at, mfa_enrolled, mfa_factor_ids }
+impl<'s> ToV8<'s> for Answer<bool> {
+    type Error = JsErrorBox;
+
+    fn to_v8(self, scope: &mut PinScope<'s, '_>) -> Result<Local<'s, Value>, JsErrorBox> {
+        Ok(v8::Boolean::new(scope, self.0).into())
     }
 }
 
-/// A `ListUsersResponse` of `tailor.d.ts`.
-#[derive(ToV8)]
-pub(super) struct UserPageObject {
-    users: Vec<UserObject>,
-    next_page_token: Option<String>,
-    // Exact up to 2^53 users.
-    total_count: f64,
-}
+impl<'s> ToV8<'s> for Answer<User> {
+    type Error = JsErrorBox;
 
-impl From<UserPage> for UserPageObject {
-    fn from(page: UserPage) -> Self {
-        Self {
-            users: page.users.into_iter().map(UserObject::from).collect(),
-            next_page_token: page.next_page_token,
-            total_count: page.total_count as f64,
+    fn to_v8(self, scope: &mut PinScope<'s, '_>) -> Result<Local<'s, Value>, JsErrorBox> {
+        let User { id, name, disabled, created_at, mfa_enrolled, mfa_factor_ids } = self.0;
+        let user = v8::Object::new(scope);
+        let factors: Vec<_> = mfa_factor_ids.iter().map(|id| text(scope, id)).collect::<Result<_, _>>()?;
+        let id = text(scope, &id)?;
+        define(scope, user, "id", id)?;
+        let name = text(scope, &name)?;
+        define(scope, user, "name", name)?;
+        define(scope, user, "disabled", v8::Boolean::new(scope, disabled).into())?;
+        if let Some(created_at) = created_at {
+            let created_at = text(scope, &created_at.to_string())?;
+            define(scope, user, "createdAt", created_at)?;
         }
+        define(scope, user, "mfaEnrolled", v8::Boolean::new(scope, mfa_enrolled).into())?;
+        define(scope, user, "mfaFactorIds", v8::Array::new_with_elements(scope, &factors).into())?;
+        Ok(user.into())
     }
+}
+
+impl<'s> ToV8<'s> for Answer<UserPage> {
+    type Error = JsErrorBox;
+
+    fn to_v8(self, scope: &mut PinScope<'s, '_>) -> Result<Local<'s, Value>, JsErrorBox> {
+        let UserPage { users, next_page_token, total_count } = self.0;
+        let page = v8::Object::new(scope);
+        let users: Vec<_> = users.into_iter().map(|user| Answer(user).to_v8(scope)).collect::<Result<_, _>>()?;
+        define(scope, page, "users", v8::Array::new_with_elements(scope, &users).into())?;
+        let token = match next_page_token {
+            Some(token) => text(scope, &token)?,
+            None => v8::null(scope).into(),
+        };
+        define(scope, page, "nextPageToken", token)?;
+        // Exact up to 2^53 users.
+        define(scope, page, "totalCount", v8::Number::new(scope, total_count as f64).into())?;
+        Ok(page.into())
+    }
+}
+
+/// Defines a property, where assigning could call a setter that a script has put on `Object.prototype`.
+fn define<'s>(
+    scope: &mut PinScope<'s, '_>,
+    object: Local<'s, v8::Object>,
+    key: &str,
+    value: Local<'s, Value>,
+) -> Result<(), JsErrorBox> {
+    let key = v8::String::new(scope, key).ok_or_else(too_long)?;
+    object.create_data_property(scope, key.into(), value).map(drop).ok_or_else(too_long)
+}
+
+fn text<'s>(scope: &mut PinScope<'s, '_>, text: &str) -> Result<Local<'s, Value>, JsErrorBox> {
+    v8::String::new(scope, text).map(Into::into).ok_or_else(too_long)
+}
+
+fn too_long() -> JsErrorBox {
+    JsErrorBox::range_error("the text is too long for the engine")
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use deno_core::{ExtensionFileSource, OpState, ascii_str_include, op2, v8};
 
 use super::call::call;
-use super::convert::{Fields, UserObject, UserPageObject, boolean, integer, kind, password, string, strings};
+use super::convert::{Answer, Fields, boolean, integer, kind, password, string, strings};
 use super::error::InvalidConfig;
 use crate::idp::{
     CreateUser, IdentityProvider, ListUsers, NamespaceName, SendPasswordResetEmail, UnenrollMfa, UpdateUser, UserQuery,
@@ -54,7 +54,8 @@ fn op_idp_client_namespace<'s>(
     namespace: v8::Local<'s, v8::Value>,
 ) -> Result<String, InvalidConfig> {
     let Ok(name) = namespace.try_cast::<v8::String>() else {
-        return Err(InvalidConfig(match config.is_object() {
+        let is_config = config.is_object() && !config.is_function() && !config.is_array();
+        return Err(InvalidConfig(match is_config {
             true => format!("namespace must be a string, got {}", kind(scope, namespace)),
             false => format!("the argument must be {{ namespace: string }}, got {}", kind(scope, config)),
         }));
@@ -87,7 +88,7 @@ fn op_idp_users<'s>(
                 },
             })
         },
-        |(idp, namespace), options| async move { idp.users(&namespace, options).await.map(UserPageObject::from) },
+        |(idp, namespace), options| async move { idp.users(&namespace, options).await.map(Answer) },
     )
 }
 
@@ -104,7 +105,7 @@ fn op_idp_user<'s>(
         "user",
         namespace,
         |scope| string(scope, "userId", user_id),
-        |(idp, namespace), user_id| async move { idp.user(&namespace, &user_id).await.map(UserObject::from) },
+        |(idp, namespace), user_id| async move { idp.user(&namespace, &user_id).await.map(Answer) },
     )
 }
 
@@ -121,7 +122,7 @@ fn op_idp_user_by_name<'s>(
         "userByName",
         namespace,
         |scope| string(scope, "name", name),
-        |(idp, namespace), name| async move { idp.user_by_name(&namespace, &name).await.map(UserObject::from) },
+        |(idp, namespace), name| async move { idp.user_by_name(&namespace, &name).await.map(Answer) },
     )
 }
 
@@ -145,7 +146,7 @@ fn op_idp_create_user<'s>(
                 disabled: input.optional(scope, "disabled", boolean)?.unwrap_or(false),
             })
         },
-        |(idp, namespace), input| async move { idp.create_user(&namespace, input).await.map(UserObject::from) },
+        |(idp, namespace), input| async move { idp.create_user(&namespace, input).await.map(Answer) },
     )
 }
 
@@ -171,7 +172,7 @@ fn op_idp_update_user<'s>(
                 disabled: input.optional(scope, "disabled", boolean)?,
             })
         },
-        |(idp, namespace), input| async move { idp.update_user(&namespace, input).await.map(UserObject::from) },
+        |(idp, namespace), input| async move { idp.update_user(&namespace, input).await.map(Answer) },
     )
 }
 
@@ -188,7 +189,7 @@ fn op_idp_delete_user<'s>(
         "deleteUser",
         namespace,
         |scope| string(scope, "userId", user_id),
-        |(idp, namespace), user_id| async move { idp.delete_user(&namespace, &user_id).await.map(|()| true) },
+        |(idp, namespace), user_id| async move { idp.delete_user(&namespace, &user_id).await.map(|()| Answer(true)) },
     )
 }
 
@@ -213,7 +214,9 @@ fn op_idp_send_password_reset_email<'s>(
                 subject: input.optional(scope, "subject", string)?,
             })
         },
-        |(idp, namespace), input| async move { idp.send_password_reset_email(&namespace, input).await.map(|()| true) },
+        |(idp, namespace), input| async move {
+            idp.send_password_reset_email(&namespace, input).await.map(|()| Answer(true))
+        },
     )
 }
 
@@ -236,6 +239,6 @@ fn op_idp_unenroll_mfa<'s>(
                 mfa_factor_id: input.required(scope, "mfaFactorId", string)?,
             })
         },
-        |(idp, namespace), input| async move { idp.unenroll_mfa(&namespace, input).await.map(|()| true) },
+        |(idp, namespace), input| async move { idp.unenroll_mfa(&namespace, input).await.map(|()| Answer(true)) },
     )
 }

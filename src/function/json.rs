@@ -10,12 +10,16 @@ use deno_core::v8::{self, GetPropertyNamesArgsBuilder, Local, PinScope};
 use serde_json::{Map, Number, Value};
 
 use super::execution::{ErrorKind, ExecutionError};
+use crate::extension::well_formed;
 
 /// How deep a result may nest: deeper than data gets, and well within this thread's stack.
 const MAX_DEPTH: usize = 500;
 
-/// Integers beyond this are not exact in JavaScript (`Number.MAX_SAFE_INTEGER`).
-const MAX_SAFE_INTEGER: f64 = 9_007_199_254_740_991.0;
+/// Steps of a path that an error shows.
+const MAX_STEPS: usize = 20;
+
+/// Beyond this a whole number does not fit an `i64`.
+const MAX_WHOLE: f64 = 9_223_372_036_854_775_807.0;
 
 /// The value as a script gets it.
 pub(super) fn to_v8<'s>(scope: &mut PinScope<'s, '_>, value: &Value) -> Result<Local<'s, v8::Value>, ExecutionError> {
@@ -68,13 +72,16 @@ struct Reader<'s> {
 impl<'s> Reader<'s> {
     fn path(&self) -> String {
         let mut path = "result".to_owned();
-        for step in &self.path {
+        for step in self.path.iter().take(MAX_STEPS) {
             // Writing to a string does not fail.
             let _ = match step {
                 Step::Index(index) => write!(path, "[{index}]"),
                 Step::Key(key) if is_identifier(key) => write!(path, ".{key}"),
                 Step::Key(key) => write!(path, "[{key:?}]"),
             };
+        }
+        if self.path.len() > MAX_STEPS {
+            path.push('…');
         }
         path
     }
@@ -96,7 +103,7 @@ impl<'s> Reader<'s> {
         } else if let Ok(number) = value.try_cast::<v8::Number>() {
             self.number(number.value())?
         } else if value.is_string() {
-            Value::String(value.to_rust_string_lossy(scope))
+            Value::String(text_of(scope, value)?)
         } else if value.is_big_int() {
             return not_json("a BigInt");
         } else if value.is_symbol() {
@@ -117,7 +124,12 @@ impl<'s> Reader<'s> {
         scope: &mut PinScope<'s, '_>,
         value: Local<'s, v8::Value>,
     ) -> Result<Local<'s, v8::Value>, Unreadable> {
-        let Ok(object) = value.try_cast::<v8::Object>() else { return Ok(value) };
+        let object = match value.try_cast::<v8::Object>() {
+            Ok(object) => object,
+            // The one primitive that `JSON.stringify` asks for its `toJSON`.
+            Err(_) if value.is_big_int() => attempt(scope, |scope| value.to_object(scope))?,
+            Err(_) => return Ok(value),
+        };
         let to_json = self.property(scope, object, "toJSON")?;
         let value = match to_json.try_cast::<v8::Function>() {
             Err(_) => value,
@@ -147,7 +159,7 @@ impl<'s> Reader<'s> {
     }
 
     fn number(&self, number: f64) -> Result<Value, Unreadable> {
-        if number.fract() == 0.0 && number.abs() <= MAX_SAFE_INTEGER {
+        if number.fract() == 0.0 && number.abs() < MAX_WHOLE {
             return Ok(Value::from(number as i64));
         }
         Number::from_f64(number).map(Value::Number).map_or_else(
@@ -201,7 +213,7 @@ impl<'s> Reader<'s> {
         for index in 0..keys.length() {
             let key = attempt(scope, |scope| keys.get_index(scope, index))?;
             let member = attempt(scope, |scope| object.get(scope, key))?;
-            let key = key.to_rust_string_lossy(scope);
+            let key = text_of(scope, key)?;
             self.path.push(Step::Key(key.clone()));
             if let Some(value) = self.value(scope, member)? {
                 members.insert(key, value);
@@ -239,6 +251,12 @@ fn attempt<'s, T>(
 
 fn text<'s>(scope: &mut PinScope<'s, '_>, text: &str) -> Result<Local<'s, v8::String>, Unreadable> {
     v8::String::new(scope, text).map_or_else(|| not_json("under a key that is too long"), Ok)
+}
+
+/// The text of a string.
+fn text_of<'s>(scope: &mut PinScope<'s, '_>, value: Local<'s, v8::Value>) -> Result<String, Unreadable> {
+    let text = attempt(scope, |scope| value.to_string(scope))?;
+    well_formed(scope, text).map_or_else(|| not_json("text with a lone surrogate"), Ok)
 }
 
 /// `Array.isArray`: true of a proxy of an array as well.

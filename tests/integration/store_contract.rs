@@ -6,10 +6,10 @@ mod concurrency;
 mod cost;
 mod damage;
 mod factors_and_mails;
+mod files;
 mod listing;
 mod lookup;
 mod namespaces;
-mod on_disk;
 mod refusals;
 mod updates;
 
@@ -149,7 +149,7 @@ mod in_memory {
     contract!(InMemory);
 }
 
-mod on_disk_too {
+mod on_disk {
     contract!(OnDisk);
 }
 
