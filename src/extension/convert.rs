@@ -113,14 +113,18 @@ pub(super) fn string<'s>(scope: &mut PinScope<'s, '_>, field: &str, value: Local
     if length > MAX_TEXT {
         return Err(invalid(format!("{field} is far too long: {length} characters")));
     }
+    well_formed(scope, text)
+        .ok_or_else(|| invalid(format!("{field} must be well-formed text: it has a lone surrogate")))
+}
+
+/// The text, if it has no lone surrogates. Replacing them would make different texts equal: names, keys, passwords.
+pub(crate) fn well_formed<'s>(scope: &mut PinScope<'s, '_>, text: Local<'s, v8::String>) -> Option<String> {
     if text.contains_only_onebyte() {
-        return Ok(text.to_rust_string_lossy(scope));
+        return Some(text.to_rust_string_lossy(scope));
     }
-    let mut units = vec![0; length];
+    let mut units = vec![0; text.length()];
     text.write_v2(scope, 0, &mut units, v8::WriteFlags::empty());
-    // Replacing lone surrogates would make different texts equal: names, or passwords.
-    String::from_utf16(&units)
-        .map_err(|_| invalid(format!("{field} must be well-formed text: it has a lone surrogate")))
+    String::from_utf16(&units).ok()
 }
 
 pub(super) fn password<'s>(scope: &mut PinScope<'s, '_>, field: &str, value: Local<'s, Value>) -> Read<Password> {
