@@ -146,16 +146,28 @@ pub(super) fn integer<'s>(scope: &mut PinScope<'s, '_>, field: &str, value: Loca
 
 /// The entries of a filter. An array that is too long is not read.
 pub(super) fn strings<'s>(scope: &mut PinScope<'s, '_>, field: &str, value: Local<'s, Value>) -> Read<Vec<String>> {
-    let Ok(array) = value.try_cast::<v8::Array>() else {
-        return Err(refused(scope, field, "an array of strings", value));
+    let array = match value.try_cast::<v8::Object>() {
+        Ok(array) if is_array(scope, array) => array,
+        _ => return Err(refused(scope, field, "an array of strings", value)),
     };
-    UserQuery::check_length(field, array.length() as usize)?;
-    (0..array.length())
+    let length = v8::String::new(scope, "length").unwrap_or_else(|| v8::String::empty(scope));
+    let length = attempt(scope, |scope| array.get(scope, length.into()))?.uint32_value(scope).unwrap_or(0);
+    UserQuery::check_length(field, length as usize)?;
+    (0..length)
         .map(|index| {
             let element = attempt(scope, |scope| array.get_index(scope, index))?;
             string(scope, &format!("{field}[{index}]"), element)
         })
         .collect()
+}
+
+/// `Array.isArray`: true of a proxy of an array as well.
+pub(crate) fn is_array<'s>(scope: &mut PinScope<'s, '_>, object: Local<'s, v8::Object>) -> bool {
+    let mut value: Local<'s, Value> = object.into();
+    while let Ok(proxy) = value.try_cast::<v8::Proxy>() {
+        value = proxy.get_target(scope);
+    }
+    value.is_array()
 }
 
 fn invalid(detail: String) -> Refusal {

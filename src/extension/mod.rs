@@ -30,7 +30,7 @@ mod stack;
 
 use deno_core::Extension;
 
-pub(crate) use convert::well_formed;
+pub(crate) use convert::{is_array, well_formed};
 pub use function::{ConsoleSink, LogLevel, tailor_function};
 pub use idp::tailor_idp;
 pub use stack::hide_extension_frames;

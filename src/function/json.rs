@@ -10,7 +10,7 @@ use deno_core::v8::{self, GetPropertyNamesArgsBuilder, Local, PinScope};
 use serde_json::{Map, Number, Value};
 
 use super::execution::{ErrorKind, ExecutionError};
-use crate::extension::well_formed;
+use crate::extension::{is_array, well_formed};
 
 /// How deep a result may nest: deeper than data gets, and well within this thread's stack.
 const MAX_DEPTH: usize = 500;
@@ -257,15 +257,6 @@ fn text<'s>(scope: &mut PinScope<'s, '_>, text: &str) -> Result<Local<'s, v8::St
 fn text_of<'s>(scope: &mut PinScope<'s, '_>, value: Local<'s, v8::Value>) -> Result<String, Unreadable> {
     let text = attempt(scope, |scope| value.to_string(scope))?;
     well_formed(scope, text).map_or_else(|| not_json("text with a lone surrogate"), Ok)
-}
-
-/// `Array.isArray`: true of a proxy of an array as well.
-fn is_array<'s>(scope: &mut PinScope<'s, '_>, object: Local<'s, v8::Object>) -> bool {
-    let mut value: Local<'s, v8::Value> = object.into();
-    while let Ok(proxy) = value.try_cast::<v8::Proxy>() {
-        value = proxy.get_target(scope);
-    }
-    value.is_array()
 }
 
 fn is_identifier(key: &str) -> bool {

@@ -1,5 +1,6 @@
 //! The service: the rules between what is asked for and what a store does.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -23,6 +24,8 @@ const DEFAULT_FIRST: i64 = 100;
 const MAX_FIRST: i64 = 1000;
 /// Characters in a mail's sender name or subject.
 const MAX_MAIL_TEXT: usize = 200;
+/// Characters of an unknown id or name that an error repeats: as long as names get.
+const MAX_SHOWN: usize = 256;
 /// Characters in a redirect URI: what browsers and proxies agree to carry.
 const MAX_REDIRECT_URI: usize = 2048;
 
@@ -246,7 +249,7 @@ impl Namespace {
             return Ok(());
         }
         self.user(&user_id).await?;
-        Err(IdpError::not_found(format!("MFA factor not found: {mfa_factor_id}")))
+        Err(IdpError::not_found(format!("MFA factor not found: {}", shortened(&mfa_factor_id))))
     }
 
     fn require_mfa(&self) -> Result<(), IdpError> {
@@ -318,7 +321,15 @@ fn check_mail_text(field: &str, text: Option<&str>) -> Result<(), IdpError> {
 }
 
 fn user_not_found(user: &str) -> IdpError {
-    IdpError::not_found(format!("user not found: {user}"))
+    IdpError::not_found(format!("user not found: {}", shortened(user)))
+}
+
+/// What a caller gave as an id or a name, so much of it as helps to recognise it.
+fn shortened(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(MAX_SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
+    }
 }
 
 /// A store's failure, where a name may have been taken.

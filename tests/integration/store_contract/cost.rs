@@ -1,1 +1,164 @@
-//! x
+//! What reads cost: pages, look-ups and counts must not grow with the number of users.
+//!
+//! SQLite counts the steps of the store's own statements: an observer sits on every connection to the watched file.
+
+use std::collections::BTreeMap;
+use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use futures::future::join_all;
+use pretty_assertions::assert_eq;
+use rusqlite::{Connection, auto_extension, ffi};
+use tailor_idp::idp::UserQuery;
+use tailor_idp::store::{Page, SqliteDatabase, UserKey, UserStore};
+use tempfile::TempDir;
+
+use super::{insert, page};
+use crate::support::namespace;
+
+/// A statement that has run on a watched file.
+#[derive(Debug, PartialEq, Eq)]
+struct Statement {
+    sql: String,
+    /// Rows stepped over in scans of whole tables.
+    scanned: c_int,
+    /// Instructions of SQLite's virtual machine.
+    steps: c_int,
+}
+
+/// The statements that have run, by the name of the watched file.
+static WATCHED: Mutex<BTreeMap<String, Vec<Statement>>> = Mutex::new(BTreeMap::new());
+
+/// Called by SQLite for each new connection.
+unsafe extern "C" fn observe(
+    connection: *mut ffi::sqlite3,
+    _error: *mut *mut c_char,
+    _api: *const ffi::sqlite3_api_routines,
+) -> c_int {
+    // SAFETY: the connection is SQLite's and open; `note` fits the events asked for.
+    unsafe { ffi::sqlite3_trace_v2(connection, ffi::SQLITE_TRACE_PROFILE, Some(note), std::ptr::null_mut()) }
+}
+
+/// Called by SQLite after each statement.
+unsafe extern "C" fn note(_event: c_uint, _context: *mut c_void, statement: *mut c_void, _: *mut c_void) -> c_int {
+    let statement: *mut ffi::sqlite3_stmt = statement.cast();
+    // SAFETY: for this event SQLite hands over the statement, which lives until this function returns, as do its
+    // connection and their texts.
+    let (file, sql) = unsafe {
+        let file = ffi::sqlite3_db_filename(ffi::sqlite3_db_handle(statement), c"main".as_ptr());
+        (text(file), text(ffi::sqlite3_sql(statement)))
+    };
+    // Counted anew for each run.
+    // SAFETY: as above.
+    let count = |counter| unsafe { ffi::sqlite3_stmt_status(statement, counter, 1) };
+    let (scanned, steps) = (count(ffi::SQLITE_STMTSTATUS_FULLSCAN_STEP), count(ffi::SQLITE_STMTSTATUS_VM_STEP));
+    if let Ok(mut watched) = WATCHED.lock()
+        && let Some(statements) = watched.get_mut(&file)
+    {
+        statements.push(Statement { sql, scanned, steps });
+    }
+    0
+}
+
+/// # Safety
+///
+/// `text` is null, or a C string for as long as the call takes.
+unsafe fn text(text: *const c_char) -> String {
+    if text.is_null() {
+        return String::new();
+    }
+    // SAFETY: the caller's promise.
+    unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+}
+
+/// A namespace with `count` users, beside one with as many, in a watched file.
+struct Watched {
+    store: Arc<dyn UserStore>,
+    ids: Vec<String>,
+    file: String,
+    _folder: TempDir,
+}
+
+impl Watched {
+    async fn with(count: usize) -> Self {
+        // SAFETY: `observe` is of the kind that SQLite calls, and stays for good.
+        unsafe { auto_extension::register_auto_extension(observe) }.unwrap();
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().canonicalize().unwrap().join("users.db");
+        let database = SqliteDatabase::open(&path).unwrap();
+        let mut stores: Vec<Arc<dyn UserStore>> = Vec::new();
+        for name in ["aaa", "users", "zzz"] {
+            stores.push(Arc::new(database.namespace(&namespace(name)).await.unwrap()));
+        }
+        let mut ids = Vec::new();
+        for (index, store) in stores.iter().enumerate() {
+            let users = join_all((0..count).map(|n| insert(store, format!("user{n:05}")))).await;
+            if index == 1 {
+                ids.extend(users.into_iter().map(|user| user.id));
+            }
+        }
+        ids.sort();
+        let file = path.to_str().unwrap().to_owned();
+        WATCHED.lock().unwrap().insert(file.clone(), Vec::new());
+        Self { store: stores.swap_remove(1), ids, file, _folder: folder }
+    }
+
+    /// The statements of what has run since the last call.
+    fn statements(&self) -> Vec<Statement> {
+        let mut watched = WATCHED.lock().unwrap();
+        std::mem::take(watched.get_mut(&self.file).unwrap())
+    }
+
+    async fn page(&self, query: &UserQuery, after: Option<&str>) -> Vec<Statement> {
+        let Page { users, .. } = page(&self.store, query, after, 50).await;
+        assert!(!users.is_empty());
+        self.statements()
+    }
+
+    /// Every kind of read, and what it ran.
+    async fn reads(&self) -> Vec<(&'static str, Vec<Statement>)> {
+        let middle = &self.ids[self.ids.len() / 2];
+        let some_ids = || Some(self.ids.iter().take(20).cloned().collect());
+        let some_names = || Some((0..20).map(|n| format!("user{n:05}")).collect());
+        let everyone = UserQuery::default();
+        self.statements();
+        let mut reads = vec![
+            ("the first page", self.page(&everyone, None).await),
+            ("a page in the middle", self.page(&everyone, Some(middle)).await),
+            ("the last page", self.page(&everyone, Some(&self.ids[self.ids.len() - 51])).await),
+            ("a page by ids", self.page(&UserQuery { ids: some_ids(), names: None }, None).await),
+            ("a page by names", self.page(&UserQuery { ids: None, names: some_names() }, None).await),
+            ("a page by both", self.page(&UserQuery { ids: some_ids(), names: some_names() }, None).await),
+        ];
+        self.store.get(UserKey::Id(middle)).await.unwrap().unwrap();
+        reads.push(("a user by id", self.statements()));
+        self.store.get(UserKey::Name("user00007")).await.unwrap().unwrap();
+        reads.push(("a user by name", self.statements()));
+        assert!(reads.iter().all(|(_, statements)| !statements.is_empty()), "the observer sees nothing: {reads:#?}");
+        reads
+    }
+}
+
+#[tokio::test]
+async fn reads_among_twenty_thousand_users_cost_what_they_cost_among_two_hundred() {
+    let (few, many) = (Watched::with(200).await, Watched::with(20_000).await);
+    for ((what, few), (_, many)) in few.reads().await.into_iter().zip(many.reads().await) {
+        let scans: Vec<_> = few.iter().chain(&many).filter(|statement| statement.scanned > 0).collect();
+        assert_eq!(scans, Vec::<&Statement>::new(), "{what} scans a table");
+        // A b-tree that is a level deeper takes no more instructions, only longer ones.
+        assert_eq!(many, few, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn the_observer_of_the_test_above_notices_a_scan() {
+    let watched = Watched::with(200).await;
+    let raw = Connection::open(&watched.file).unwrap();
+    watched.statements();
+    let sql = "SELECT count(*) FROM users WHERE disabled";
+    raw.query_row(sql, [], |_| Ok(())).unwrap();
+    let statements = watched.statements();
+    let scanned: Vec<_> = statements.iter().map(|statement| (statement.sql.as_str(), statement.scanned)).collect();
+    assert_eq!(scanned, [(sql, 599)]);
+}

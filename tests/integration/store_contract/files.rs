@@ -10,6 +10,7 @@ use pretty_assertions::assert_eq;
 use rusqlite::Connection;
 use tailor_idp::store::{NewUser, PasswordChange, SqliteDatabase, StoreError, UserChange, UserStore};
 use tempfile::TempDir;
+use tokio::task::unconstrained;
 
 use super::{by_id, by_name, everyone, insert, insert_many, mail, names, subjects, total, user};
 use crate::support::{End, namespace, password_hash, program};
@@ -65,7 +66,7 @@ async fn a_password_is_kept_as_the_hash_that_was_given_until_it_is_cleared() {
     let raw = Connection::open(&path).unwrap();
     let stored =
         || raw.query_row("SELECT password_hash FROM users", [], |row| row.get::<_, Option<String>>(0)).unwrap();
-    let (first, second) = (password_hash("first").await, password_hash("second").await);
+    let (first, second) = (password_hash("the first").await, password_hash("the second").await);
     let new = NewUser { name: "ana".into(), password: Some(first.clone()), disabled: false };
     let ana = store.insert(new).await.unwrap();
     assert_eq!(stored().as_deref(), Some(first.as_str()));
@@ -84,7 +85,7 @@ async fn writes_in_the_queue_are_on_disk_once_the_database_is_closed() {
     let store = open(&path, "users").await;
     // Each is handed to the queue, and nobody waits for any.
     for index in 0..300 {
-        let _ = store.insert(user(format!("user{index}"))).now_or_never();
+        let _ = unconstrained(store.insert(user(format!("user{index}")))).now_or_never();
     }
     drop(store);
     assert_eq!(total(&open(&path, "users").await).await, 300);

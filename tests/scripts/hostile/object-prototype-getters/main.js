@@ -1,0 +1,25 @@
+// Keys that nobody gave are answered by the prototype: an option is what a script hands in, inherited or not,
+// but nothing that the host makes may be lost or changed by it.
+const keys = ["code", "message", "name", "stack", "id", "users", "nextPageToken", "createdAt", "value", "get", "set"];
+for (const key of keys) {
+  Object.defineProperty(Object.prototype, key, {
+    get: () => `poison ${key}`,
+    set() {
+      throw new Error(`patched ${key}`);
+    },
+    configurable: true,
+  });
+}
+
+export default async () => {
+  const idp = new tailor.idp.Client("builtin-idp");
+  const { id, name, createdAt } = await idp.createUser({ __proto__: null, name: "ana@example.com" });
+  const { users, nextPageToken } = await idp.users();
+  const same = users[0].id === id && users[0].createdAt === createdAt;
+  try {
+    await idp.user("ghost");
+  } catch (error) {
+    const { code, message, stack } = error;
+    return { __proto__: null, ["name"]: 1, result: [name, same, nextPageToken, code, message, stack.includes("main.js:20:")] };
+  }
+};

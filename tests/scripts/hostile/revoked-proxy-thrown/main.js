@@ -1,0 +1,6 @@
+const { proxy, revoke } = Proxy.revocable({}, {});
+revoke();
+
+export default async () => {
+  throw proxy;
+};
