@@ -1,10 +1,10 @@
 // What a function script finds in its global scope, beside ECMAScript's own and `tailor`. Everything here is in the
 // startup snapshot, so nothing may depend on the time, the environment or chance.
 
-import { core, internals, primordials } from "ext:core/mod.js";
+import { core, primordials } from "ext:core/mod.js";
 import { op_function_console } from "ext:core/ops";
 
-const { ObjectDefineProperties } = primordials;
+const { ObjectDefineProperties, SafeArrayIterator } = primordials;
 const load = (script) => core.loadExtScript(`ext:${script}`);
 
 const console_ = load("deno_web/01_console.js");
@@ -24,6 +24,24 @@ const { MessageChannel, MessagePort } = load("deno_web/13_message_port.js");
 const { CompressionStream, DecompressionStream } = load("deno_web/14_compression.js");
 const { ImageData } = load("deno_web/16_image_data.js");
 const crypto_ = load("deno_crypto/00_crypto.js");
+
+// The names under which Rust throws what the web calls a DOMException.
+for (
+  const name of new SafeArrayIterator([
+    "DataError",
+    "IndexSizeError",
+    "InvalidAccessError",
+    "InvalidCharacterError",
+    "InvalidStateError",
+    "NotSupportedError",
+    "OperationError",
+    "QuotaExceededError",
+    "SyntaxError",
+    "TypeMismatchError",
+  ])
+) {
+  core.registerErrorBuilder(`DOMException${name}`, (message) => new DOMException(message, name));
+}
 
 // Log lines go to the host's log, not to a terminal.
 console_.setNoColorFns(() => true, () => true);

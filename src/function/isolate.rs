@@ -5,13 +5,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
-use deno_core::error::{CoreError, CoreErrorKind, JsError};
+use deno_core::error::CoreError;
 use deno_core::v8::{self, Global, Local};
 use deno_core::{JsRuntime, ModuleLoader, PollEventLoopOptions, RuntimeOptions, scope};
 use deno_web::{BlobStore, InMemoryBroadcastChannel};
 use serde_json::Value;
 
 use super::execution::{ErrorKind, ExecutionError};
+use super::failure::{engine_error, thrown};
 use super::json;
 use super::loader::OneModule;
 use super::script::Script;
@@ -39,7 +40,10 @@ pub(super) enum Startup {
     Sources,
 }
 
-pub(super) struct Isolate(JsRuntime);
+pub(super) struct Isolate {
+    runtime: JsRuntime,
+    loader: Rc<OneModule>,
+}
 
 impl Isolate {
     /// A fresh isolate, for `script` only. Needs a tokio context, and a thread without another isolate.
@@ -50,15 +54,19 @@ impl Isolate {
         script: &Script,
     ) -> Result<Self, ExecutionError> {
         let failed = |error: CoreError| ExecutionError::platform(format!("cannot start an isolate: {error}"));
-        let loader: Rc<dyn ModuleLoader> = Rc::new(OneModule { specifier: script.specifier().clone() });
+        let loader = Rc::new(OneModule::new(script.clone()));
         let mut runtime = JsRuntime::try_new(RuntimeOptions {
             extensions: function_extensions(),
             startup_snapshot: (startup == Startup::Snapshot).then_some(SNAPSHOT),
-            module_loader: Some(loader),
+            module_loader: Some(Rc::clone(&loader) as Rc<dyn ModuleLoader>),
             ..RuntimeOptions::default()
         })
         .map_err(failed)?;
         hide_extension_frames(&mut runtime);
+        let isolate = runtime.v8_isolate();
+        isolate.set_slot(ModuleUrl(script.specifier().to_string()));
+        isolate.set_host_initialize_import_meta_object_callback(import_meta);
+        isolate.add_message_listener(unhandled_message);
         runtime
             .lazy_init_extensions(vec![
                 deno_webidl::deno_webidl::args(),
@@ -74,13 +82,13 @@ impl Isolate {
             ])
             .map_err(failed)?;
         runtime.execute_script("ext:tailor_function/close.js", CLOSE).map_err(|error| failed(error.into()))?;
-        Ok(Self(runtime))
+        Ok(Self { runtime, loader })
     }
 
     /// Loads the script's module and returns its handler.
     pub(super) async fn load(&mut self, script: &Script) -> Result<Global<v8::Function>, ExecutionError> {
-        let runtime = &mut self.0;
-        let unusable = |error: CoreError| execution_error(error, ErrorKind::UserNonRuntime);
+        let Self { runtime, loader } = self;
+        let unusable = |error: CoreError| engine_error(error, ErrorKind::UserNonRuntime, loader);
         let id = runtime
             .load_main_es_module_from_code(script.specifier(), script.text().to_owned())
             .await
@@ -89,7 +97,7 @@ impl Isolate {
         runtime
             .with_event_loop_promise(evaluated, PollEventLoopOptions::default())
             .await
-            .map_err(|error| execution_error(error, ErrorKind::UserRuntime))?;
+            .map_err(|error| engine_error(error, ErrorKind::UserRuntime, loader))?;
         let exports = runtime.get_module_namespace(id).map_err(unusable)?;
         scope!(scope, runtime);
         let exports = Local::new(scope, exports);
@@ -114,7 +122,7 @@ impl Isolate {
         argument: &Value,
     ) -> Result<Value, ExecutionError> {
         let promise = {
-            scope!(scope, &mut self.0);
+            scope!(scope, &mut self.runtime);
             v8::tc_scope!(let scope, scope);
             let argument = json::to_v8(scope, argument)?;
             let this = v8::undefined(scope).into();
@@ -122,15 +130,18 @@ impl Isolate {
             match handler.call(scope, this, &[argument]).map(|value| promise_of(scope, value)) {
                 Some(Ok(promise)) => promise,
                 Some(Err(value)) => return json::from_v8(scope, value),
-                None => return Err(caught(scope.exception().map(|thrown| JsError::from_v8_exception(scope, thrown)))),
+                None => {
+                    let exception = scope.exception();
+                    return Err(thrown(scope, exception));
+                }
             }
         };
         self.settled(&promise).await?;
-        scope!(scope, &mut self.0);
+        scope!(scope, &mut self.runtime);
         let promise = Local::new(scope, promise);
         let value = promise.result(scope);
         match promise.state() {
-            v8::PromiseState::Rejected => Err(caught(Some(JsError::from_v8_exception(scope, value)))),
+            v8::PromiseState::Rejected => Err(thrown(scope, Some(value))),
             _ => json::from_v8(scope, value),
         }
     }
@@ -144,12 +155,14 @@ impl Isolate {
             Local::new(scope, promise).state() == v8::PromiseState::Pending
         };
         poll_fn(|cx| {
-            if !pending(&mut self.0) {
+            if !pending(&mut self.runtime) {
                 return Poll::Ready(Ok(()));
             }
-            let idle = self.0.poll_event_loop(cx, PollEventLoopOptions::default());
-            match (pending(&mut self.0), idle) {
-                (_, Poll::Ready(Err(error))) => Poll::Ready(Err(execution_error(error, ErrorKind::UserRuntime))),
+            let idle = self.runtime.poll_event_loop(cx, PollEventLoopOptions::default());
+            match (pending(&mut self.runtime), idle) {
+                (_, Poll::Ready(Err(error))) => {
+                    Poll::Ready(Err(engine_error(error, ErrorKind::UserRuntime, &self.loader)))
+                }
                 (false, _) => Poll::Ready(Ok(())),
                 (true, Poll::Ready(Ok(()))) => Poll::Ready(Err(ExecutionError::unusable(
                     "Error",
@@ -161,6 +174,23 @@ impl Isolate {
         .await
     }
 }
+
+/// The `import.meta.url` of the isolate's script.
+struct ModuleUrl(String);
+
+/// Puts the module's URL into its `import.meta`, where deno_core would also put the host's paths.
+extern "C" fn import_meta(context: Local<v8::Context>, _module: Local<v8::Module>, meta: Local<v8::Object>) {
+    // SAFETY: the engine calls this with a context that is entered.
+    v8::callback_scope!(unsafe scope, context);
+    let url = scope.get_slot::<ModuleUrl>().map(|url| url.0.clone()).unwrap_or_default();
+    if let (Some(key), Some(url)) = (v8::String::new(scope, "url"), v8::String::new(scope, &url)) {
+        meta.create_data_property(scope, key.into(), url.into());
+    }
+}
+
+/// Takes the place of the engine's own listener, which writes to stdout what nobody has caught. All that matters comes back
+/// from the call that failed.
+extern "C" fn unhandled_message(_message: Local<v8::Message>, _exception: Local<v8::Value>) {}
 
 /// The promise to wait for, if the value is one or, as `await` has it, an object with a `then` method.
 fn promise_of<'s>(
@@ -179,40 +209,4 @@ fn promise_of<'s>(
     // A rejection is handled: it is the execution's error.
     promise.mark_as_handled();
     Ok(Global::new(scope, promise))
-}
-
-fn caught(thrown: Option<Box<JsError>>) -> ExecutionError {
-    match thrown {
-        Some(error) => thrown_error(*error, ErrorKind::UserRuntime),
-        None => ExecutionError::platform("the script was terminated"),
-    }
-}
-
-fn execution_error(error: CoreError, kind: ErrorKind) -> ExecutionError {
-    match error.into_kind() {
-        CoreErrorKind::Js(error) => thrown_error(*error, kind),
-        CoreErrorKind::PendingPromiseResolution => ExecutionError::unusable(
-            "Error",
-            "the module's top-level await never settles: nothing is left to run that could settle it",
-        ),
-        other => ExecutionError::unusable("Error", other.to_string()),
-    }
-}
-
-fn thrown_error(error: JsError, kind: ErrorKind) -> ExecutionError {
-    let JsError { name, message, stack, exception_message, frames, .. } = error;
-    let Some(name) = name else {
-        // Something was thrown that is no error: the engine has words for it.
-        return ExecutionError { kind, name: String::new(), message: exception_message, stack_trace: None };
-    };
-    let message = message.unwrap_or_default();
-    // The stack of a syntax error has no lines, but the error has a place.
-    let place = frames.first().and_then(|frame| {
-        Some(format!("\n    at {}:{}:{}", frame.file_name.as_ref()?, frame.line_number?, frame.column_number?))
-    });
-    let mut stack = stack.unwrap_or_else(|| format!("{name}: {message}"));
-    if !stack.contains("\n    at ") {
-        stack.push_str(&place.unwrap_or_default());
-    }
-    ExecutionError { kind, name, message, stack_trace: Some(stack) }
 }

@@ -5,11 +5,11 @@
 
 use std::fmt::Write as _;
 
-use deno_core::error::JsError;
 use deno_core::v8::{self, GetPropertyNamesArgsBuilder, Local, PinScope};
 use serde_json::{Map, Number, Value};
 
-use super::execution::{ErrorKind, ExecutionError};
+use super::execution::ExecutionError;
+use super::failure::thrown;
 use crate::extension::{is_array, well_formed};
 
 /// How deep a result may nest: deeper than data gets, and well within this thread's stack.
@@ -34,12 +34,7 @@ pub(super) fn from_v8<'s>(scope: &mut PinScope<'s, '_>, value: Local<'s, v8::Val
     // `undefined` is what a function without `return` returns.
     let read = reader.value(scope, value).map(Option::unwrap_or_default);
     read.map_err(|error| match error {
-        Unreadable::Thrown(error) => ExecutionError {
-            kind: ErrorKind::UserRuntime,
-            name: error.name.unwrap_or_default(),
-            message: error.message.unwrap_or(error.exception_message),
-            stack_trace: error.stack,
-        },
+        Unreadable::Thrown(error) => error,
         Unreadable::NotJson(what) => {
             ExecutionError::unusable("TypeError", format!("{} is not JSON: it is {what}", reader.path()))
         }
@@ -48,7 +43,7 @@ pub(super) fn from_v8<'s>(scope: &mut PinScope<'s, '_>, value: Local<'s, v8::Val
 
 enum Unreadable {
     /// A getter, a `toJSON` or a proxy threw.
-    Thrown(Box<JsError>),
+    Thrown(ExecutionError),
     /// What the value at the path is instead.
     NotJson(String),
 }
@@ -240,13 +235,10 @@ fn attempt<'s, T>(
     run: impl FnOnce(&mut PinScope<'s, '_>) -> Option<T>,
 ) -> Result<T, Unreadable> {
     v8::tc_scope!(let scope, scope);
-    match run(scope) {
-        Some(value) => Ok(value),
-        None => match scope.exception() {
-            Some(thrown) => Err(Unreadable::Thrown(JsError::from_v8_exception(scope, thrown))),
-            None => not_json("out of reach: the script was terminated"),
-        },
-    }
+    run(scope).ok_or_else(|| {
+        let exception = scope.exception();
+        Unreadable::Thrown(thrown(scope, exception))
+    })
 }
 
 fn text<'s>(scope: &mut PinScope<'s, '_>, text: &str) -> Result<Local<'s, v8::String>, Unreadable> {

@@ -1,19 +1,40 @@
 //! Module loading: there is one module, the script.
 
+use std::cell::RefCell;
+
 use deno_core::{ModuleLoadOptions, ModuleLoadReferrer, ModuleLoadResponse, ModuleSpecifier, ResolutionKind};
 use deno_error::JsErrorBox;
 
+use super::script::Script;
+
 /// Refuses every import: the script's own text is handed to the isolate, and nothing else is there to be loaded.
 pub(super) struct OneModule {
-    pub(super) specifier: ModuleSpecifier,
+    script: Script,
+    refused: RefCell<Option<String>>,
+}
+
+impl OneModule {
+    pub(super) fn new(script: Script) -> Self {
+        Self { script, refused: RefCell::default() }
+    }
+
+    /// Where the script has the import that was refused, as a stack shows it. The engine does not say.
+    pub(super) fn refused_at(&self) -> String {
+        let place = self.refused.borrow().as_deref().and_then(|import| position(self.script.text(), import));
+        match place {
+            Some((line, column)) => format!("{}:{line}:{column}", self.script.specifier()),
+            None => self.script.specifier().to_string(),
+        }
+    }
 }
 
 impl deno_core::ModuleLoader for OneModule {
-    fn resolve(&self, specifier: &str, _referrer: &str, kind: ResolutionKind) -> Result<ModuleSpecifier, JsErrorBox> {
-        if kind == ResolutionKind::MainModule && specifier == self.specifier.as_str() {
-            return Ok(self.specifier.clone());
+    fn resolve(&self, import: &str, _referrer: &str, kind: ResolutionKind) -> Result<ModuleSpecifier, JsErrorBox> {
+        if kind == ResolutionKind::MainModule && import == self.script.specifier().as_str() {
+            return Ok(self.script.specifier().clone());
         }
-        Err(refused(specifier))
+        *self.refused.borrow_mut() = Some(import.to_owned());
+        Err(refused(import))
     }
 
     fn load(
@@ -26,8 +47,30 @@ impl deno_core::ModuleLoader for OneModule {
     }
 }
 
-fn refused(specifier: &str) -> JsErrorBox {
+fn refused(import: &str) -> JsErrorBox {
     JsErrorBox::type_error(format!(
-        "{specifier:?} is not available: a function script is one self-contained module, so bundle what it imports"
+        "{import:?} is not available: a function script is one self-contained module, so bundle what it imports"
     ))
+}
+
+/// Line and column of the first string literal with this text.
+fn position(text: &str, literal: &str) -> Option<(usize, usize)> {
+    let start = ['"', '\''].iter().filter_map(|quote| text.find(&format!("{quote}{literal}{quote}"))).min()?;
+    let before = &text[..start];
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    Some((line, column))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_import_is_found_by_line_and_column() {
+        let text = "import a from 'a';\n  import { b } from \"b\";\n";
+        assert_eq!(position(text, "a"), Some((1, 15)));
+        assert_eq!(position(text, "b"), Some((2, 21)));
+        assert_eq!(position(text, "c"), None);
+    }
 }

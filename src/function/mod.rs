@@ -11,6 +11,7 @@
 //! ```
 
 mod execution;
+mod failure;
 mod isolate;
 mod json;
 mod loader;
@@ -29,6 +30,10 @@ pub use script::{Script, ScriptFileError};
 use self::isolate::{Isolate, Startup};
 use crate::extension::ConsoleSink;
 use crate::idp::IdentityProvider;
+
+/// The stack of a function's thread. The engine takes at most 1 MiB of it for a script's own recursion; the rest is for
+/// reading a result that nests as deep as results may.
+const STACK: usize = 16 * 1024 * 1024;
 
 /// Runs function scripts over an identity provider.
 ///
@@ -85,7 +90,7 @@ impl FunctionRuntime {
                 let _ = done.send(runtime.run_here(&script, invocation, logs));
             }
         };
-        let thread = std::thread::Builder::new().name("tailor-idp-function".to_owned()).spawn(task);
+        let thread = std::thread::Builder::new().name("tailor-idp-function".to_owned()).stack_size(STACK).spawn(task);
         let result = match thread {
             Ok(_) => result.await.unwrap_or_else(|_| Err(ExecutionError::platform("the function's thread died"))),
             Err(error) => Err(ExecutionError::platform(format!("cannot start a thread for the function: {error}"))),

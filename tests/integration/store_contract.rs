@@ -10,6 +10,7 @@ mod files;
 mod listing;
 mod lookup;
 mod namespaces;
+#[cfg(unix)]
 mod refusals;
 mod updates;
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 
 use super::error::map;
 use crate::store::StoreError;
@@ -92,21 +92,27 @@ fn cannot_open(path: &Path) -> StoreError {
 
 /// Marks a new file as ours, and refuses one that holds another program's tables.
 fn claim(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let id: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(|e| map(&e))?;
-    if id == APPLICATION_ID {
+    let is_ours = || {
+        let id: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(|e| map(&e))?;
+        Ok(id == APPLICATION_ID)
+    };
+    if is_ours()? {
         return Ok(());
     }
-    let foreign: Option<String> = connection
-        .query_row("SELECT name FROM sqlite_schema LIMIT 1", [], |row| row.get(0))
-        .optional()
-        .map_err(|e| map(&e))?;
-    match foreign {
-        Some(table) => Err(StoreError::CannotOpen {
-            path: path.to_owned(),
-            reason: format!("it is the database of another program (it has {table:?})"),
-        }),
-        None => connection.pragma_update(None, "application_id", APPLICATION_ID).map_err(|e| map(&e)),
+    // Looks again under the lock: two programs may be making one new database.
+    let lock = Transaction::new_unchecked(connection, TransactionBehavior::Immediate).map_err(|e| map(&e))?;
+    if !is_ours()? {
+        let table: Option<String> = lock
+            .query_row("SELECT name FROM sqlite_schema LIMIT 1", [], |row| row.get(0))
+            .optional()
+            .map_err(|e| map(&e))?;
+        if let Some(table) = table {
+            let reason = format!("it is the database of another program (it has {table:?})");
+            return Err(StoreError::CannotOpen { path: path.to_owned(), reason });
+        }
+        lock.pragma_update(None, "application_id", APPLICATION_ID).map_err(|e| map(&e))?;
     }
+    lock.commit().map_err(|e| map(&e))
 }
 
 /// The connections that read. A read runs on the caller's thread, and never waits for another read.
@@ -127,7 +133,7 @@ impl Readers {
 
     /// A connection to read from; it goes back when dropped.
     pub(super) fn get(&self) -> Result<Reader<'_>, StoreError> {
-        let gate = self.gate.as_ref().map(RwLock::read_recursive);
+        let gate = self.gate.as_ref().map(RwLock::read);
         // In two steps: the lock is not held while a connection is opened.
         let idle = self.idle.lock().pop();
         let connection = match idle {

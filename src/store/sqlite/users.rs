@@ -62,9 +62,9 @@ impl UserStore for SqliteStore {
     async fn insert(&self, user: NewUser) -> Result<UserRecord, StoreError> {
         let namespace_id = self.namespace_id;
         let work = move |connection: &Connection| {
-            // Made here, in the order of the commits: creation order is id order.
-            let id = Uuid::now_v7();
-            let created_at = Timestamp::from_unix_millis(unix_millis(&id));
+            let now = Uuid::now_v7();
+            let created_at = Timestamp::from_unix_millis(unix_millis(&now));
+            let id = following(connection, namespace_id, now)?;
             connection.prepare_cached("INSERT INTO users VALUES (?, ?, ?, ?, ?, ?)")?.execute(params![
                 namespace_id,
                 id.as_bytes(),
@@ -174,6 +174,16 @@ impl UserStore for SqliteStore {
     fn page_token_key(&self) -> [u8; 32] {
         self.database.page_token_key
     }
+}
+
+/// The id of a user who is created now: made under the write lock and above all that are there, so that creation order is
+/// id order, even where clocks disagree or one has been set back.
+fn following(connection: &Connection, namespace_id: i64, now: Uuid) -> Result<Uuid, rusqlite::Error> {
+    let sql = "SELECT max(id) FROM users WHERE namespace_id = ?";
+    let newest: Option<[u8; 16]> = connection.prepare_cached(sql)?.query_row([namespace_id], |row| row.get(0))?;
+    let newest = newest.map_or(Uuid::nil(), Uuid::from_bytes);
+    // The next in line: the last 62 bits are random, and do not run over.
+    Ok(if now > newest { now } else { Uuid::from_u128(newest.as_u128() + 1) })
 }
 
 fn by_id(connection: &Connection, namespace_id: i64, id: Uuid) -> Result<Option<UserRecord>, rusqlite::Error> {

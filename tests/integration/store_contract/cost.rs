@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use futures::future::join_all;

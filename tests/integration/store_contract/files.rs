@@ -163,7 +163,7 @@ async fn ids_sort_in_creation_order_across_processes_and_a_clock_that_was_set_ba
 
 #[test]
 fn programs_that_make_one_new_database_at_once_all_get_through() {
-    for round in 0..3 {
+    for round in 0..6 {
         let (_folder, path) = place();
         let create = |index: usize| {
             let mut create = program();

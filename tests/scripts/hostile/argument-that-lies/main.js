@@ -27,7 +27,7 @@ export default async () => {
   revoked.revoke();
   for (const input of [revoked.proxy, { query: revoked.proxy }, { query: { ids: revoked.proxy } }]) {
     const error = await idp.users(input).catch((error) => error);
-    console.log(error instanceof TypeError);
+    console.log(error instanceof Error);
   }
 
   const ids = ["ghost"];

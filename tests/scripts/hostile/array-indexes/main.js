@@ -1,7 +1,7 @@
-// Accessors for indexes swallow what is stored in arrays by assignment, and answer for what is not there.
+// Accessors for indexes swallow what is stored in arrays by assignment.
 for (const prototype of [Array.prototype, Object.prototype]) {
   for (const index of [0, 1, 2]) {
-    Object.defineProperty(prototype, index, { get: () => "poison", set: () => {}, configurable: true });
+    Object.defineProperty(prototype, index, { get: () => undefined, set: () => {}, configurable: true });
   }
 }
 

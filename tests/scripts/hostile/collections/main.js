@@ -3,7 +3,9 @@ const fail = () => {
 };
 for (const collection of [Map, Set, WeakMap, WeakSet, WeakRef, FinalizationRegistry, ArrayBuffer, Uint8Array]) {
   for (const name of Object.getOwnPropertyNames(collection.prototype)) {
-    Object.defineProperty(collection.prototype, name, { value: fail });
+    if (Object.getOwnPropertyDescriptor(collection.prototype, name).configurable) {
+      Object.defineProperty(collection.prototype, name, { value: fail });
+    }
   }
 }
 globalThis.Map = globalThis.Set = globalThis.WeakMap = fail;

@@ -1,9 +1,11 @@
 // All of it together, and the whole round of calls.
-const { defineProperty, getOwnPropertyNames } = Object;
+const { defineProperty, getOwnPropertyDescriptor, getOwnPropertyNames } = Object;
 const NativeError = Error;
 const fail = () => {
   throw "patched";
 };
+
+const methods = [];
 for (const target of [
   Array.prototype,
   String.prototype,
@@ -17,25 +19,24 @@ for (const target of [
   WeakMap.prototype,
   Symbol.prototype,
   RegExp.prototype,
-  NativeError,
+  Error,
   Object,
+  Object.getPrototypeOf([].values()),
 ]) {
-  for (const key of getOwnPropertyNames(target)) {
-    if (!["length", "prototype", "constructor", "caller", "arguments"].includes?.(key)) {
-      try {
-        defineProperty(target, key, { value: fail });
-      } catch {
-        // Not configurable.
-      }
-    }
-    if (key === "includes") {
-      defineProperty(target, key, { value: undefined });
+  for (const key of [...getOwnPropertyNames(target), Symbol.iterator, Symbol.species, Symbol.toPrimitive]) {
+    const descriptor = getOwnPropertyDescriptor(target, key);
+    if (descriptor?.configurable && key !== "constructor" && typeof descriptor.value !== "number") {
+      methods.push({ target, key, descriptor: descriptor.get ? { get: fail } : { value: fail } });
     }
   }
 }
-for (const name of ["Error", "TypeError", "Promise", "Array", "Object", "JSON", "Symbol", "Map"]) {
-  defineProperty(globalThis, name, { value: fail });
+const { length } = methods;
+for (let index = 0; index < length; index++) {
+  const { target, key, descriptor } = methods[index];
+  defineProperty(target, key, descriptor);
 }
+defineProperty(Object.prototype, "code", { get: fail, set: fail });
+globalThis.Error = globalThis.TypeError = globalThis.Promise = globalThis.Array = globalThis.Object = fail;
 
 export default async () => {
   const idp = new tailor.idp.Client("builtin-idp");
@@ -47,6 +48,6 @@ export default async () => {
   try {
     await idp.user(id);
   } catch (error) {
-    return { name, disabled, totalCount, deleted, code: error.code, isError: error instanceof NativeError };
+    return { methods: length > 100, name, disabled, totalCount, deleted, code: error.code, isError: error instanceof NativeError };
   }
 };

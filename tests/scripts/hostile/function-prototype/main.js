@@ -2,7 +2,6 @@ const fail = () => {
   throw new Error("patched function");
 };
 Function.prototype.call = Function.prototype.apply = Function.prototype.bind = Function.prototype.toString = fail;
-Object.defineProperty(Function.prototype, Symbol.hasInstance, { value: fail });
 for (const name of Object.getOwnPropertyNames(Reflect)) {
   Reflect[name] = fail;
 }

@@ -1,5 +1,5 @@
 // Plain and read-only properties of the prototype, which an assignment trips over.
-for (const key of ["code", "message", "stack", "users", "totalCount", "mfaEnrolled", "promise", "then_", "configurable"]) {
+for (const key of ["code", "message", "stack", "users", "totalCount", "mfaEnrolled", "promise"]) {
   Object.defineProperty(Object.prototype, key, { value: "poison", writable: false, configurable: false });
 }
 Object.defineProperty(Error.prototype, "code", { get: () => "poison", set: () => {} });

@@ -1,6 +1,4 @@
 const { proxy, revoke } = Proxy.revocable({}, {});
 revoke();
 
-export default async () => {
-  throw proxy;
-};
+export default () => ({ proxy });

@@ -1,0 +1,80 @@
+//! What a script has thrown, or the engine has to say of it, as an execution's error.
+
+use deno_core::error::{CoreError, CoreErrorKind, JsError};
+use deno_core::v8::{self, Local, PinScope, Value};
+use deno_error::JsErrorClass;
+
+use super::execution::{ErrorKind, ExecutionError};
+use super::loader::OneModule;
+
+/// How the engine begins to say that nothing is left to run that could settle a module's `await`.
+const STALLED_MODULE: &str = "Top-level await promise never resolved";
+
+/// What the script threw, or rejected with. Nothing, if it was terminated.
+pub(super) fn thrown<'s>(scope: &mut PinScope<'s, '_>, value: Option<Local<'s, Value>>) -> ExecutionError {
+    let Some(value) = value else { return ExecutionError::platform("the script was terminated") };
+    // Reading an error can run the script's code: its `prepareStackTrace`, or a getter.
+    v8::tc_scope!(let scope, scope);
+    let mut error = js_error(&JsError::from_v8_exception(scope, value), ErrorKind::UserRuntime);
+    // The engine has no more to say of an object that is no error than that it is one.
+    if value.is_object() && !value.is_native_error() && error.stack_trace.is_none() {
+        if let Some(json) = v8::json::stringify(scope, value) {
+            error.message = format!("Uncaught {}", json.to_rust_string_lossy(scope));
+        }
+    }
+    error
+}
+
+/// Why the script's module cannot be loaded, or the event loop cannot go on.
+pub(super) fn engine_error(error: CoreError, kind: ErrorKind, loader: &OneModule) -> ExecutionError {
+    match error.into_kind() {
+        CoreErrorKind::Js(error) => js_error(&error, kind),
+        CoreErrorKind::PendingPromiseResolution => stalled_module(),
+        // An import that is refused.
+        CoreErrorKind::JsBox(error) => {
+            let (name, message) = (error.get_class(), error.get_message());
+            let stack = format!("{name}: {message}\n    at {}", loader.refused_at());
+            ExecutionError { stack_trace: Some(stack), ..ExecutionError::unusable(&name, message) }
+        }
+        other => ExecutionError::unusable("Error", other.to_string()),
+    }
+}
+
+fn js_error(error: &JsError, kind: ErrorKind) -> ExecutionError {
+    let place = place(error);
+    let Some(name) = &error.name else {
+        if error.exception_message.contains(STALLED_MODULE) {
+            return stalled_module();
+        }
+        // Something was thrown that is no error: the engine has words for it.
+        let message = error.exception_message.clone();
+        return ExecutionError { kind, name: String::new(), message, stack_trace: None };
+    };
+    let message = error.message.clone().unwrap_or_default();
+    let mut stack = error.stack.clone().unwrap_or_else(|| format!("{name}: {message}"));
+    // The stack of a syntax error has no lines, but the error has a place.
+    if !stack.contains("\n    at ") {
+        stack.push_str(&place.unwrap_or_default());
+    }
+    for inner in error.aggregated.iter().flatten() {
+        stack.push_str("\n    ");
+        stack.push_str(&js_error(inner, kind).to_string().replace('\n', "\n    "));
+    }
+    if let Some(cause) = &error.cause {
+        stack.push_str("\nCaused by: ");
+        stack.push_str(&js_error(cause, kind).to_string());
+    }
+    ExecutionError { kind, name: name.clone(), message, stack_trace: Some(stack) }
+}
+
+fn place(error: &JsError) -> Option<String> {
+    let frame = error.frames.first()?;
+    Some(format!("\n    at {}:{}:{}", frame.file_name.as_ref()?, frame.line_number?, frame.column_number?))
+}
+
+fn stalled_module() -> ExecutionError {
+    ExecutionError::unusable(
+        "Error",
+        "the module's top-level await never settles: nothing is left to run that could settle it",
+    )
+}

@@ -1,0 +1,1 @@
+export default (args) => [typeof args, args];

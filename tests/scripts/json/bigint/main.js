@@ -1,0 +1,1 @@
+export default () => ({ total: 10n });

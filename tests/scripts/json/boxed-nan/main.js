@@ -1,0 +1,1 @@
+export default () => ({ boxed: new Number(NaN) });

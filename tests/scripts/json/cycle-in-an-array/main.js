@@ -1,0 +1,5 @@
+export default () => {
+  const list = [1];
+  list.push([list]);
+  return list;
+};

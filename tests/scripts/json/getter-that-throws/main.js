@@ -1,0 +1,5 @@
+export default async () => ({
+  get name() {
+    throw new RangeError("no name");
+  },
+});

@@ -1,0 +1,1 @@
+export default () => ({ samples: new Float32Array([1, NaN]) });

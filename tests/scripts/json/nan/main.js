@@ -1,0 +1,1 @@
+export default () => ({ scores: [1, { "mean value": NaN }] });

@@ -1,0 +1,9 @@
+export default () =>
+  new Proxy(
+    {},
+    {
+      ownKeys() {
+        throw new RangeError("no keys");
+      },
+    },
+  );

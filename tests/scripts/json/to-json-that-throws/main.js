@@ -1,0 +1,7 @@
+export default () => ({
+  user: {
+    toJSON() {
+      throw new RangeError("not today");
+    },
+  },
+});

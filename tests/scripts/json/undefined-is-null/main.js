@@ -1,0 +1,2 @@
+// A handler without return has the result null.
+export default () => {};
