@@ -86,8 +86,11 @@ impl FunctionRuntime {
         let task = {
             let (runtime, script, logs) = (self.clone(), script.clone(), Arc::clone(&logs));
             move || {
+                let result = runtime.run_here(&script, invocation, logs);
+                // Before the caller goes on: it may want to be the last to hold the stores.
+                drop(runtime);
                 // A caller that has gone away needs no result.
-                let _ = done.send(runtime.run_here(&script, invocation, logs));
+                let _ = done.send(result);
             }
         };
         let thread = std::thread::Builder::new().name("tailor-idp-function".to_owned()).stack_size(STACK).spawn(task);

@@ -19,6 +19,6 @@ pub use model::{
     CreateUser, InvalidNamespaceName, ListUsers, NamespaceName, Password, SendPasswordResetEmail, Timestamp,
     UnenrollMfa, UpdateUser, User, UserPage, UserQuery,
 };
-pub use password::{HashCost, PasswordHash};
+pub use password::{HashCost, InvalidPasswordHash, PasswordHash};
 pub use service::{Idp, IdpBuilder};
 pub use settings::{NameKind, NamespaceSettings};

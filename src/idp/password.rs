@@ -43,7 +43,25 @@ impl HashCost {
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
 
+/// What [`PasswordHash::from_phc`] says of a text that is no PHC string.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("not a password hash in PHC form")]
+pub struct InvalidPasswordHash;
+
 impl PasswordHash {
+    /// A hash that a store has kept, or another program has made.
+    ///
+    /// # Errors
+    ///
+    /// Where the text is no PHC string.
+    pub fn from_phc(phc: impl Into<String>) -> Result<Self, InvalidPasswordHash> {
+        let phc = phc.into();
+        match argon2::PasswordHash::new(&phc) {
+            Ok(_) => Ok(Self(phc)),
+            Err(_) => Err(InvalidPasswordHash),
+        }
+    }
+
     /// The PHC string.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -18,13 +18,11 @@ pub enum StoreError {
     },
 
     /// The file, its folder or its file system takes no writes.
-    #[error(
-        "the database is read-only: users can be neither created nor changed; check who may write to the file and its folder"
-    )]
+    #[error("the database is read-only: check who may write to the file and its folder")]
     ReadOnly,
 
     /// No room is left.
-    #[error("the database is full: the disk or the quota it lives on has no room left")]
+    #[error("the database is full: the disk it lives on has no room left")]
     Full,
 
     /// What is in the file is no longer a sound database.
@@ -47,7 +45,7 @@ pub enum StoreError {
     },
 
     /// The file cannot be opened at all.
-    #[error("cannot open the database {path}: {reason}")]
+    #[error("cannot open the database: {reason}")]
     CannotOpen {
         /// Where it should be.
         path: PathBuf,

@@ -1,18 +1,15 @@
 //! Connections: how one is opened, and the pool of those that read.
 
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 
-use super::error::map;
+use super::error::{LOCK_WAIT, map};
 use crate::store::StoreError;
-
-/// How long a connection waits for another program's lock: longer than any write of ours takes, and short enough for a
-/// person to wait.
-pub(super) const LOCK_WAIT: Duration = Duration::from_secs(5);
 
 /// Marks a file as ours: "tIdP".
 const APPLICATION_ID: i64 = 0x7449_6450;
@@ -34,6 +31,9 @@ pub(super) enum Location {
 impl Location {
     /// A connection that may write, to a database that is there and ours afterwards.
     pub(super) fn open_writer(&self) -> Result<Connection, StoreError> {
+        if let Self::File(path) = self {
+            make_private(path);
+        }
         let connection = self.open()?;
         connection.execute_batch("PRAGMA foreign_keys = ON").map_err(|e| map(&e))?;
         if let Self::File(path) = self {
@@ -82,12 +82,28 @@ impl Location {
 
 /// SQLite says only that it cannot open the file; the system says why.
 fn cannot_open(path: &Path) -> StoreError {
-    let reason = match std::fs::OpenOptions::new().read(true).write(true).open(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => "its folder does not exist".to_owned(),
-        Err(error) => error.to_string(),
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let reason = match OpenOptions::new().read(true).write(true).open(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => error.to_string(),
+        Err(_) if !folder.is_dir() => format!("there is no folder {}", folder.display()),
+        Err(_) => match OpenOptions::new().write(true).create_new(true).open(path) {
+            Err(error) => format!("no file can be made in its folder: {error}"),
+            Ok(_) => "unable to open database file".to_owned(),
+        },
         Ok(_) => "unable to open database file".to_owned(),
     };
     StoreError::CannotOpen { path: path.to_owned(), reason }
+}
+
+/// Makes a new file that its owner alone can read: there are password hashes in it.
+///
+/// What goes wrong here goes wrong again when SQLite opens the file, and is told then.
+fn make_private(path: &Path) {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let _ = options.open(path);
 }
 
 /// Marks a new file as ours, and refuses one that holds another program's tables.

@@ -1,10 +1,15 @@
 //! SQLite's result codes in the store's words.
 
+use std::time::Duration;
+
 use rusqlite::ErrorCode;
 use rusqlite::ffi;
 
-use super::connection::LOCK_WAIT;
 use crate::store::StoreError;
+
+/// How long a connection waits for another program's lock: longer than any write of ours takes, and short enough for a
+/// person to wait.
+pub(super) const LOCK_WAIT: Duration = Duration::from_secs(5);
 
 pub(super) fn map(error: &rusqlite::Error) -> StoreError {
     let Some(code) = error.sqlite_error() else {

@@ -18,8 +18,8 @@ use uuid::Uuid;
 
 pub use users::SqliteStore;
 
-use self::connection::{LOCK_WAIT, Location, Readers};
-use self::error::map;
+use self::connection::{Location, Readers};
+use self::error::{LOCK_WAIT, map};
 use self::writer::Writer;
 use super::StoreError;
 use crate::idp::NamespaceName;

@@ -178,3 +178,22 @@ fn programs_that_make_one_new_database_at_once_all_get_through() {
         assert_eq!(list.json()["totalCount"], 8);
     }
 }
+
+#[test]
+fn a_run_leaves_one_file_behind() {
+    let (folder, path) = place();
+    let script = folder.path().join("script.js");
+    let text = "export default async () => {
+        const idp = new tailor.idp.Client('builtin-idp');
+        await idp.deleteUser((await idp.createUser({ name: 'ana@example.com' })).id);
+    };";
+    std::fs::write(&script, text).unwrap();
+    for run in 0..15 {
+        let end = End::of(program().arg("run").arg(&script).arg("--db").arg(&path));
+        assert_eq!((end.code, end.stderr.as_str()), (Some(0), ""));
+        let files = folder.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut files: Vec<_> = files.collect();
+        files.sort();
+        assert_eq!(files, ["script.js", "users.db"], "after run {run}");
+    }
+}

@@ -14,7 +14,7 @@ export default async () => {
   await source.pipeThrough(double).pipeTo(sink);
   console.log(written);
 
-  const [one, two] = ReadableStream.from("abc").tee();
+  const [one, two] = ReadableStream.from(["a", "b", "c"]).tee();
   const reader = one.getReader();
   console.log(await reader.read(), (await Array.fromAsync(two)).join(""), two.locked);
 

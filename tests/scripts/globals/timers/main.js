@@ -1,6 +1,5 @@
 export default async () => {
   const order = [];
-  const done = new Promise((resolve) => setTimeout(resolve, 30));
   setTimeout((...args) => order.push("timeout", ...args), 5, "with", "arguments");
   setTimeout(() => order.push("zero"));
   const never = setTimeout(() => order.push("never"), 1);
@@ -8,15 +7,18 @@ export default async () => {
   clearTimeout(undefined);
   clearTimeout(12345);
   let ticks = 0;
-  const interval = setInterval(() => {
-    order.push(`tick ${++ticks}`);
-    if (ticks === 2) clearInterval(interval);
-  }, 10);
+  const twoTicks = new Promise((resolve) => {
+    const interval = setInterval(() => {
+      if (++ticks === 2) {
+        clearInterval(interval);
+        resolve(typeof interval);
+      }
+    }, 10);
+  });
   queueMicrotask(() => order.push("microtask"));
   Promise.resolve().then(() => order.push("then"));
   order.push("sync");
-  await done;
-  console.log(order.filter((entry) => !entry.startsWith("tick")), ticks, typeof interval);
+  console.log(await twoTicks, ticks, order);
   try {
     queueMicrotask("no function");
   } catch (error) {
