@@ -17,10 +17,12 @@ mod idp {
     mod error;
     mod interface;
     mod model;
+    mod principal;
 
     pub use error::{Code, IdpError};
     pub use interface::IdentityProvider;
     pub use model::*;
+    pub use principal::{Invoker, Principal};
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

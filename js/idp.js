@@ -1,8 +1,9 @@
-// `tailor.idp.Client`: the class and its private namespace. Reading arguments, checking them and making the promise are
+// `tailor`: the client's class with its private namespace, and the context. Reading arguments, checking them and making the promise are
 // Rust's: no builtin that a script could have replaced has a part in it.
 
 import { primordials } from "ext:core/mod.js";
 import {
+  op_context_invoker,
   op_idp_client_namespace,
   op_idp_create_user,
   op_idp_delete_user,
@@ -66,7 +67,10 @@ class Client {
 
 ObjectDefineProperty(globalThis, "tailor", {
   __proto__: null,
-  value: { idp: { Client } },
+  value: {
+    idp: { Client },
+    context: { getInvoker: () => op_context_invoker() },
+  },
   writable: true,
   enumerable: false,
   configurable: true,

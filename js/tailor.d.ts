@@ -144,3 +144,17 @@ declare namespace tailor.idp {
     unenrollMfa(input: UnenrollMfaInput): Promise<boolean>;
   }
 }
+
+declare namespace tailor.context {
+  /** Who the function runs for. */
+  interface Invoker {
+    id: string;
+    type: "user" | "machine_user";
+    workspaceId: string;
+    attributes: string[];
+    attributeMap: Record<string, unknown>;
+  }
+
+  /** The invoker; `null` if nobody has signed in. */
+  function getInvoker(): Invoker | null;
+}

@@ -15,10 +15,14 @@ use deno_core::{OpState, ToV8, V8TaskSpawner, unsync};
 
 use super::convert::Refusal;
 use super::error::Site;
-use crate::idp::{Code, IdentityProvider, IdpError};
+use crate::idp::{Code, IdentityProvider, IdpError, Principal};
 
-/// What a method's work needs: the identity provider, and the client's namespace.
-pub(super) type Target = (Arc<dyn IdentityProvider>, String);
+/// What a method's work needs: the identity provider, the client's namespace, and who asks.
+pub(super) struct Target {
+    pub(super) idp: Arc<dyn IdentityProvider>,
+    pub(super) namespace: String,
+    pub(super) principal: Principal,
+}
 
 /// Starts a call of `method`: reads its input, starts the work, and returns the promise of the answer.
 ///
@@ -59,9 +63,13 @@ where
             return promise;
         }
     };
-    let idp = Arc::clone(state.borrow().borrow::<Arc<dyn IdentityProvider>>());
-    let namespace = namespace.to_rust_string_lossy(scope);
-    let mut work = Box::pin(work((idp, namespace), input));
+    let target = {
+        let state = state.borrow();
+        let idp = Arc::clone(state.borrow::<Arc<dyn IdentityProvider>>());
+        let principal = state.borrow::<Principal>().clone();
+        Target { idp, namespace: namespace.to_rust_string_lossy(scope), principal }
+    };
+    let mut work = Box::pin(work(target, input));
     let mut once = Context::from_waker(Waker::noop());
     match pin!(&mut work).poll(&mut once) {
         Poll::Ready(answer) => settle(scope, resolver, method, answer, Site::here),

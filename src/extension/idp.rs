@@ -14,7 +14,8 @@ use super::call::call;
 use super::convert::{Answer, Fields, boolean, integer, kind, password, string, strings};
 use super::error::InvalidConfig;
 use crate::idp::{
-    CreateUser, IdentityProvider, ListUsers, NamespaceName, SendPasswordResetEmail, UnenrollMfa, UpdateUser, UserQuery,
+    CreateUser, IdentityProvider, ListUsers, NamespaceName, Principal, SendPasswordResetEmail, UnenrollMfa, UpdateUser,
+    UserQuery,
 };
 
 const CLIENT: &[ExtensionFileSource] =
@@ -23,6 +24,7 @@ const CLIENT: &[ExtensionFileSource] =
 deno_core::extension!(
     tailor_idp,
     ops = [
+        op_context_invoker,
         op_idp_client_namespace,
         op_idp_users,
         op_idp_user,
@@ -34,9 +36,10 @@ deno_core::extension!(
         op_idp_unenroll_mfa,
     ],
     esm_entry_point = "ext:tailor_idp/idp.js",
-    options = { idp: Arc<dyn IdentityProvider> },
+    options = { idp: Arc<dyn IdentityProvider>, principal: Principal },
     state = |state, options| {
         state.put(options.idp);
+        state.put(options.principal);
     },
     customizer = |extension: &mut deno_core::Extension| {
         // In the binary rather than on the disk of whoever built it.
@@ -44,6 +47,16 @@ deno_core::extension!(
     },
     docs = "`tailor.idp.Client` on `globalThis`, over the identity provider that it is given.",
 );
+
+/// The invoker as a plain object, or `null`.
+#[op2]
+fn op_context_invoker<'s>(scope: &mut v8::PinScope<'s, '_>, state: &OpState) -> v8::Local<'s, v8::Value> {
+    let invoker = state.borrow::<Principal>().invoker();
+    let json = invoker.and_then(|invoker| serde_json::to_string(invoker).ok());
+    json.and_then(|json| v8::String::new(scope, &json))
+        .and_then(|json| v8::json::parse(scope, json))
+        .unwrap_or_else(|| v8::null(scope).into())
+}
 
 /// The namespace of a new client, once its form is checked.
 #[op2]
@@ -88,7 +101,7 @@ fn op_idp_users<'s>(
                 },
             })
         },
-        |(idp, namespace), options| async move { idp.users(&namespace, options).await.map(Answer) },
+        |at, options| async move { at.idp.users(&at.namespace, &at.principal, options).await.map(Answer) },
     )
 }
 
@@ -105,7 +118,7 @@ fn op_idp_user<'s>(
         "user",
         namespace,
         |scope| string(scope, "userId", user_id),
-        |(idp, namespace), user_id| async move { idp.user(&namespace, &user_id).await.map(Answer) },
+        |at, user_id| async move { at.idp.user(&at.namespace, &at.principal, &user_id).await.map(Answer) },
     )
 }
 
@@ -122,7 +135,7 @@ fn op_idp_user_by_name<'s>(
         "userByName",
         namespace,
         |scope| string(scope, "name", name),
-        |(idp, namespace), name| async move { idp.user_by_name(&namespace, &name).await.map(Answer) },
+        |at, name| async move { at.idp.user_by_name(&at.namespace, &at.principal, &name).await.map(Answer) },
     )
 }
 
@@ -146,7 +159,7 @@ fn op_idp_create_user<'s>(
                 disabled: input.optional(scope, "disabled", boolean)?.unwrap_or(false),
             })
         },
-        |(idp, namespace), input| async move { idp.create_user(&namespace, input).await.map(Answer) },
+        |at, input| async move { at.idp.create_user(&at.namespace, &at.principal, input).await.map(Answer) },
     )
 }
 
@@ -172,7 +185,7 @@ fn op_idp_update_user<'s>(
                 disabled: input.optional(scope, "disabled", boolean)?,
             })
         },
-        |(idp, namespace), input| async move { idp.update_user(&namespace, input).await.map(Answer) },
+        |at, input| async move { at.idp.update_user(&at.namespace, &at.principal, input).await.map(Answer) },
     )
 }
 
@@ -189,7 +202,7 @@ fn op_idp_delete_user<'s>(
         "deleteUser",
         namespace,
         |scope| string(scope, "userId", user_id),
-        |(idp, namespace), user_id| async move { idp.delete_user(&namespace, &user_id).await.map(|()| Answer(true)) },
+        |at, user_id| async move { at.idp.delete_user(&at.namespace, &at.principal, &user_id).await.map(|()| Answer(true)) },
     )
 }
 
@@ -214,8 +227,8 @@ fn op_idp_send_password_reset_email<'s>(
                 subject: input.optional(scope, "subject", string)?,
             })
         },
-        |(idp, namespace), input| async move {
-            idp.send_password_reset_email(&namespace, input).await.map(|()| Answer(true))
+        |at, input| async move {
+            at.idp.send_password_reset_email(&at.namespace, &at.principal, input).await.map(|()| Answer(true))
         },
     )
 }
@@ -239,6 +252,6 @@ fn op_idp_unenroll_mfa<'s>(
                 mfa_factor_id: input.required(scope, "mfaFactorId", string)?,
             })
         },
-        |(idp, namespace), input| async move { idp.unenroll_mfa(&namespace, input).await.map(|()| Answer(true)) },
+        |at, input| async move { at.idp.unenroll_mfa(&at.namespace, &at.principal, input).await.map(|()| Answer(true)) },
     )
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::extension::LogLevel;
+use crate::idp::{Invoker, Principal};
 
 /// Takes the log lines of a script, on the script's thread.
 pub(super) type OnLog = Arc<dyn Fn(&LogLine) + Send + Sync>;
@@ -13,13 +14,21 @@ pub(super) type OnLog = Arc<dyn Fn(&LogLine) + Send + Sync>;
 #[derive(Clone, Default)]
 pub struct Invocation {
     pub(super) argument: serde_json::Value,
+    pub(super) principal: Principal,
     pub(super) on_log: Option<OnLog>,
 }
 
 impl Invocation {
-    /// A call with this argument.
+    /// A call with this argument, on behalf of nobody.
     pub fn new(argument: serde_json::Value) -> Self {
-        Self { argument, on_log: None }
+        Self { argument, ..Self::default() }
+    }
+
+    /// On behalf of this invoker.
+    #[must_use]
+    pub fn invoker(mut self, invoker: Invoker) -> Self {
+        self.principal = Principal::from(Some(invoker));
+        self
     }
 
     /// Also hands every log line to `on_log` as soon as the script has logged it.

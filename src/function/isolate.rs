@@ -17,7 +17,7 @@ use super::json;
 use super::loader::OneModule;
 use super::script::Script;
 use crate::extension::{ConsoleSink, function_extensions, hide_extension_frames, tailor_function, tailor_idp};
-use crate::idp::IdentityProvider;
+use crate::idp::{IdentityProvider, Principal};
 
 /// Baked by the build script.
 static SNAPSHOT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/function.snapshot"));
@@ -50,6 +50,7 @@ impl Isolate {
     pub(super) fn new(
         startup: Startup,
         idp: Arc<dyn IdentityProvider>,
+        principal: Principal,
         console: ConsoleSink,
         script: &Script,
     ) -> Result<Self, ExecutionError> {
@@ -77,7 +78,7 @@ impl Isolate {
                     InMemoryBroadcastChannel::default(),
                 ),
                 deno_crypto::deno_crypto::args(None),
-                tailor_idp::args(idp),
+                tailor_idp::args(idp, principal),
                 tailor_function::args(console),
             ])
             .map_err(failed)?;

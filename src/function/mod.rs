@@ -113,7 +113,7 @@ impl FunctionRuntime {
             .enable_all()
             .build()
             .map_err(|error| ExecutionError::platform(format!("cannot start the event loop: {error}")))?;
-        let Invocation { argument, on_log } = invocation;
+        let Invocation { argument, principal, on_log } = invocation;
         let console: ConsoleSink = Box::new(move |level, text| {
             let line = LogLine { at: SystemTime::now(), level, text: text.to_owned() };
             if let Some(on_log) = &on_log {
@@ -122,7 +122,7 @@ impl FunctionRuntime {
             logs.lock().push(line);
         });
         tokio.block_on(async {
-            let mut isolate = Isolate::new(self.startup, Arc::clone(&self.idp), console, script)?;
+            let mut isolate = Isolate::new(self.startup, Arc::clone(&self.idp), principal, console, script)?;
             let handler = isolate.load(script).await?;
             isolate.call(&handler, &argument).await
         })

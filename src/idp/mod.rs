@@ -10,6 +10,8 @@ mod interface;
 mod model;
 mod page_token;
 mod password;
+mod permission;
+mod principal;
 mod service;
 mod settings;
 
@@ -20,5 +22,7 @@ pub use model::{
     UnenrollMfa, UpdateUser, User, UserPage, UserQuery,
 };
 pub use password::{HashCost, InvalidPasswordHash, PasswordHash};
+pub use permission::{Operation, Permission};
+pub use principal::{Invoker, InvokerType, Principal};
 pub use service::{Idp, IdpBuilder};
 pub use settings::{NameKind, NamespaceSettings};

@@ -10,6 +10,10 @@ pub enum StoreError {
     #[error("another user has that name")]
     NameTaken,
 
+    /// The check that came with the write refused it.
+    #[error("the write was refused")]
+    Denied,
+
     /// Someone else holds the database's lock for longer than we wait.
     #[error("the database is locked: another program has been writing to it for over {waited_secs} s")]
     Locked {

@@ -4,11 +4,13 @@
 //! embedded store, on disk or in memory.
 
 mod error;
+mod predicate;
 mod sqlite;
 
 use async_trait::async_trait;
 
 pub use error::StoreError;
+pub use predicate::{Field, Predicate, Scalar};
 pub use sqlite::{SqliteDatabase, SqliteStore};
 
 use crate::idp::{PasswordHash, Timestamp, UserQuery};
@@ -76,6 +78,8 @@ pub struct UserChange {
 pub struct PageRequest {
     /// Which users. Each filter is sorted and free of duplicates.
     pub query: UserQuery,
+    /// Whom the caller may see.
+    pub visible: Predicate,
     /// Only users created after the one with this id. The user may be gone by now.
     pub after: Option<String>,
     /// How many users at the most.
@@ -106,14 +110,35 @@ pub struct ResetMail {
     pub subject: Option<String>,
 }
 
-/// The users of one namespace.
+/// Decides on a write when the user is at hand: called in the write's own transaction with the user as they are and, for an
+/// update, as they would be. `false` refuses the write with [`StoreError::Denied`].
+pub type Check = Box<dyn FnOnce(&UserRecord, Option<&UserRecord>) -> bool + Send>;
+
+/// What comes with a write.
+pub struct WriteOptions {
+    /// Decides whether the write may happen.
+    pub check: Check,
+    /// Whether the write leaves an event in the outbox, in the same transaction.
+    pub publish: bool,
+}
+
+impl WriteOptions {
+    /// A write that nobody has to be asked for, and that nobody is told of.
+    pub fn unchecked() -> Self {
+        Self { check: Box::new(|_, _| true), publish: false }
+    }
+}
+
+/// The users of one namespace: what every backend can do.
 ///
 /// Every method is atomic and, once it has returned, durable: it survives the death of the process and of the
 /// machine. A store checks nothing but that names are unique; the rules are the service's.
+///
+/// What only some backends can do is in traits of its own, which a store gives out by [`mfa`](Self::mfa) and its like.
 #[async_trait]
 pub trait UserStore: Send + Sync {
     /// Adds a user and returns it with its id. [`StoreError::NameTaken`] where the name is not free.
-    async fn insert(&self, user: NewUser) -> Result<UserRecord, StoreError>;
+    async fn insert(&self, user: NewUser, publish: bool) -> Result<UserRecord, StoreError>;
 
     /// The user, if there is one.
     async fn get(&self, key: UserKey<'_>) -> Result<Option<UserRecord>, StoreError>;
@@ -123,23 +148,51 @@ pub trait UserStore: Send + Sync {
 
     /// Changes the user and returns it as it is now, or `None` if there is no such user.
     /// [`StoreError::NameTaken`] where the new name is not free.
-    async fn update(&self, id: &str, change: UserChange) -> Result<Option<UserRecord>, StoreError>;
+    async fn update(
+        &self,
+        id: &str,
+        change: UserChange,
+        options: WriteOptions,
+    ) -> Result<Option<UserRecord>, StoreError>;
 
     /// Deletes the user with all that is theirs. `false` if there is no such user.
-    async fn delete(&self, id: &str) -> Result<bool, StoreError>;
-
-    /// Gives the user a new MFA factor and returns its id, or `None` if there is no such user.
-    async fn add_mfa_factor(&self, user_id: &str) -> Result<Option<String>, StoreError>;
-
-    /// Takes the factor from the user. `false` if the user has no such factor.
-    async fn remove_mfa_factor(&self, user_id: &str, factor_id: &str) -> Result<bool, StoreError>;
-
-    /// Queues the mail. `false` if there is no such user.
-    async fn queue_reset_mail(&self, mail: ResetMail) -> Result<bool, StoreError>;
-
-    /// The mails in the queue, oldest first.
-    async fn reset_mails(&self) -> Result<Vec<ResetMail>, StoreError>;
+    async fn delete(&self, id: &str, options: WriteOptions) -> Result<bool, StoreError>;
 
     /// 32 random bytes that seal page tokens. They live as long as the users do: a token outlives the process.
     fn page_token_key(&self) -> [u8; 32];
+
+    /// The users' MFA factors, where the backend keeps them.
+    fn mfa(&self) -> Option<&dyn MfaStore> {
+        None
+    }
+
+    /// The queue of password-reset mails, where the backend keeps one.
+    fn reset_mails(&self) -> Option<&dyn ResetMailStore> {
+        None
+    }
+}
+
+/// The MFA factors of one namespace's users.
+#[async_trait]
+pub trait MfaStore: Send + Sync {
+    /// Gives the user a new factor and returns its id, or `None` if there is no such user.
+    async fn add_factor(&self, user_id: &str, publish: bool) -> Result<Option<String>, StoreError>;
+
+    /// Takes the factor from the user. `None` if there is no such user, `false` if the user has no such factor.
+    async fn remove_factor(
+        &self,
+        user_id: &str,
+        factor_id: &str,
+        options: WriteOptions,
+    ) -> Result<Option<bool>, StoreError>;
+}
+
+/// The password-reset mails of one namespace.
+#[async_trait]
+pub trait ResetMailStore: Send + Sync {
+    /// Queues the mail. `false` if there is no such user.
+    async fn queue(&self, mail: ResetMail, options: WriteOptions) -> Result<bool, StoreError>;
+
+    /// The mails in the queue, oldest first.
+    async fn queued(&self) -> Result<Vec<ResetMail>, StoreError>;
 }

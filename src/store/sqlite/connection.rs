@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 
-use super::error::{LOCK_WAIT, map};
+use super::error::LOCK_WAIT;
 use crate::store::StoreError;
 
 /// Marks a file as ours: "tIdP".
@@ -35,17 +35,15 @@ impl Location {
             make_private(path);
         }
         let connection = self.open()?;
-        connection.execute_batch("PRAGMA foreign_keys = ON").map_err(|e| map(&e))?;
+        connection.execute_batch("PRAGMA foreign_keys = ON")?;
         if let Self::File(path) = self {
-            if connection.is_readonly("main").map_err(|e| map(&e))? {
+            if connection.is_readonly("main")? {
                 return Err(StoreError::ReadOnly);
             }
             claim(&connection, path)?;
             // What a script was told has happened survives the loss of power: every commit is synced.
-            connection.pragma_update(None, "synchronous", "FULL").map_err(|e| map(&e))?;
-            let mode: String = connection
-                .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
-                .map_err(|e| map(&e))?;
+            connection.pragma_update(None, "synchronous", "FULL")?;
+            let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
             if mode != "wal" {
                 return Err(StoreError::Other(format!("this file system does not support WAL (journal mode {mode})")));
             }
@@ -55,7 +53,7 @@ impl Location {
 
     fn open_reader(&self) -> Result<Connection, StoreError> {
         let connection = self.open()?;
-        connection.pragma_update(None, "query_only", true).map_err(|e| map(&e))?;
+        connection.pragma_update(None, "query_only", true)?;
         Ok(connection)
     }
 
@@ -73,9 +71,9 @@ impl Location {
             (Self::File(path), Some(rusqlite::ErrorCode::CannotOpen)) => cannot_open(path),
             _ => map(&error),
         })?;
-        connection.busy_timeout(LOCK_WAIT).map_err(|e| map(&e))?;
+        connection.busy_timeout(LOCK_WAIT)?;
         connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
-        rusqlite::vtab::array::load_module(&connection).map_err(|e| map(&e))?;
+        rusqlite::vtab::array::load_module(&connection)?;
         Ok(connection)
     }
 }
@@ -109,24 +107,22 @@ fn make_private(path: &Path) {
 /// Marks a new file as ours, and refuses one that holds another program's tables.
 fn claim(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let is_ours = || {
-        let id: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(|e| map(&e))?;
+        let id: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
         Ok(id == APPLICATION_ID)
     };
     if is_ours()? {
         return Ok(());
     }
     // Looks again under the lock: two programs may be making one new database.
-    let lock = Transaction::new_unchecked(connection, TransactionBehavior::Immediate).map_err(|e| map(&e))?;
+    let lock = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
     if !is_ours()? {
-        let table: Option<String> = lock
-            .query_row("SELECT name FROM sqlite_schema LIMIT 1", [], |row| row.get(0))
-            .optional()
-            .map_err(|e| map(&e))?;
+        let table: Option<String> =
+            lock.query_row("SELECT name FROM sqlite_schema LIMIT 1", [], |row| row.get(0)).optional()?;
         if let Some(table) = table {
             let reason = format!("it is the database of another program (it has {table:?})");
             return Err(StoreError::CannotOpen { path: path.to_owned(), reason });
         }
-        lock.pragma_update(None, "application_id", APPLICATION_ID).map_err(|e| map(&e))?;
+        lock.pragma_update(None, "application_id", APPLICATION_ID)?;
     }
     lock.commit().map_err(|e| map(&e))
 }

@@ -11,7 +11,7 @@ use crate::store::StoreError;
 /// person to wait.
 pub(super) const LOCK_WAIT: Duration = Duration::from_secs(5);
 
-pub(super) fn map(error: &rusqlite::Error) -> StoreError {
+fn map(error: &rusqlite::Error) -> StoreError {
     let Some(code) = error.sqlite_error() else {
         return StoreError::Other(error.to_string());
     };
@@ -24,6 +24,12 @@ pub(super) fn map(error: &rusqlite::Error) -> StoreError {
         ErrorCode::DatabaseCorrupt => StoreError::Corrupt(error.to_string()),
         ErrorCode::NotADatabase => StoreError::NotADatabase,
         _ => StoreError::Other(error.to_string()),
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        map(&error)
     }
 }
 

@@ -5,6 +5,9 @@
 
 mod connection;
 mod error;
+mod factors;
+mod listing;
+mod mails;
 mod schema;
 mod users;
 mod writer;
@@ -19,7 +22,7 @@ use uuid::Uuid;
 pub use users::SqliteStore;
 
 use self::connection::{Location, Readers};
-use self::error::{LOCK_WAIT, map};
+use self::error::LOCK_WAIT;
 use self::writer::Writer;
 use super::StoreError;
 use crate::idp::NamespaceName;
@@ -91,7 +94,7 @@ impl SqliteDatabase {
             }
         };
         // Looking first keeps the common case free of a write.
-        let found = find(&*self.0.readers.get()?).map_err(|e| map(&e))?;
+        let found = find(&*self.0.readers.get()?)?;
         let id = match found {
             Some(id) => id,
             None => {
@@ -129,7 +132,7 @@ fn prepare(location: &Location) -> Result<(Connection, [u8; 32]), StoreError> {
     let attempt = || {
         let mut connection = location.open_writer()?;
         schema::migrate(&mut connection)?;
-        let key = page_token_key(&connection).map_err(|e| map(&e))?;
+        let key = page_token_key(&connection)?;
         Ok((connection, key))
     };
     // Two programs that make one new database at once get into each other's way for a moment: SQLite does not wait

@@ -3,11 +3,11 @@
 use rusqlite::Connection;
 use rusqlite_migration::{M, Migrations, SchemaVersion};
 
-use super::error::{map, map_migration};
+use super::error::map_migration;
 use crate::store::StoreError;
 
 /// Append only: a migration that has shipped is never edited.
-const MIGRATIONS: &[M<'_>] = &[M::up(include_str!("0001_users.sql"))];
+const MIGRATIONS: &[M<'_>] = &[M::up(include_str!("0001_users.sql")), M::up(include_str!("0002_rules.sql"))];
 
 /// Brings the database up to this program's schema. A database of a newer schema is left alone.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
@@ -16,7 +16,7 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     match migrations.current_version(connection).map_err(|error| map_migration(&error))? {
         SchemaVersion::Inside(version) if usize::from(version) == MIGRATIONS.len() => Ok(()),
         SchemaVersion::Outside(_) => {
-            let found = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(|e| map(&e))?;
+            let found = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
             Err(StoreError::NewerSchema { found, known: MIGRATIONS.len() as i64 })
         }
         _ => migrations.to_latest(connection).map_err(|error| map_migration(&error)),

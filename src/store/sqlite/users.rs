@@ -1,19 +1,17 @@
 //! The queries.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::Database;
 use super::connection::Reader;
-use super::error::map;
+use super::{Database, listing};
 use crate::idp::Timestamp;
 use crate::store::{
-    NewUser, Page, PageRequest, PasswordChange, ResetMail, StoreError, UserChange, UserKey, UserRecord, UserStore,
+    MfaStore, NewUser, Page, PageRequest, PasswordChange, ResetMailStore, StoreError, UserChange, UserKey, UserRecord,
+    UserStore, WriteOptions,
 };
 
 /// The columns of [`record`], of `users AS u`.
@@ -24,14 +22,16 @@ macro_rules! columns {
     };
 }
 
+pub(super) use columns;
+
 const BY_ID: &str = concat!("SELECT ", columns!(), " FROM users AS u WHERE u.namespace_id = ?1 AND u.id = ?2");
 const BY_NAME: &str = concat!("SELECT ", columns!(), " FROM users AS u WHERE u.namespace_id = ?1 AND u.name = ?2");
 
 /// The users of one namespace in a [`SqliteDatabase`](super::SqliteDatabase).
 #[derive(Debug, Clone)]
 pub struct SqliteStore {
-    database: Arc<Database>,
-    namespace_id: i64,
+    pub(super) database: Arc<Database>,
+    pub(super) namespace_id: i64,
 }
 
 impl SqliteStore {
@@ -39,27 +39,35 @@ impl SqliteStore {
         Self { database, namespace_id }
     }
 
-    fn read<T>(&self, work: impl FnOnce(&Reader<'_>) -> Result<T, rusqlite::Error>) -> Result<T, StoreError> {
-        work(&self.database.readers.get()?).map_err(|e| map(&e))
+    pub(super) fn read<T>(&self, work: impl FnOnce(&Reader<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        work(&self.database.readers.get()?)
     }
 
-    /// Writes something of the user's, or answers `missing` where the id is none that this store could have given.
-    async fn write<T: Send + 'static>(
+    /// Writes something of the user's, or answers `missing` where there is no such user. Asks the check first, in the write's
+    /// own transaction.
+    pub(super) async fn write<T: Send + 'static>(
         &self,
         user_id: &str,
         missing: T,
-        work: impl FnOnce(&Connection, Uuid) -> Result<T, rusqlite::Error> + Send + 'static,
+        options: WriteOptions,
+        work: impl FnOnce(&Connection, i64, Uuid) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        match parse_id(user_id) {
-            Some(id) => self.database.writer.run(move |connection| work(connection, id)).await,
-            None => Ok(missing),
-        }
+        let Some(id) = parse_id(user_id) else { return Ok(missing) };
+        let namespace_id = self.namespace_id;
+        let work = move |connection: &Connection| {
+            let Some(user) = by_id(connection, namespace_id, id)? else { return Ok(missing) };
+            if !(options.check)(&user, None) {
+                return Err(StoreError::Denied);
+            }
+            work(connection, namespace_id, id)
+        };
+        self.database.writer.run(work).await
     }
 }
 
 #[async_trait]
 impl UserStore for SqliteStore {
-    async fn insert(&self, user: NewUser) -> Result<UserRecord, StoreError> {
+    async fn insert(&self, user: NewUser, _publish: bool) -> Result<UserRecord, StoreError> {
         let namespace_id = self.namespace_id;
         let work = move |connection: &Connection| {
             let now = Uuid::now_v7();
@@ -91,7 +99,8 @@ impl UserStore for SqliteStore {
                 None => Ok(None),
             },
             UserKey::Name(name) => {
-                connection.prepare_cached(BY_NAME)?.query_row(params![self.namespace_id, name], record).optional()
+                let mut by_name = connection.prepare_cached(BY_NAME)?;
+                Ok(by_name.query_row(params![self.namespace_id, name], record).optional()?)
             }
         })
     }
@@ -100,85 +109,48 @@ impl UserStore for SqliteStore {
         self.read(|connection| {
             // One transaction: the page and the count are of one moment.
             let moment = connection.unchecked_transaction()?;
-            let page = page(&moment, self.namespace_id, request)?;
+            let page = listing::page(&moment, self.namespace_id, request)?;
             moment.finish()?;
             Ok(page)
         })
     }
 
-    async fn update(&self, id: &str, change: UserChange) -> Result<Option<UserRecord>, StoreError> {
+    async fn update(
+        &self,
+        id: &str,
+        change: UserChange,
+        options: WriteOptions,
+    ) -> Result<Option<UserRecord>, StoreError> {
+        let Some(id) = parse_id(id) else { return Ok(None) };
         let namespace_id = self.namespace_id;
-        self.write(id, None, move |connection, id| update(connection, namespace_id, id, change)).await
+        let work = move |connection: &Connection| update(connection, namespace_id, id, change, options);
+        self.database.writer.run(work).await
     }
 
-    async fn delete(&self, id: &str) -> Result<bool, StoreError> {
-        let namespace_id = self.namespace_id;
-        self.write(id, false, move |connection, id| {
+    async fn delete(&self, id: &str, options: WriteOptions) -> Result<bool, StoreError> {
+        self.write(id, false, options, |connection, namespace_id, id| {
             let sql = "DELETE FROM users WHERE namespace_id = ? AND id = ?";
             Ok(connection.prepare_cached(sql)?.execute(params![namespace_id, id.as_bytes()])? > 0)
         })
         .await
     }
 
-    async fn add_mfa_factor(&self, user_id: &str) -> Result<Option<String>, StoreError> {
-        let namespace_id = self.namespace_id;
-        self.write(user_id, None, move |connection, user_id| {
-            let id = Uuid::now_v7();
-            let sql =
-                "INSERT INTO mfa_factors SELECT namespace_id, id, ?3 FROM users WHERE namespace_id = ?1 AND id = ?2";
-            let added = connection.execute(sql, params![namespace_id, user_id.as_bytes(), id.as_bytes()])?;
-            Ok((added > 0).then(|| id.to_string()))
-        })
-        .await
-    }
-
-    async fn remove_mfa_factor(&self, user_id: &str, factor_id: &str) -> Result<bool, StoreError> {
-        let namespace_id = self.namespace_id;
-        let Some(factor_id) = parse_id(factor_id) else { return Ok(false) };
-        self.write(user_id, false, move |connection, user_id| {
-            let sql = "DELETE FROM mfa_factors WHERE namespace_id = ? AND user_id = ? AND id = ?";
-            Ok(connection.execute(sql, params![namespace_id, user_id.as_bytes(), factor_id.as_bytes()])? > 0)
-        })
-        .await
-    }
-
-    async fn queue_reset_mail(&self, mail: ResetMail) -> Result<bool, StoreError> {
-        let namespace_id = self.namespace_id;
-        let user_id = mail.user_id.clone();
-        self.write(&user_id, false, move |connection, user_id| {
-            let sql = "INSERT INTO reset_mails (namespace_id, user_id, redirect_uri, from_name, subject)
-                       SELECT namespace_id, id, ?3, ?4, ?5 FROM users WHERE namespace_id = ?1 AND id = ?2";
-            let ResetMail { redirect_uri, from_name, subject, .. } = mail;
-            let values = params![namespace_id, user_id.as_bytes(), redirect_uri, from_name, subject];
-            Ok(connection.execute(sql, values)? > 0)
-        })
-        .await
-    }
-
-    async fn reset_mails(&self) -> Result<Vec<ResetMail>, StoreError> {
-        self.read(|connection| {
-            let sql =
-                "SELECT user_id, redirect_uri, from_name, subject FROM reset_mails WHERE namespace_id = ? ORDER BY id";
-            let mail = |row: &Row<'_>| {
-                Ok(ResetMail {
-                    user_id: Uuid::from_bytes(row.get(0)?).to_string(),
-                    redirect_uri: row.get(1)?,
-                    from_name: row.get(2)?,
-                    subject: row.get(3)?,
-                })
-            };
-            connection.prepare_cached(sql)?.query_map([self.namespace_id], mail)?.collect()
-        })
-    }
-
     fn page_token_key(&self) -> [u8; 32] {
         self.database.page_token_key
+    }
+
+    fn mfa(&self) -> Option<&dyn MfaStore> {
+        Some(self)
+    }
+
+    fn reset_mails(&self) -> Option<&dyn ResetMailStore> {
+        Some(self)
     }
 }
 
 /// The id of a user who is created now: made under the write lock and above all that are there, so that creation order is
 /// id order, even where clocks disagree or one has been set back.
-fn following(connection: &Connection, namespace_id: i64, now: Uuid) -> Result<Uuid, rusqlite::Error> {
+fn following(connection: &Connection, namespace_id: i64, now: Uuid) -> Result<Uuid, StoreError> {
     let sql = "SELECT max(id) FROM users WHERE namespace_id = ?";
     let newest: Option<[u8; 16]> = connection.prepare_cached(sql)?.query_row([namespace_id], |row| row.get(0))?;
     let newest = newest.map_or(Uuid::nil(), Uuid::from_bytes);
@@ -186,8 +158,8 @@ fn following(connection: &Connection, namespace_id: i64, now: Uuid) -> Result<Uu
     Ok(if now > newest { now } else { Uuid::from_u128(newest.as_u128() + 1) })
 }
 
-fn by_id(connection: &Connection, namespace_id: i64, id: Uuid) -> Result<Option<UserRecord>, rusqlite::Error> {
-    connection.prepare_cached(BY_ID)?.query_row(params![namespace_id, id.as_bytes()], record).optional()
+fn by_id(connection: &Connection, namespace_id: i64, id: Uuid) -> Result<Option<UserRecord>, StoreError> {
+    Ok(connection.prepare_cached(BY_ID)?.query_row(params![namespace_id, id.as_bytes()], record).optional()?)
 }
 
 fn update(
@@ -195,70 +167,33 @@ fn update(
     namespace_id: i64,
     id: Uuid,
     change: UserChange,
-) -> Result<Option<UserRecord>, rusqlite::Error> {
+    options: WriteOptions,
+) -> Result<Option<UserRecord>, StoreError> {
+    let Some(old) = by_id(connection, namespace_id, id)? else { return Ok(None) };
+    let mut new = old.clone();
+    new.name = change.name.unwrap_or(new.name);
+    new.disabled = change.disabled.unwrap_or(new.disabled);
+    if !(options.check)(&old, Some(&new)) {
+        return Err(StoreError::Denied);
+    }
     let (set_password, hash) = match &change.password {
         PasswordChange::Keep => (false, None),
         PasswordChange::Clear => (true, None),
         PasswordChange::Set(hash) => (true, Some(hash.as_str())),
     };
-    let sql = "UPDATE users SET name = coalesce(?3, name), disabled = coalesce(?4, disabled),
-                 password_hash = iif(?5, ?6, password_hash)
+    let sql = "UPDATE users SET name = ?3, disabled = ?4, password_hash = iif(?5, ?6, password_hash)
                WHERE namespace_id = ?1 AND id = ?2";
-    let values = params![namespace_id, id.as_bytes(), change.name, change.disabled, set_password, hash];
+    let values = params![namespace_id, id.as_bytes(), new.name, new.disabled, set_password, hash];
     connection.prepare_cached(sql)?.execute(values)?;
     if set_password || change.disabled == Some(true) {
         let sql = "DELETE FROM reset_mails WHERE namespace_id = ? AND user_id = ?";
         connection.prepare_cached(sql)?.execute(params![namespace_id, id.as_bytes()])?;
     }
-    by_id(connection, namespace_id, id)
-}
-
-/// A run of rows of the clustered table where there is no filter; with one, a look-up for each id or name in it.
-fn page(connection: &Connection, namespace_id: i64, request: PageRequest) -> Result<Page, rusqlite::Error> {
-    let PageRequest { query, after, limit } = request;
-    // A cursor is an id that we gave; below the smallest id for the first page.
-    let after = after.as_deref().and_then(parse_id).unwrap_or_else(Uuid::nil);
-    let ids = query.ids.map(|ids| list(ids.iter().filter_map(|id| parse_id(id)).map(|id| Value::Blob(id.into()))));
-    let names = query.names.map(|names| list(names.into_iter().map(Value::Text)));
-
-    // CROSS JOIN is an order to the planner: from the filter to the users, never a walk over the users.
-    let matching = match (&ids, &names) {
-        (None, None) => "users AS u WHERE u.namespace_id = ?1 AND ?2 IS NULL AND ?3 IS NULL",
-        (Some(_), None) => {
-            "rarray(?2) AS i CROSS JOIN users AS u ON u.id = i.value WHERE u.namespace_id = ?1 AND ?3 IS NULL"
-        }
-        (None, Some(_)) => {
-            "rarray(?3) AS n CROSS JOIN users AS u ON u.name = n.value WHERE u.namespace_id = ?1 AND ?2 IS NULL"
-        }
-        (Some(_), Some(_)) => {
-            "rarray(?3) AS n CROSS JOIN users AS u ON u.name = n.value
-             WHERE u.namespace_id = ?1 AND u.id IN (SELECT value FROM rarray(?2))"
-        }
-    };
-    let total: i64 = if ids.is_none() && names.is_none() {
-        let sql = "SELECT user_count FROM namespaces WHERE id = ?";
-        connection.prepare_cached(sql)?.query_row([namespace_id], |row| row.get(0))?
-    } else {
-        let sql = format!("SELECT count(*) FROM {matching}");
-        connection.prepare_cached(&sql)?.query_row(params![namespace_id, ids, names], |row| row.get(0))?
-    };
-
-    let sql = format!("SELECT {} FROM {matching} AND u.id > ?4 ORDER BY u.id LIMIT ?5", columns!());
-    let mut statement = connection.prepare_cached(&sql)?;
-    // One row more than asked for tells whether users follow.
-    let values = params![namespace_id, ids, names, after.as_bytes(), i64::from(limit) + 1];
-    let mut users: Vec<_> = statement.query_map(values, record)?.collect::<Result<_, _>>()?;
-    let more = users.len() > limit as usize;
-    users.truncate(limit as usize);
-    Ok(Page { users, more, total: total.unsigned_abs() })
-}
-
-fn list(values: impl Iterator<Item = Value>) -> Rc<Vec<Value>> {
-    Rc::new(values.collect())
+    Ok(Some(new))
 }
 
 /// The user of a row of [`columns!`].
-fn record(row: &Row<'_>) -> Result<UserRecord, rusqlite::Error> {
+pub(super) fn record(row: &Row<'_>) -> Result<UserRecord, rusqlite::Error> {
     let factors: Option<String> = row.get(4)?;
     Ok(UserRecord {
         id: Uuid::from_bytes(row.get(0)?).to_string(),
@@ -274,7 +209,7 @@ fn factor_id(hex: &str) -> Option<String> {
 }
 
 /// An id in the one form that we give ids in; a UUID in any other form is not an id of ours.
-fn parse_id(id: &str) -> Option<Uuid> {
+pub(super) fn parse_id(id: &str) -> Option<Uuid> {
     let uuid = Uuid::try_parse(id).ok()?;
     let mut buffer = Uuid::encode_buffer();
     (uuid.hyphenated().encode_lower(&mut buffer) == id).then_some(uuid)

@@ -11,7 +11,6 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::connection::Readers;
-use super::error::map;
 use crate::store::StoreError;
 
 /// Writes that may wait in the queue; beyond it callers wait to get in.
@@ -42,7 +41,7 @@ impl Writer {
     /// A caller that stops waiting does not stop the write.
     pub(super) async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Connection) -> Result<T, rusqlite::Error> + Send + 'static,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
         let write = Job { work: Some(work), outcome: None, reply };
@@ -78,12 +77,12 @@ struct Job<F, T> {
 
 impl<F, T> Write for Job<F, T>
 where
-    F: FnOnce(&Connection) -> Result<T, rusqlite::Error> + Send,
+    F: FnOnce(&Connection) -> Result<T, StoreError> + Send,
     T: Send,
 {
     fn apply(&mut self, connection: &Connection) -> Result<(), StoreError> {
         let work = self.work.take().ok_or(StoreError::Closed)?;
-        let outcome = work(connection).map_err(|error| map(&error));
+        let outcome = work(connection);
         let kept = outcome.as_ref().map(|_| ()).map_err(Clone::clone);
         self.outcome = Some(outcome);
         kept
@@ -125,7 +124,7 @@ fn commit(connection: &Connection, batch: &mut [Box<dyn Write>]) -> Result<(), S
 }
 
 fn apply_all(connection: &Connection, batch: &mut [Box<dyn Write>]) -> Result<(), StoreError> {
-    let execute = |sql| connection.prepare_cached(sql).and_then(|mut sql| sql.execute([])).map_err(|e| map(&e));
+    let execute = |sql| -> Result<usize, StoreError> { Ok(connection.prepare_cached(sql)?.execute([])?) };
     execute("BEGIN IMMEDIATE")?;
     for write in batch {
         execute("SAVEPOINT one")?;
