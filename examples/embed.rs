@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tailor_idp::deno_core::{JsRuntime, PollEventLoopOptions, RuntimeOptions, scope, serde_v8, v8};
 use tailor_idp::extension;
-use tailor_idp::idp::{CreateUser, IdentityProvider, Idp, NamespaceName, NamespaceSettings};
+use tailor_idp::idp::{CreateUser, IdentityProvider, Idp, NamespaceName, NamespaceSettings, Permission, Principal};
 use tailor_idp::store::SqliteDatabase;
 
 const SCRIPT: &str = r#"
@@ -23,13 +23,16 @@ const SCRIPT: &str = r#"
 async fn main() -> anyhow::Result<()> {
     let staff = NamespaceName::new("staff")?;
     let store = SqliteDatabase::in_memory()?.namespace(&staff).await?;
-    let idp = Idp::builder().namespace(staff, Arc::new(store), NamespaceSettings::default()).build();
+    let idp = Idp::builder()
+        .namespace(staff, Arc::new(store), NamespaceSettings::default().permission(Permission::allow_all()))
+        .build();
 
     // The host and its scripts see the same users.
-    idp.create_user("staff", CreateUser { name: "ana@example.com".to_owned(), ..Default::default() }).await?;
+    idp.create_user("staff", &Principal::Host, CreateUser { name: "ana@example.com".to_owned(), ..Default::default() })
+        .await?;
 
     let mut runtime = JsRuntime::new(RuntimeOptions {
-        extensions: vec![extension::tailor_idp::init(Arc::new(idp))],
+        extensions: vec![extension::tailor_idp::init(Arc::new(idp), Principal::Anonymous)],
         ..RuntimeOptions::default()
     });
     // The stacks of errors then show the script's lines only.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use serde_json::json;
 use tailor_idp::function::{FunctionRuntime, Invocation, Script};
-use tailor_idp::idp::{Idp, NamespaceName, NamespaceSettings};
+use tailor_idp::idp::{Idp, NamespaceName, NamespaceSettings, Permission};
 use tailor_idp::store::SqliteDatabase;
 
 const HANDLER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/handlers/sign-up.js");
@@ -16,7 +16,9 @@ const HANDLER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/handlers/si
 async fn main() -> anyhow::Result<()> {
     let name = NamespaceName::new("builtin-idp")?;
     let store = SqliteDatabase::in_memory()?.namespace(&name).await?;
-    let idp = Idp::builder().namespace(name, Arc::new(store), NamespaceSettings::default()).build();
+    let idp = Idp::builder()
+        .namespace(name, Arc::new(store), NamespaceSettings::default().permission(Permission::allow_all()))
+        .build();
 
     let runtime = FunctionRuntime::builder(idp).build();
     let script = Script::from_file(std::env::args().nth(1).as_deref().unwrap_or(HANDLER))?;

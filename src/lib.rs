@@ -15,14 +15,14 @@
 //! ```
 //! use std::sync::Arc;
 //! use tailor_idp::function::{FunctionRuntime, Invocation, Script};
-//! use tailor_idp::idp::{Idp, NamespaceName, NamespaceSettings};
+//! use tailor_idp::idp::{Idp, NamespaceName, NamespaceSettings, Permission};
 //! use tailor_idp::store::SqliteDatabase;
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let name = NamespaceName::new("builtin-idp")?;
 //! let store = SqliteDatabase::in_memory()?.namespace(&name).await?; // or SqliteDatabase::open("users.db")
-//! let idp = Idp::builder().namespace(name, Arc::new(store), NamespaceSettings::default()).build();
+//! let idp = Idp::builder().namespace(name, Arc::new(store), NamespaceSettings::default().permission(Permission::allow_all())).build();
 //!
 //! let runtime = FunctionRuntime::builder(idp).build();
 //! let script = Script::new("file:///hello.js".parse()?, r#"

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
-use tailor_idp::idp::{Idp, NameKind, NamespaceName, NamespaceSettings};
+use tailor_idp::idp::{Idp, NameKind, NamespaceName, NamespaceSettings, Permission};
 use tailor_idp::store::SqliteDatabase;
 
 use super::{WrongUse, output};
@@ -29,7 +29,8 @@ pub(super) struct SettingsArgs {
 impl SettingsArgs {
     fn settings(&self) -> NamespaceSettings {
         let name_kind = if self.use_non_email_identifier { NameKind::Any } else { NameKind::Email };
-        NamespaceSettings::default().name_kind(name_kind).enable_mfa(self.enable_mfa)
+        let settings = NamespaceSettings::default().permission(Permission::allow_all());
+        settings.name_kind(name_kind).enable_mfa(self.enable_mfa)
     }
 
     /// An identity provider with these namespaces of the database.

@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Read};
 use clap::{Args, Subcommand};
 use comfy_table::{Table, presets};
 use serde_json::{Value, json};
-use tailor_idp::idp::{CreateUser, IdentityProvider, Idp, ListUsers, Password, User, UserPage, UserQuery};
+use tailor_idp::idp::{CreateUser, IdentityProvider, Idp, ListUsers, Password, Principal, User, UserPage, UserQuery};
 
 use super::store::NamespaceArgs;
 use super::{WrongUse, output};
@@ -81,17 +81,21 @@ impl Users {
             UsersCommand::List { first, after, name } => {
                 let names = (!name.is_empty()).then_some(name);
                 let query = UserQuery { ids: None, names };
-                let page = idp.users(namespace, ListUsers { first: Some(first), after, query }).await?;
+                let page =
+                    idp.users(namespace, &Principal::Host, ListUsers { first: Some(first), after, query }).await?;
                 if json { output::print_json(&page_json(&page)) } else { print_page(&page) }
             }
             UsersCommand::Get { user } => print_user(&find(&idp, namespace, &user).await?, json),
             UsersCommand::Create { name, password_stdin, disabled } => {
                 let password = if password_stdin { Some(read_password()?) } else { None };
-                print_user(&idp.create_user(namespace, CreateUser { name, password, disabled }).await?, json)
+                print_user(
+                    &idp.create_user(namespace, &Principal::Host, CreateUser { name, password, disabled }).await?,
+                    json,
+                )
             }
             UsersCommand::Delete { user } => {
                 let user = find(&idp, namespace, &user).await?;
-                idp.delete_user(namespace, &user.id).await?;
+                idp.delete_user(namespace, &Principal::Host, &user.id).await?;
                 if json {
                     print_user(&user, json)
                 } else {
@@ -109,9 +113,9 @@ impl Users {
 
 /// The user with this id, else the one with this name.
 async fn find(idp: &Idp, namespace: &str, user: &str) -> anyhow::Result<User> {
-    match idp.user(namespace, user).await {
+    match idp.user(namespace, &Principal::Host, user).await {
         Ok(user) => Ok(user),
-        Err(_) => Ok(idp.user_by_name(namespace, user).await?),
+        Err(_) => Ok(idp.user_by_name(namespace, &Principal::Host, user).await?),
     }
 }
 

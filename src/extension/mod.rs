@@ -10,9 +10,10 @@
 //! use std::sync::Arc;
 //! use tailor_idp::deno_core::{JsRuntime, RuntimeOptions};
 //! use tailor_idp::extension;
+//! use tailor_idp::idp::Principal;
 //!
 //! let mut runtime = JsRuntime::new(RuntimeOptions {
-//!     extensions: vec![extension::tailor_idp::init(Arc::new(idp))],
+//!     extensions: vec![extension::tailor_idp::init(Arc::new(idp), Principal::Anonymous)],
 //!     ..Default::default()
 //! });
 //! # }

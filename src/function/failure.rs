@@ -1,6 +1,6 @@
 //! What a script has thrown, or the engine has to say of it, as an execution's error.
 
-use deno_core::error::{CoreError, CoreErrorKind, JsError};
+use deno_core::error::{CoreError, CoreErrorKind, JsError, exception_to_err};
 use deno_core::v8::{self, Local, PinScope, Value};
 use deno_error::JsErrorClass;
 
@@ -10,15 +10,18 @@ use super::loader::OneModule;
 /// How the engine begins to say that nothing is left to run that could settle a module's `await`.
 const STALLED_MODULE: &str = "Top-level await promise never resolved";
 
-/// What the script threw, or rejected with. Nothing, if it was terminated.
+/// What the script threw, or rejected with.
+///
+/// An exception in an event listener comes by another way: the engine has noted it, and ended the script.
 pub(super) fn thrown<'s>(scope: &mut PinScope<'s, '_>, value: Option<Local<'s, Value>>) -> ExecutionError {
-    let Some(value) = value else { return ExecutionError::platform("the script was terminated") };
+    let value = value.unwrap_or_else(|| v8::undefined(scope).into());
     // Reading an error can run the script's code: its `prepareStackTrace`, or a getter.
     v8::tc_scope!(let scope, scope);
-    let mut error = js_error(&JsError::from_v8_exception(scope, value), ErrorKind::UserRuntime);
+    let mut error = js_error(&exception_to_err(scope, value, false, true), ErrorKind::UserRuntime);
     // The engine has no more to say of an object that is no error than that it is one.
     if value.is_object() && !value.is_native_error() && error.stack_trace.is_none() {
-        if let Some(json) = v8::json::stringify(scope, value) {
+        let json = v8::json::stringify(scope, value).filter(|_| !value.is_function());
+        if let Some(json) = json {
             error.message = format!("Uncaught {}", json.to_rust_string_lossy(scope));
         }
     }

@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use deno_core::error::CoreError;
 use deno_core::v8::{self, Global, Local};
-use deno_core::{JsRuntime, ModuleLoader, PollEventLoopOptions, RuntimeOptions, scope};
+use deno_core::{JsRuntime, ModuleLoader, PollEventLoopOptions, RuntimeOptions, SharedArrayBufferStore, scope};
 use deno_web::{BlobStore, InMemoryBroadcastChannel};
 use serde_json::Value;
 
@@ -59,6 +59,8 @@ impl Isolate {
         let mut runtime = JsRuntime::try_new(RuntimeOptions {
             extensions: function_extensions(),
             startup_snapshot: (startup == Startup::Snapshot).then_some(SNAPSHOT),
+            // What `postMessage` and `structuredClone` transfer goes through it.
+            shared_array_buffer_store: Some(SharedArrayBufferStore::default()),
             module_loader: Some(Rc::clone(&loader) as Rc<dyn ModuleLoader>),
             ..RuntimeOptions::default()
         })

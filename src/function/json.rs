@@ -15,6 +15,10 @@ use crate::extension::{is_array, well_formed};
 /// How deep a result may nest: deeper than data gets, and well within this thread's stack.
 const MAX_DEPTH: usize = 500;
 
+/// Values in a result: more than a script's memory holds, and few enough for the host's. Without a limit a small script
+/// can stand for a result without end.
+const MAX_VALUES: usize = 1_000_000;
+
 /// Steps of a path that an error shows.
 const MAX_STEPS: usize = 20;
 
@@ -30,7 +34,7 @@ pub(super) fn to_v8<'s>(scope: &mut PinScope<'s, '_>, value: &Value) -> Result<L
 
 /// The value that a script returned.
 pub(super) fn from_v8<'s>(scope: &mut PinScope<'s, '_>, value: Local<'s, v8::Value>) -> Result<Value, ExecutionError> {
-    let mut reader = Reader { path: vec![], open: vec![] };
+    let mut reader = Reader { path: vec![], open: vec![], values: 0 };
     // `undefined` is what a function without `return` returns.
     let read = reader.value(scope, value).map(Option::unwrap_or_default);
     read.map_err(|error| match error {
@@ -62,6 +66,8 @@ struct Reader<'s> {
     path: Vec<Step>,
     /// The objects that the path leads through: one that turns up again is a cycle.
     open: Vec<Local<'s, v8::Object>>,
+    /// Read so far.
+    values: usize,
 }
 
 impl<'s> Reader<'s> {
@@ -87,6 +93,10 @@ impl<'s> Reader<'s> {
         scope: &mut PinScope<'s, '_>,
         value: Local<'s, v8::Value>,
     ) -> Result<Option<Value>, Unreadable> {
+        self.values += 1;
+        if self.values > MAX_VALUES {
+            return not_json(format!("in a result of more than {MAX_VALUES} values"));
+        }
         let value = self.unwrapped(scope, value)?;
         if value.is_undefined() {
             return Ok(None);

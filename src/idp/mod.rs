@@ -7,11 +7,14 @@
 mod error;
 mod identifier;
 mod interface;
+mod mfa;
 mod model;
+mod namespace;
 mod page_token;
 mod password;
 mod permission;
 mod principal;
+mod reset;
 mod service;
 mod settings;
 

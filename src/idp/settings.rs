@@ -1,6 +1,6 @@
 //! What a host can set for a namespace.
 
-use super::IdpError;
+use super::{IdpError, Permission};
 use secrecy::ExposeSecret;
 
 /// What names look like in a namespace.
@@ -26,11 +26,22 @@ pub struct NamespaceSettings {
     pub password_min_length: usize,
     /// The longest password, in Unicode scalar values.
     pub password_max_length: usize,
+    /// Who may do what; nothing, if it is not said.
+    pub permission: Permission,
+    /// Whether changes of users leave events (`publishUserEvents`).
+    pub publish_user_events: bool,
 }
 
 impl Default for NamespaceSettings {
     fn default() -> Self {
-        Self { name_kind: NameKind::Email, enable_mfa: false, password_min_length: 6, password_max_length: 4096 }
+        Self {
+            name_kind: NameKind::Email,
+            enable_mfa: false,
+            password_min_length: 6,
+            password_max_length: 4096,
+            permission: Permission::deny_all(),
+            publish_user_events: false,
+        }
     }
 }
 
@@ -46,6 +57,13 @@ impl NamespaceSettings {
     #[must_use]
     pub fn enable_mfa(mut self, enable_mfa: bool) -> Self {
         self.enable_mfa = enable_mfa;
+        self
+    }
+
+    /// With this permission.
+    #[must_use]
+    pub fn permission(mut self, permission: Permission) -> Self {
+        self.permission = permission;
         self
     }
 

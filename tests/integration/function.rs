@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex};
 use pretty_assertions::assert_eq;
 use serde_json::json;
 use tailor_idp::function::{ErrorKind, Execution, FunctionRuntime, Invocation, Script};
-use tailor_idp::idp::{HashCost, Idp, NamespaceName, NamespaceSettings};
+use tailor_idp::idp::{HashCost, Idp, NamespaceName, NamespaceSettings, Permission};
 use tailor_idp::store::SqliteDatabase;
 
 async fn idp() -> Idp {
     let name = NamespaceName::new("builtin-idp").unwrap();
     let store = SqliteDatabase::in_memory().unwrap().namespace(&name).await.unwrap();
     let idp = Idp::builder().hash_cost(HashCost::danger_cheap_for_tests());
-    idp.namespace(name, Arc::new(store), NamespaceSettings::default()).build()
+    idp.namespace(name, Arc::new(store), NamespaceSettings::default().permission(Permission::allow_all())).build()
 }
 
 async fn runtime() -> FunctionRuntime {

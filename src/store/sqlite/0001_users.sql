@@ -6,8 +6,10 @@ CREATE TABLE meta (
 CREATE TABLE namespaces (
   id         INTEGER PRIMARY KEY,
   name       TEXT    NOT NULL UNIQUE,
-  -- Kept by the triggers below: an unfiltered count costs one row, however many users there are.
-  user_count INTEGER NOT NULL DEFAULT 0
+  -- This and the next are kept by the triggers below. An unfiltered count costs one row, however many users there are.
+  user_count INTEGER NOT NULL DEFAULT 0,
+  -- The newest id that was given to a user: the next one follows it, whatever the clock says.
+  newest_id  BLOB    NOT NULL DEFAULT (zeroblob(16))
 ) STRICT;
 
 -- Clustered by creation: ids are UUIDv7, so a page is one run of neighbouring rows.
@@ -24,7 +26,7 @@ CREATE TABLE users (
 CREATE UNIQUE INDEX users_by_name ON users (namespace_id, name);
 
 CREATE TRIGGER count_insert AFTER INSERT ON users BEGIN
-  UPDATE namespaces SET user_count = user_count + 1 WHERE id = NEW.namespace_id;
+  UPDATE namespaces SET user_count = user_count + 1, newest_id = max(newest_id, NEW.id) WHERE id = NEW.namespace_id;
 END;
 
 CREATE TRIGGER count_delete AFTER DELETE ON users BEGIN

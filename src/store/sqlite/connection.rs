@@ -69,7 +69,7 @@ impl Location {
         };
         let connection = opened.map_err(|error| match (self, error.sqlite_error_code()) {
             (Self::File(path), Some(rusqlite::ErrorCode::CannotOpen)) => cannot_open(path),
-            _ => map(&error),
+            _ => error.into(),
         })?;
         connection.busy_timeout(LOCK_WAIT)?;
         connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
@@ -106,7 +106,7 @@ fn make_private(path: &Path) {
 
 /// Marks a new file as ours, and refuses one that holds another program's tables.
 fn claim(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let is_ours = || {
+    let is_ours = || -> Result<bool, StoreError> {
         let id: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
         Ok(id == APPLICATION_ID)
     };
@@ -124,7 +124,7 @@ fn claim(connection: &Connection, path: &Path) -> Result<(), StoreError> {
         }
         lock.pragma_update(None, "application_id", APPLICATION_ID)?;
     }
-    lock.commit().map_err(|e| map(&e))
+    Ok(lock.commit()?)
 }
 
 /// The connections that read. A read runs on the caller's thread, and never waits for another read.

@@ -119,11 +119,8 @@ impl SqliteDatabase {
     /// [`StoreError`] where the database cannot be read.
     pub fn namespaces(&self) -> Result<Vec<String>, StoreError> {
         let reader = self.0.readers.get()?;
-        let list = |connection: &Connection| -> Result<Vec<String>, rusqlite::Error> {
-            let mut statement = connection.prepare_cached("SELECT name FROM namespaces ORDER BY name")?;
-            statement.query_map([], |row| row.get(0))?.collect()
-        };
-        list(&reader).map_err(|e| map(&e))
+        let mut statement = reader.prepare_cached("SELECT name FROM namespaces ORDER BY name")?;
+        Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
     }
 }
 

@@ -148,12 +148,11 @@ impl UserStore for SqliteStore {
     }
 }
 
-/// The id of a user who is created now: made under the write lock and above all that are there, so that creation order is
+/// The id of a user who is created now: made under the write lock and above all that were given, so that creation order is
 /// id order, even where clocks disagree or one has been set back.
 fn following(connection: &Connection, namespace_id: i64, now: Uuid) -> Result<Uuid, StoreError> {
-    let sql = "SELECT max(id) FROM users WHERE namespace_id = ?";
-    let newest: Option<[u8; 16]> = connection.prepare_cached(sql)?.query_row([namespace_id], |row| row.get(0))?;
-    let newest = newest.map_or(Uuid::nil(), Uuid::from_bytes);
+    let sql = "SELECT newest_id FROM namespaces WHERE id = ?";
+    let newest = connection.prepare_cached(sql)?.query_row([namespace_id], |row| row.get(0)).map(Uuid::from_bytes)?;
     // The next in line: the last 62 bits are random, and do not run over.
     Ok(if now > newest { now } else { Uuid::from_u128(newest.as_u128() + 1) })
 }

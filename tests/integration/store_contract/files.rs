@@ -138,7 +138,7 @@ async fn reads_go_on_while_another_program_writes() {
     let raw = Connection::open(&path).unwrap();
     raw.execute_batch("BEGIN IMMEDIATE; UPDATE users SET name = 'half done'").unwrap();
     let started = Instant::now();
-    assert_eq!(everyone(&store).await, [ana.clone()]);
+    assert_eq!(everyone(&store).await, std::slice::from_ref(&ana));
     assert_eq!(by_id(&store, &ana.id).await.as_ref(), Some(&ana));
     assert_eq!(by_name(&store, "ana").await, Some(ana.clone()));
     assert_eq!(subjects(&store).await, ["queued"]);
@@ -152,13 +152,28 @@ async fn reads_go_on_while_another_program_writes() {
 async fn ids_sort_in_creation_order_across_processes_and_a_clock_that_was_set_back() {
     let (_folder, path) = place();
     let store = open(&path, "users").await;
-    let first = insert(&store, "first").await;
-    // As another process leaves it whose clock is a minute ahead, or this machine before its clock was set right.
-    let ahead = uuid::Uuid::from_u128(first.id.parse::<uuid::Uuid>().unwrap().as_u128() + (60_000 << 80));
-    let raw = Connection::open(&path).unwrap();
-    raw.execute("UPDATE users SET id = ?", [ahead.as_bytes()]).unwrap();
+    insert_from_ahead(&path, "first");
     insert(&store, "second").await;
     assert_eq!(names(&everyone(&store).await), ["first", "second"]);
+}
+
+#[tokio::test]
+async fn an_id_is_not_given_again_after_a_clock_was_set_back() {
+    let (_folder, path) = place();
+    let store = open(&path, "users").await;
+    insert_from_ahead(&path, "first");
+    let second = insert(&store, "second").await;
+    assert!(store.delete(&second.id).await.unwrap());
+    let third = insert(&store, "third").await;
+    assert!(third.id > second.id, "second, now deleted: {}, third: {}", second.id, third.id);
+}
+
+/// Adds a user as another process does whose clock is a minute ahead, or as this one did before its clock was set right.
+fn insert_from_ahead(path: &Path, name: &str) {
+    let ahead = uuid::Uuid::from_u128(uuid::Uuid::now_v7().as_u128() + (60_000 << 80));
+    let raw = Connection::open(path).unwrap();
+    let sql = "INSERT INTO users SELECT id, ?, ?, NULL, 0, 0 FROM namespaces";
+    assert_eq!(raw.execute(sql, rusqlite::params![ahead.as_bytes(), name]), Ok(1));
 }
 
 #[test]

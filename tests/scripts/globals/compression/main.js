@@ -1,5 +1,7 @@
-const through = async (bytes, transform) =>
-  new Uint8Array(await Array.fromAsync(new Blob([bytes]).stream().pipeThrough(transform)).then((parts) => new Blob(parts).arrayBuffer()));
+const through = async (bytes, transform) => {
+  const parts = await Array.fromAsync(new Blob([bytes]).stream().pipeThrough(transform));
+  return await new Blob(parts).bytes();
+};
 
 export default async () => {
   const text = "the same words again and again. ".repeat(1000);

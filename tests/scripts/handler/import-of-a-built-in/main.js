@@ -1,3 +1,3 @@
 import { readFile } from "node:fs/promises";
 
-export default () => readFile("/etc/hostname");
+export default () => readFile("users.json");

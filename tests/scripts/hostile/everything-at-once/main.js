@@ -48,6 +48,7 @@ export default async () => {
   try {
     await idp.user(id);
   } catch (error) {
-    return { methods: length > 100, name, disabled, totalCount, deleted, code: error.code, isError: error instanceof NativeError };
+    const isError = error instanceof NativeError;
+    return { methods: length > 100, name, disabled, totalCount, deleted, code: error.code, isError };
   }
 };

@@ -1,4 +1,5 @@
-const values = [undefined, null, 42, NaN, true, [], ["an-id"], {}, { id: "an-id" }, () => "an-id", Symbol("id"), 1n, new String("x")];
+const objects = [[], ["an-id"], {}, { id: "an-id" }, () => "an-id", Symbol("id"), 1n, new String("x")];
+const values = [undefined, null, 42, NaN, true, ...objects];
 
 export default async () => {
   const idp = new tailor.idp.Client("builtin-idp");

@@ -23,7 +23,7 @@ export default async () => {
     "ftp://app.example.com/",
     "javascript:alert(1)",
     "data:text/html,x",
-    "file:///etc/hosts",
+    "file:///reset.html",
     "mailto:ana@example.com",
     "myapp://reset",
     " https://app.example.com/",

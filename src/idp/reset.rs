@@ -1,0 +1,74 @@
+//! Password resets.
+
+use super::model::SendPasswordResetEmail;
+use super::namespace::{Namespace, failed, user_not_found};
+use super::permission::Operation;
+use super::{Code, IdpError, NameKind, Principal};
+use crate::store::{ResetMail, ResetMailStore};
+
+/// Characters in a mail's sender name or subject.
+const MAX_MAIL_TEXT: usize = 200;
+/// Characters in a redirect URI: what browsers and proxies agree to carry.
+const MAX_REDIRECT_URI: usize = 2048;
+
+impl Namespace {
+    pub(super) async fn send_password_reset_email(
+        &self,
+        principal: &Principal,
+        input: SendPasswordResetEmail,
+    ) -> Result<(), IdpError> {
+        check_redirect_uri(&input.redirect_uri)?;
+        check_mail_text("fromName", input.from_name.as_deref())?;
+        check_mail_text("subject", input.subject.as_deref())?;
+        if self.settings.name_kind != NameKind::Email {
+            return Err(IdpError::failed_precondition(format!(
+                "the users of namespace {} are not identified by e-mail addresses",
+                self.name
+            )));
+        }
+        let SendPasswordResetEmail { user_id, redirect_uri, from_name, subject } = input;
+        let mail = ResetMail { user_id: user_id.clone(), redirect_uri, from_name, subject };
+        let options = self.write(Operation::SendPasswordResetEmail, principal);
+        let queued = self.reset_mails()?.queue(mail, options).await.map_err(failed)?;
+        if queued { Ok(()) } else { Err(user_not_found(&user_id)) }
+    }
+
+    pub(super) async fn queued_reset_mails(&self) -> Result<Vec<ResetMail>, IdpError> {
+        self.reset_mails()?.queued().await.map_err(failed)
+    }
+
+    fn reset_mails(&self) -> Result<&dyn ResetMailStore, IdpError> {
+        let missing =
+            || IdpError::new(Code::Unimplemented, format!("the store of namespace {} sends no mails", self.name));
+        self.store.reset_mails().ok_or_else(missing)
+    }
+}
+
+fn check_redirect_uri(uri: &str) -> Result<(), IdpError> {
+    let length = uri.chars().count();
+    if length > MAX_REDIRECT_URI {
+        return Err(IdpError::invalid_argument(format!(
+            "redirectUri must be at most {MAX_REDIRECT_URI} characters: got {length}"
+        )));
+    }
+    // The parser forgives stray white space and control characters; a mail and a Location header do not.
+    let clean = !uri.chars().any(|c| c.is_whitespace() || c.is_control());
+    match url::Url::parse(uri) {
+        Ok(url) if clean && matches!(url.scheme(), "http" | "https") => Ok(()),
+        _ => Err(IdpError::invalid_argument(format!("redirectUri must be an absolute http or https URL: got {uri:?}"))),
+    }
+}
+
+fn check_mail_text(field: &str, text: Option<&str>) -> Result<(), IdpError> {
+    let Some(text) = text else { return Ok(()) };
+    let length = text.chars().count();
+    if length > MAX_MAIL_TEXT {
+        return Err(IdpError::invalid_argument(format!(
+            "{field} must be {MAX_MAIL_TEXT} characters or less: got {length}"
+        )));
+    }
+    if text.contains(['\r', '\n']) {
+        return Err(IdpError::invalid_argument(format!("{field} must not contain newline characters: got {text:?}")));
+    }
+    Ok(())
+}

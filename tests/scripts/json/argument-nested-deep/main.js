@@ -1,0 +1,8 @@
+// An argument nests at most 127 levels deep.
+export default (args) => {
+  let depth = 0;
+  for (let value = args; Array.isArray(value); value = value[0]) {
+    depth++;
+  }
+  return depth;
+};
