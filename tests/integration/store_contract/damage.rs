@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use futures::future::join_all;
 use pretty_assertions::assert_eq;
 use rusqlite::Connection;
 use tailor_idp::store::{PageRequest, SqliteDatabase, StoreError, UserStore};
 use tempfile::TempDir;
 
-use super::{insert_many, user};
+use super::{insert, user};
 use crate::support::{End, namespace, program};
 
 const DAMAGED: &str = "the database is damaged (database disk image is malformed): restore it from a backup";
@@ -19,7 +20,7 @@ async fn sound() -> (TempDir, PathBuf) {
     let path = folder.path().join("users.db");
     let store: Arc<dyn UserStore> =
         Arc::new(SqliteDatabase::open(&path).unwrap().namespace(&namespace("builtin-idp")).await.unwrap());
-    insert_many(&store, "user", 600).await;
+    join_all((0..600).map(|n| insert(&store, format!("user{n}")))).await;
     (folder, path)
 }
 
