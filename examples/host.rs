@@ -18,7 +18,7 @@ async fn main() -> anyhow::Result<()> {
     let store = SqliteDatabase::in_memory()?.namespace(&name).await?;
     let idp = Idp::builder().namespace(name, Arc::new(store), NamespaceSettings::default()).build();
 
-    let runtime = FunctionRuntime::builder(idp).build();
+    let runtime = FunctionRuntime::builder(Arc::new(idp)).build();
     let script = Script::from_file(std::env::args().nth(1).as_deref().unwrap_or(HANDLER))?;
 
     // The requests run at once, each in an isolate of its own.

@@ -13,6 +13,7 @@ mod password;
 mod service;
 mod settings;
 
+pub(crate) use error::shortened;
 pub use error::{Code, IdpError};
 pub use interface::IdentityProvider;
 pub use model::{

@@ -1,11 +1,11 @@
 //! The service: the rules between what is asked for and what a store does.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::error::shortened;
 use super::interface::IdentityProvider;
 use super::model::{
     CreateUser, ListUsers, NamespaceName, Password, SendPasswordResetEmail, UnenrollMfa, UpdateUser, User, UserPage,
@@ -24,8 +24,6 @@ const DEFAULT_FIRST: i64 = 100;
 const MAX_FIRST: i64 = 1000;
 /// Characters in a mail's sender name or subject.
 const MAX_MAIL_TEXT: usize = 200;
-/// Characters of an unknown id or name that an error repeats: as long as names get.
-const MAX_SHOWN: usize = 256;
 /// Characters in a redirect URI: what browsers and proxies agree to carry.
 const MAX_REDIRECT_URI: usize = 2048;
 
@@ -298,12 +296,20 @@ fn check_redirect_uri(uri: &str) -> Result<(), IdpError> {
             "redirectUri must be at most {MAX_REDIRECT_URI} characters: got {length}"
         )));
     }
-    // The parser forgives stray white space and control characters; a mail and a Location header do not.
-    let clean = !uri.chars().any(|c| c.is_whitespace() || c.is_control());
-    match url::Url::parse(uri) {
-        Ok(url) if clean && matches!(url.scheme(), "http" | "https") => Ok(()),
-        _ => Err(IdpError::invalid_argument(format!("redirectUri must be an absolute http or https URL: got {uri:?}"))),
+    if is_absolute_http(uri) {
+        return Ok(());
     }
+    Err(IdpError::invalid_argument(format!("redirectUri must be an absolute http or https URL: got {uri:?}")))
+}
+
+/// Spelled out, too: the parser forgives what a mail, a browser and a Location header need not (`http:example.com`, back
+/// slashes, white space), and a user name in front of the host only misleads.
+fn is_absolute_http(uri: &str) -> bool {
+    let authority = uri.split_once("://").map_or("", |(_, rest)| rest);
+    let spelled_out = !authority.starts_with('/') && !uri.contains(['\\', '@']);
+    let clean = !uri.chars().any(|c| c.is_whitespace() || c.is_control());
+    let url = url::Url::parse(uri).ok().filter(|_| spelled_out && clean);
+    url.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }
 
 fn check_mail_text(field: &str, text: Option<&str>) -> Result<(), IdpError> {
@@ -324,14 +330,6 @@ fn user_not_found(user: &str) -> IdpError {
     IdpError::not_found(format!("user not found: {}", shortened(user)))
 }
 
-/// What a caller gave as an id or a name, so much of it as helps to recognise it.
-fn shortened(text: &str) -> Cow<'_, str> {
-    match text.char_indices().nth(MAX_SHOWN) {
-        Some((end, _)) => format!("{}…", &text[..end]).into(),
-        None => text.into(),
-    }
-}
-
 /// A store's failure, where a name may have been taken.
 fn clashed(error: StoreError, name: &str) -> IdpError {
     match error {
@@ -340,11 +338,10 @@ fn clashed(error: StoreError, name: &str) -> IdpError {
     }
 }
 
-/// A store's failure. What went wrong goes to the host's log; a script learns whether to try again.
+/// A store's failure. What went wrong is the source, for the host; a script learns whether to try again.
 fn failed(error: StoreError) -> IdpError {
     match error {
         StoreError::Locked { .. } => {
-            tracing::warn!(%error, "the user store is busy");
             IdpError::new(Code::Unavailable, "the user store is busy, try again").with_source(error)
         }
         other => internal(other),
@@ -352,6 +349,5 @@ fn failed(error: StoreError) -> IdpError {
 }
 
 fn internal(error: impl std::error::Error + Send + Sync + 'static) -> IdpError {
-    tracing::error!(error = &error as &dyn std::error::Error, "an operation failed");
     IdpError::new(Code::Internal, "internal error").with_source(error)
 }

@@ -1,5 +1,7 @@
 //! What a host can set for a namespace.
 
+use std::ops::RangeInclusive;
+
 use super::IdpError;
 use secrecy::ExposeSecret;
 
@@ -46,6 +48,13 @@ impl NamespaceSettings {
     #[must_use]
     pub fn enable_mfa(mut self, enable_mfa: bool) -> Self {
         self.enable_mfa = enable_mfa;
+        self
+    }
+
+    /// With passwords of these lengths, in Unicode scalar values.
+    #[must_use]
+    pub fn password_length(mut self, lengths: RangeInclusive<usize>) -> Self {
+        (self.password_min_length, self.password_max_length) = lengths.into_inner();
         self
     }
 

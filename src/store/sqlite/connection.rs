@@ -43,6 +43,9 @@ impl Location {
             claim(&connection, path)?;
             // What a script was told has happened survives the loss of power: every commit is synced.
             connection.pragma_update(None, "synchronous", "FULL").map_err(|e| map(&e))?;
+            // On macOS a plain sync does not reach the disk itself.
+            connection.pragma_update(None, "fullfsync", true).map_err(|e| map(&e))?;
+            connection.pragma_update(None, "checkpoint_fullfsync", true).map_err(|e| map(&e))?;
             let mode: String = connection
                 .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
                 .map_err(|e| map(&e))?;
@@ -61,12 +64,12 @@ impl Location {
 
     fn open(&self) -> Result<Connection, StoreError> {
         // A connection is used by one thread at a time: SQLite need not lock it again.
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let opened = match self {
             Self::File(path) => Connection::open_with_flags(path, flags),
             Self::Memory(name) => {
                 let uri = format!("file:/{name}?vfs=memdb");
-                Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI)
+                Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_URI)
             }
         };
         let connection = opened.map_err(|error| match (self, error.sqlite_error_code()) {
@@ -88,7 +91,10 @@ fn cannot_open(path: &Path) -> StoreError {
         Err(_) if !folder.is_dir() => format!("there is no folder {}", folder.display()),
         Err(_) => match OpenOptions::new().write(true).create_new(true).open(path) {
             Err(error) => format!("no file can be made in its folder: {error}"),
-            Ok(_) => "unable to open database file".to_owned(),
+            Ok(_) => {
+                let _ = std::fs::remove_file(path);
+                "unable to open database file".to_owned()
+            }
         },
         Ok(_) => "unable to open database file".to_owned(),
     };

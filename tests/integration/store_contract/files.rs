@@ -66,7 +66,7 @@ async fn a_password_is_kept_as_the_hash_that_was_given_until_it_is_cleared() {
     let raw = Connection::open(&path).unwrap();
     let stored =
         || raw.query_row("SELECT password_hash FROM users", [], |row| row.get::<_, Option<String>>(0)).unwrap();
-    let (first, second) = (password_hash("the first").await, password_hash("the second").await);
+    let (first, second) = (password_hash("the first"), password_hash("the second"));
     let new = NewUser { name: "ana".into(), password: Some(first.clone()), disabled: false };
     let ana = store.insert(new).await.unwrap();
     assert_eq!(stored().as_deref(), Some(first.as_str()));
@@ -113,6 +113,34 @@ async fn two_handles_on_one_file_write_side_by_side_and_see_each_other() {
     assert_eq!(by_id(&one, &ones[7].id).await, None);
     insert(&one, "one7").await;
     assert!(by_name(&two, "one7").await.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn handles_that_write_without_pause_do_not_starve_one_another() {
+    let (_folder, path) = place();
+    let end = Instant::now() + Duration::from_secs(4);
+    let mut lanes = Vec::new();
+    for handle in 0..2 {
+        let store = open(&path, "users").await;
+        lanes.extend((0..8).map(|lane| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move {
+                let mut slowest = Duration::ZERO;
+                for n in 0.. {
+                    let started = Instant::now();
+                    if started > end {
+                        break;
+                    }
+                    insert(&store, format!("user{handle}-{lane}-{n}")).await;
+                    slowest = slowest.max(started.elapsed());
+                }
+                slowest
+            })
+        }));
+    }
+    let waits: Vec<_> = join_all(lanes).await.into_iter().map(Result::unwrap).collect();
+    // A write that waits for five seconds fails.
+    assert!(waits.iter().all(|wait| *wait < Duration::from_secs(3)), "the slowest write of each lane: {waits:?}");
 }
 
 #[tokio::test]
