@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
@@ -76,11 +77,21 @@ impl Location {
             (Self::File(path), Some(rusqlite::ErrorCode::CannotOpen)) => cannot_open(path),
             _ => map(&error),
         })?;
-        connection.busy_timeout(LOCK_WAIT).map_err(|e| map(&e))?;
+        connection.busy_handler(Some(wait_for_lock)).map_err(|e| map(&e))?;
         connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
         rusqlite::vtab::array::load_module(&connection).map_err(|e| map(&e))?;
         Ok(connection)
     }
+}
+
+/// Called by SQLite for as long as somebody else has the lock.
+///
+/// Its own handler soon looks but ten times a second, and hardly ever meets the moment between two commits of a program
+/// that writes without pause.
+fn wait_for_lock(times: i32) -> bool {
+    const PAUSE: Duration = Duration::from_millis(1);
+    std::thread::sleep(PAUSE);
+    PAUSE * times.unsigned_abs() < LOCK_WAIT
 }
 
 /// SQLite says only that it cannot open the file; the system says why.

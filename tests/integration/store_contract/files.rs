@@ -59,6 +59,21 @@ async fn a_file_that_is_no_longer_used_is_one_file() {
     assert_eq!(left, ["users.db"]);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_new_database_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let (folder, path) = place();
+    let store = open(&path, "users").await;
+    insert(&store, "ana").await;
+    // The log beside it holds users, too.
+    for entry in folder.path().read_dir().unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(format!("{mode:o}"), "600", "{:?}", entry.file_name());
+    }
+}
+
 #[tokio::test]
 async fn a_password_is_kept_as_the_hash_that_was_given_until_it_is_cleared() {
     let (_folder, path) = place();
@@ -118,29 +133,21 @@ async fn two_handles_on_one_file_write_side_by_side_and_see_each_other() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn handles_that_write_without_pause_do_not_starve_one_another() {
     let (_folder, path) = place();
-    let end = Instant::now() + Duration::from_secs(4);
     let mut lanes = Vec::new();
     for handle in 0..2 {
         let store = open(&path, "users").await;
         lanes.extend((0..8).map(|lane| {
             let store = Arc::clone(&store);
             tokio::spawn(async move {
-                let mut slowest = Duration::ZERO;
-                for n in 0.. {
-                    let started = Instant::now();
-                    if started > end {
-                        break;
-                    }
+                for n in 0..200 {
+                    // A write that does not get the lock for five seconds fails.
                     insert(&store, format!("user{handle}-{lane}-{n}")).await;
-                    slowest = slowest.max(started.elapsed());
                 }
-                slowest
             })
         }));
     }
-    let waits: Vec<_> = join_all(lanes).await.into_iter().map(Result::unwrap).collect();
-    // A write that waits for five seconds fails.
-    assert!(waits.iter().all(|wait| *wait < Duration::from_secs(3)), "the slowest write of each lane: {waits:?}");
+    join_all(lanes).await.into_iter().for_each(|lane| lane.unwrap());
+    assert_eq!(total(&open(&path, "users").await).await, 2 * 8 * 200);
 }
 
 #[tokio::test]
