@@ -14,7 +14,7 @@ mod extension;
 #[allow(dead_code, unused_imports, unreachable_pub, missing_docs)]
 #[path = "src/idp"]
 mod idp {
-    mod error;
+    pub(crate) mod error;
     mod interface;
     mod model;
     mod principal;

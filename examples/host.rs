@@ -20,7 +20,7 @@ async fn main() -> anyhow::Result<()> {
         .namespace(name, Arc::new(store), NamespaceSettings::default().permission(Permission::allow_all()))
         .build();
 
-    let runtime = FunctionRuntime::builder(idp).build();
+    let runtime = FunctionRuntime::builder(Arc::new(idp)).build();
     let script = Script::from_file(std::env::args().nth(1).as_deref().unwrap_or(HANDLER))?;
 
     // The requests run at once, each in an isolate of its own.

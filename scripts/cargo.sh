@@ -8,7 +8,7 @@ shift
 flags=()
 if [ "$ENGINE" = quickjs ]; then
   # A target folder of its own, so that going from one engine to the other rebuilds nothing.
-  flags=(--no-default-features --features quickjs --target-dir "${CARGO_TARGET_DIR:-target}/quickjs")
+  flags=(--no-default-features --features quickjs,cli --target-dir "${CARGO_TARGET_DIR:-target}/quickjs")
   export CMAKE_TOOLCHAIN_FILE="${CMAKE_TOOLCHAIN_FILE:-$PWD/scripts/simde.cmake}"
 fi
 exec cargo "$subcommand" ${flags[@]+"${flags[@]}"} "$@"

@@ -37,7 +37,8 @@ if [ "$ENGINE" = quickjs ]; then
 else
   what=(--all-targets)
   tests=()
-  (typescript) >&2 || left_out+=("the TypeScript compiler's check of tailor.d.ts: npm, or what it downloads, is not at hand")
+  (typescript) >&2 || export TAILOR_IDP_SKIP_TYPES=1
+  [ -z "${TAILOR_IDP_SKIP_TYPES:-}" ] || left_out+=("the TypeScript compiler's check of tailor.d.ts: npm, or what it downloads, is not at hand")
 fi
 
 if component clippy clippy; then

@@ -24,7 +24,7 @@
 //! let store = SqliteDatabase::in_memory()?.namespace(&name).await?; // or SqliteDatabase::open("users.db")
 //! let idp = Idp::builder().namespace(name, Arc::new(store), NamespaceSettings::default().permission(Permission::allow_all())).build();
 //!
-//! let runtime = FunctionRuntime::builder(idp).build();
+//! let runtime = FunctionRuntime::builder(Arc::new(idp)).build();
 //! let script = Script::new("file:///hello.js".parse()?, r#"
 //!     export default async ({ email }) => {
 //!       const idp = new tailor.idp.Client("builtin-idp");

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 use serde_json::Value;
@@ -51,7 +52,7 @@ impl Run {
         let script = Script::from_file(&self.script).map_err(|error| WrongUse(error.to_string()))?;
         let invocation = Invocation::new(self.argument()?).on_log(|line| output::print_error(&line.text));
         let idp = self.store.open().await?;
-        let mut runtime = FunctionRuntime::builder(idp);
+        let mut runtime = FunctionRuntime::builder(Arc::new(idp));
         if self.without_snapshot {
             runtime = runtime.without_snapshot();
         }

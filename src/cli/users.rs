@@ -5,7 +5,9 @@ use std::io::{IsTerminal, Read};
 use clap::{Args, Subcommand};
 use comfy_table::{Table, presets};
 use serde_json::{Value, json};
-use tailor_idp::idp::{CreateUser, IdentityProvider, Idp, ListUsers, Password, Principal, User, UserPage, UserQuery};
+use tailor_idp::idp::{
+    Code, CreateUser, IdentityProvider, Idp, ListUsers, Password, Principal, User, UserPage, UserQuery,
+};
 
 use super::store::NamespaceArgs;
 use super::{WrongUse, output};
@@ -114,10 +116,13 @@ impl Users {
 /// The user with this id, else the one with this name.
 async fn find(idp: &Idp, namespace: &str, user: &str) -> anyhow::Result<User> {
     match idp.user(namespace, &Principal::Host, user).await {
-        Ok(user) => Ok(user),
-        Err(_) => Ok(idp.user_by_name(namespace, &Principal::Host, user).await?),
+        Err(error) if error.code() == Code::NotFound => Ok(idp.user_by_name(namespace, &Principal::Host, user).await?),
+        found => Ok(found?),
     }
 }
+
+/// Holds any password that the rules allow, so that none is moved, and left behind, while it is read.
+const PASSWORD_BUFFER: usize = 64 * 1024;
 
 fn read_password() -> anyhow::Result<Password> {
     let mut stdin = std::io::stdin();
@@ -127,7 +132,7 @@ fn read_password() -> anyhow::Result<Password> {
         )
         .into());
     }
-    let mut text = zeroize::Zeroizing::new(String::new());
+    let mut text = zeroize::Zeroizing::new(String::with_capacity(PASSWORD_BUFFER));
     stdin.read_to_string(&mut text)?;
     Ok(text.trim_end_matches(['\r', '\n']).into())
 }

@@ -4,14 +4,19 @@
 //! `Promise.prototype`, `Function.prototype.call` and arrays, which a script may have replaced.
 
 use std::cell::RefCell;
+use std::error::Error;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use deno_core::futures::FutureExt;
+use deno_core::futures::task::AtomicWaker;
 use deno_core::v8::{self, Global, Local, PinScope, Value};
-use deno_core::{OpState, ToV8, V8TaskSpawner, unsync};
+use deno_core::{ExternalOpsTracker, OpState, ToV8, V8TaskSpawner, unsync};
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::convert::Refusal;
 use super::error::Site;
@@ -69,15 +74,19 @@ where
         let principal = state.borrow::<Principal>().clone();
         Target { idp, namespace: namespace.to_rust_string_lossy(scope), principal }
     };
-    let mut work = Box::pin(work(target, input));
+    let mut work = Box::pin(guarded(work(target, input)));
     let mut once = Context::from_waker(Waker::noop());
     match pin!(&mut work).poll(&mut once) {
         Poll::Ready(answer) => settle(scope, resolver, method, answer, Site::here),
+        Poll::Pending if !is_on_one_thread() => {
+            let error = IdpError::new(Code::Internal, "scripts must run on a current_thread tokio runtime");
+            settle::<T>(scope, resolver, method, Err(error), Site::here);
+        }
         Poll::Pending => {
             // The script's line, which is gone when the answer comes. The wait hides what this costs.
             let site = Site::here(scope).kept(scope);
             let resolver = Global::new(scope, resolver);
-            let pending = Pending::new(state);
+            let pending = Pending::new(&state.borrow());
             unsync::spawn(async move {
                 let answer = work.await;
                 pending.finish(move |scope| {
@@ -107,35 +116,65 @@ fn settle<'s, T: ToV8<'s>>(
         },
         Err(error) => error,
     };
-    site(scope).reject(scope, resolver, method, &failure);
+    site(scope).reject(scope, resolver, method, &told(method, failure));
 }
 
 /// Keeps the event loop going while an answer is to come.
+///
+/// Holds nothing of the runtime but what may outlive it: the host may drop the runtime at any time.
 struct Pending {
-    state: Rc<RefCell<OpState>>,
+    operations: ExternalOpsTracker,
+    tasks: V8TaskSpawner,
+    event_loop: Arc<AtomicWaker>,
 }
 
 impl Pending {
-    fn new(state: &Rc<RefCell<OpState>>) -> Self {
-        state.borrow().external_ops_tracker.ref_op();
-        Self { state: Rc::clone(state) }
+    fn new(state: &OpState) -> Self {
+        let operations = state.external_ops_tracker.clone();
+        operations.ref_op();
+        Self { operations, tasks: state.borrow::<V8TaskSpawner>().clone(), event_loop: Arc::clone(&state.waker) }
     }
 
     /// Runs `settle` in the event loop.
     fn finish(self, settle: impl FnOnce(&mut PinScope<'_, '_>) + 'static) {
-        // None once the runtime is gone, and the script with it.
-        let spawner = self.state.borrow().try_borrow::<V8TaskSpawner>().cloned();
-        if let Some(spawner) = spawner {
-            spawner.spawn(move |scope| {
-                settle(scope);
-                drop(self);
-            });
-        }
+        let tasks = self.tasks.clone();
+        tasks.spawn(move |scope| {
+            settle(scope);
+            drop(self);
+        });
     }
 }
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        self.state.borrow().external_ops_tracker.unref_op();
+        self.operations.unref_op();
+        self.event_loop.wake();
     }
+}
+
+/// Turns a panic of a host's identity provider into a failure of the call.
+async fn guarded<T>(work: impl Future<Output = Result<T, IdpError>>) -> Result<T, IdpError> {
+    let panicked = |_| Err(IdpError::new(Code::Internal, "the identity provider panicked"));
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(panicked)
+}
+
+/// What a script may know of a failure. The rest goes to the host's log.
+fn told(method: &str, failure: IdpError) -> IdpError {
+    let source = failure.source();
+    match failure.code() {
+        Code::Internal => {
+            tracing::error!(method, detail = failure.detail(), source, "a call failed");
+            IdpError::new(Code::Internal, "internal error")
+        }
+        Code::Unavailable | Code::DeadlineExceeded | Code::Unauthenticated => {
+            tracing::warn!(method, detail = failure.detail(), source, "a call failed");
+            failure
+        }
+        _ => failure,
+    }
+}
+
+/// An answer that comes later is waited for on the isolate's own thread, which takes a runtime of one thread.
+fn is_on_one_thread() -> bool {
+    Handle::try_current().is_ok_and(|tokio| tokio.runtime_flavor() == RuntimeFlavor::CurrentThread)
 }

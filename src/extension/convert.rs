@@ -6,6 +6,7 @@
 use deno_core::ToV8;
 use deno_core::v8::{self, Global, Local, PinScope, Value};
 use deno_error::JsErrorBox;
+use zeroize::Zeroizing;
 
 use crate::idp::{IdpError, Password, User, UserPage, UserQuery};
 
@@ -106,15 +107,21 @@ fn attempt<'s, T>(scope: &mut PinScope<'s, '_>, run: impl FnOnce(&mut PinScope<'
 }
 
 pub(super) fn string<'s>(scope: &mut PinScope<'s, '_>, field: &str, value: Local<'s, Value>) -> Read<String> {
-    let Ok(text) = value.try_cast::<v8::String>() else {
-        return Err(refused(scope, field, "a string", value));
-    };
+    let text = checked_text(scope, field, value)?;
+    well_formed(scope, text).ok_or_else(|| ill_formed(field))
+}
+
+fn checked_text<'s>(scope: &mut PinScope<'s, '_>, field: &str, value: Local<'s, Value>) -> Read<Local<'s, v8::String>> {
+    let text = value.try_cast::<v8::String>().map_err(|_| refused(scope, field, "a string", value))?;
     let length = text.length();
     if length > MAX_TEXT {
         return Err(invalid(format!("{field} is far too long: {length} characters")));
     }
-    well_formed(scope, text)
-        .ok_or_else(|| invalid(format!("{field} must be well-formed text: it has a lone surrogate")))
+    Ok(text)
+}
+
+fn ill_formed(field: &str) -> Refusal {
+    invalid(format!("{field} must be well-formed text: it has a lone surrogate"))
 }
 
 /// The text, if it has no lone surrogates. Replacing them would make different texts equal: names, keys, passwords.
@@ -127,8 +134,17 @@ pub(crate) fn well_formed<'s>(scope: &mut PinScope<'s, '_>, text: Local<'s, v8::
     String::from_utf16(&units).ok()
 }
 
+/// A password. No copy that is made on the way stays in memory; the script's own string does, until the isolate is gone.
 pub(super) fn password<'s>(scope: &mut PinScope<'s, '_>, field: &str, value: Local<'s, Value>) -> Read<Password> {
-    string(scope, field, value).map(Password::from)
+    let text = checked_text(scope, field, value)?;
+    let mut units = Zeroizing::new(vec![0; text.length()]);
+    text.write_v2(scope, 0, &mut units, v8::WriteFlags::empty());
+    // At most three bytes a unit: the buffer does not move while it is filled.
+    let mut password = Zeroizing::new(String::with_capacity(3 * units.len()));
+    for character in char::decode_utf16(units.iter().copied()) {
+        password.push(character.map_err(|_| ill_formed(field))?);
+    }
+    Ok(Password::from(password.as_str()))
 }
 
 pub(super) fn boolean<'s>(scope: &mut PinScope<'s, '_>, field: &str, value: Local<'s, Value>) -> Read<bool> {
@@ -151,12 +167,15 @@ pub(super) fn strings<'s>(scope: &mut PinScope<'s, '_>, field: &str, value: Loca
         _ => return Err(refused(scope, field, "an array of strings", value)),
     };
     let length = v8::String::new(scope, "length").unwrap_or_else(|| v8::String::empty(scope));
-    let length = attempt(scope, |scope| array.get(scope, length.into()))?.uint32_value(scope).unwrap_or(0);
+    let length = attempt(scope, |scope| array.get(scope, length.into())?.uint32_value(scope))?;
     UserQuery::check_length(field, length as usize)?;
+    let mut left = MAX_TEXT;
     (0..length)
         .map(|index| {
             let element = attempt(scope, |scope| array.get_index(scope, index))?;
-            string(scope, &format!("{field}[{index}]"), element)
+            let text = string(scope, &format!("{field}[{index}]"), element)?;
+            left = left.checked_sub(text.len()).ok_or_else(|| invalid(format!("{field} is far too long")))?;
+            Ok(text)
         })
         .collect()
 }

@@ -18,6 +18,9 @@ use crate::idp::{
     UserQuery,
 };
 
+/// UTF-16 units of a namespace name that are looked at: enough to say what is wrong with it.
+const MAX_NAMESPACE: usize = 1024;
+
 const CLIENT: &[ExtensionFileSource] =
     &[ExtensionFileSource::new("ext:tailor_idp/idp.js", ascii_str_include!("../../js/idp.js"))];
 
@@ -73,6 +76,9 @@ fn op_idp_client_namespace<'s>(
             false => format!("the argument must be {{ namespace: string }}, got {}", kind(scope, config)),
         }));
     };
+    if name.length() > MAX_NAMESPACE {
+        return Err(InvalidConfig(format!("a namespace name is at most 63 characters: got {}", name.length())));
+    }
     let name = name.to_rust_string_lossy(scope);
     NamespaceName::new(&name).map(|_| name).map_err(|error| InvalidConfig(error.to_string()))
 }

@@ -73,6 +73,7 @@ impl fmt::Display for LogLine {
 
 /// Whose fault a failure is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ErrorKind {
     /// The script threw, or its promise was rejected.
     UserRuntime,

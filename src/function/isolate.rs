@@ -107,8 +107,12 @@ impl Isolate {
         let globals = scope.get_current_context().global(scope);
         for (holder, key) in [(exports, "default"), (exports, "main"), (globals, "main")] {
             let key = v8::String::new(scope, key).unwrap_or_else(|| v8::String::empty(scope));
-            let found = holder.get(scope, key.into()).and_then(|value| value.try_cast::<v8::Function>().ok());
-            if let Some(handler) = found {
+            v8::tc_scope!(let scope, scope);
+            let Some(value) = holder.get(scope, key.into()) else {
+                let exception = scope.exception();
+                return Err(thrown(scope, exception));
+            };
+            if let Ok(handler) = value.try_cast::<v8::Function>() {
                 return Ok(Global::new(scope, handler));
             }
         }

@@ -12,12 +12,16 @@ use super::execution::ExecutionError;
 use super::failure::thrown;
 use crate::extension::{is_array, well_formed};
 
-/// How deep a result may nest: deeper than data gets, and well within this thread's stack.
-const MAX_DEPTH: usize = 500;
+/// How deep a result may nest: deeper than data gets. With a `toJSON` or a getter at each level the engine is entered as
+/// often, on a stack of its own that bears about twice this.
+const MAX_DEPTH: usize = 100;
 
 /// Values in a result: more than a script's memory holds, and few enough for the host's. Without a limit a small script
 /// can stand for a result without end.
 const MAX_VALUES: usize = 1_000_000;
+
+/// Bytes of text in a result, for the same reason.
+const MAX_TEXT: usize = 32 * 1024 * 1024;
 
 /// Steps of a path that an error shows.
 const MAX_STEPS: usize = 20;
@@ -34,7 +38,7 @@ pub(super) fn to_v8<'s>(scope: &mut PinScope<'s, '_>, value: &Value) -> Result<L
 
 /// The value that a script returned.
 pub(super) fn from_v8<'s>(scope: &mut PinScope<'s, '_>, value: Local<'s, v8::Value>) -> Result<Value, ExecutionError> {
-    let mut reader = Reader { path: vec![], open: vec![], values: 0 };
+    let mut reader = Reader { path: vec![], open: vec![], values: 0, text: 0 };
     // `undefined` is what a function without `return` returns.
     let read = reader.value(scope, value).map(Option::unwrap_or_default);
     read.map_err(|error| match error {
@@ -68,6 +72,8 @@ struct Reader<'s> {
     open: Vec<Local<'s, v8::Object>>,
     /// Read so far.
     values: usize,
+    /// Bytes of text read so far.
+    text: usize,
 }
 
 impl<'s> Reader<'s> {
@@ -108,7 +114,7 @@ impl<'s> Reader<'s> {
         } else if let Ok(number) = value.try_cast::<v8::Number>() {
             self.number(number.value())?
         } else if value.is_string() {
-            Value::String(text_of(scope, value)?)
+            Value::String(self.text_of(scope, value)?)
         } else if value.is_big_int() {
             return not_json("a BigInt");
         } else if value.is_symbol() {
@@ -196,7 +202,8 @@ impl<'s> Reader<'s> {
     }
 
     fn array(&mut self, scope: &mut PinScope<'s, '_>, array: Local<'s, v8::Object>) -> Result<Value, Unreadable> {
-        let length = self.property(scope, array, "length")?.uint32_value(scope).unwrap_or_default();
+        let length = self.property(scope, array, "length")?;
+        let length = attempt(scope, |scope| length.uint32_value(scope))?;
         let mut values = Vec::new();
         for index in 0..length {
             let element = attempt(scope, |scope| array.get_index(scope, index))?;
@@ -218,7 +225,7 @@ impl<'s> Reader<'s> {
         for index in 0..keys.length() {
             let key = attempt(scope, |scope| keys.get_index(scope, index))?;
             let member = attempt(scope, |scope| object.get(scope, key))?;
-            let key = text_of(scope, key)?;
+            let key = self.text_of(scope, key)?;
             self.path.push(Step::Key(key.clone()));
             if let Some(value) = self.value(scope, member)? {
                 members.insert(key, value);
@@ -226,6 +233,16 @@ impl<'s> Reader<'s> {
             self.path.pop();
         }
         Ok(Value::Object(members))
+    }
+
+    /// The text of a string or a key.
+    fn text_of(&mut self, scope: &mut PinScope<'s, '_>, value: Local<'s, v8::Value>) -> Result<String, Unreadable> {
+        let text = attempt(scope, |scope| value.to_string(scope))?;
+        self.text += text.utf8_length(scope);
+        if self.text > MAX_TEXT {
+            return not_json(format!("in a result with more than {MAX_TEXT} bytes of text"));
+        }
+        well_formed(scope, text).map_or_else(|| not_json("text with a lone surrogate"), Ok)
     }
 
     fn property(
@@ -253,12 +270,6 @@ fn attempt<'s, T>(
 
 fn text<'s>(scope: &mut PinScope<'s, '_>, text: &str) -> Result<Local<'s, v8::String>, Unreadable> {
     v8::String::new(scope, text).map_or_else(|| not_json("under a key that is too long"), Ok)
-}
-
-/// The text of a string.
-fn text_of<'s>(scope: &mut PinScope<'s, '_>, value: Local<'s, v8::Value>) -> Result<String, Unreadable> {
-    let text = attempt(scope, |scope| value.to_string(scope))?;
-    well_formed(scope, text).map_or_else(|| not_json("text with a lone surrogate"), Ok)
 }
 
 fn is_identifier(key: &str) -> bool {

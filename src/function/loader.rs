@@ -6,6 +6,7 @@ use deno_core::{ModuleLoadOptions, ModuleLoadReferrer, ModuleLoadResponse, Modul
 use deno_error::JsErrorBox;
 
 use super::script::Script;
+use crate::idp::shortened;
 
 /// Refuses every import: the script's own text is handed to the isolate, and nothing else is there to be loaded.
 pub(super) struct OneModule {
@@ -49,7 +50,8 @@ impl deno_core::ModuleLoader for OneModule {
 
 fn refused(import: &str) -> JsErrorBox {
     JsErrorBox::type_error(format!(
-        "{import:?} is not available: a function script is one self-contained module, so bundle what it imports"
+        "{:?} is not available: a function script is one self-contained module, so bundle what it imports",
+        shortened(import)
     ))
 }
 

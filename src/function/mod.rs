@@ -1,9 +1,10 @@
 //! The function runtime: runs function scripts, each in a V8 isolate of its own.
 //!
 //! ```no_run
+//! use std::sync::Arc;
 //! use tailor_idp::function::{FunctionRuntime, Invocation, Script};
 //! # async fn f(idp: tailor_idp::idp::Idp) -> Result<(), Box<dyn std::error::Error>> {
-//! let runtime = FunctionRuntime::builder(idp).build();
+//! let runtime = FunctionRuntime::builder(Arc::new(idp)).build();
 //! let script = Script::from_file("handler.js")?;
 //! let execution = runtime.run(&script, Invocation::new(serde_json::json!({ "email": "ana@example.com" }))).await;
 //! println!("{:?}", execution.result);
@@ -16,11 +17,11 @@ mod isolate;
 mod json;
 mod loader;
 mod script;
+mod threads;
 
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use deno_core::JsRuntime;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
@@ -31,9 +32,8 @@ use self::isolate::{Isolate, Startup};
 use crate::extension::ConsoleSink;
 use crate::idp::IdentityProvider;
 
-/// The stack of a function's thread. The engine takes at most 1 MiB of it for a script's own recursion; the rest is for
-/// reading a result that nests as deep as results may.
-const STACK: usize = 16 * 1024 * 1024;
+/// Threads for what WebCrypto computes, for each running script: more of them would only slow the others down.
+const BLOCKING_THREADS: usize = 4;
 
 /// Runs function scripts over an identity provider.
 ///
@@ -60,25 +60,23 @@ impl FunctionRuntimeBuilder {
         self
     }
 
-    /// The runtime.
-    ///
-    /// The first one starts V8: from the main thread, or one that outlives it in spirit, since on some processors
-    /// only threads that descend from this one may run scripts (memory protection keys).
+    /// The runtime. The first one of a process starts V8.
     pub fn build(self) -> FunctionRuntime {
-        JsRuntime::init_platform(None);
         self.0
     }
 }
 
 impl FunctionRuntime {
     /// Starts a runtime whose scripts manage the users of `idp`.
-    pub fn builder(idp: impl IdentityProvider) -> FunctionRuntimeBuilder {
-        FunctionRuntimeBuilder(Self { idp: Arc::new(idp), startup: Startup::Snapshot })
+    pub fn builder(idp: Arc<dyn IdentityProvider>) -> FunctionRuntimeBuilder {
+        FunctionRuntimeBuilder(Self { idp, startup: Startup::Snapshot })
     }
 
     /// Runs the script: loads its module, calls its handler with the invocation's argument, and waits for the result.
     ///
-    /// Never fails itself: whatever goes wrong is in the record.
+    /// Never fails itself: whatever goes wrong is in the record. What the script has started and not awaited when its
+    /// handler is done is left where it is: a call may have happened, or not. To drop the future is to stop waiting; the
+    /// script runs on.
     pub async fn run(&self, script: &Script, invocation: Invocation) -> Execution {
         let started_at = SystemTime::now();
         let logs = Arc::new(Mutex::new(Vec::new()));
@@ -93,9 +91,8 @@ impl FunctionRuntime {
                 let _ = done.send(result);
             }
         };
-        let thread = std::thread::Builder::new().name("tailor-idp-function".to_owned()).stack_size(STACK).spawn(task);
-        let result = match thread {
-            Ok(_) => result.await.unwrap_or_else(|_| Err(ExecutionError::platform("the function's thread died"))),
+        let result = match threads::spawn(task) {
+            Ok(()) => result.await.unwrap_or_else(|_| Err(ExecutionError::platform("the function's thread died"))),
             Err(error) => Err(ExecutionError::platform(format!("cannot start a thread for the function: {error}"))),
         };
         let logs = std::mem::take(&mut *logs.lock());
@@ -111,6 +108,7 @@ impl FunctionRuntime {
     ) -> Result<serde_json::Value, ExecutionError> {
         let tokio = tokio::runtime::Builder::new_current_thread()
             .enable_all()
+            .max_blocking_threads(BLOCKING_THREADS)
             .build()
             .map_err(|error| ExecutionError::platform(format!("cannot start the event loop: {error}")))?;
         let Invocation { argument, principal, on_log } = invocation;
@@ -121,10 +119,13 @@ impl FunctionRuntime {
             }
             logs.lock().push(line);
         });
-        tokio.block_on(async {
+        let result = tokio.block_on(async {
             let mut isolate = Isolate::new(self.startup, Arc::clone(&self.idp), principal, console, script)?;
             let handler = isolate.load(script).await?;
             isolate.call(&handler, &argument).await
-        })
+        });
+        // Without waiting for what the script has left to a thread, such as a key derivation.
+        tokio.shutdown_background();
+        result
     }
 }

@@ -1,5 +1,6 @@
 //! Why an operation failed.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// The gRPC code of a failure.
@@ -133,5 +134,15 @@ impl IdpError {
     /// ```
     pub fn message(&self, method: &str) -> String {
         format!("{method} failed: code: '{}', message: {:?}", self.code.description(), self.detail)
+    }
+}
+
+/// What somebody gave, so much of it as helps to recognise it in an error.
+pub(crate) fn shortened(text: &str) -> Cow<'_, str> {
+    /// As long as names get.
+    const MAX_CHARS: usize = 256;
+    match text.char_indices().nth(MAX_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+        None => text.into(),
     }
 }

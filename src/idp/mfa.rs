@@ -1,7 +1,8 @@
 //! MFA factors.
 
+use super::error::shortened;
 use super::model::UnenrollMfa;
-use super::namespace::{Namespace, failed, shortened, user_not_found};
+use super::namespace::{Namespace, failed, user_not_found};
 use super::permission::Operation;
 use super::{Code, IdpError, Principal};
 use crate::store::MfaStore;

@@ -18,6 +18,7 @@ mod reset;
 mod service;
 mod settings;
 
+pub(crate) use error::shortened;
 pub use error::{Code, IdpError};
 pub use interface::IdentityProvider;
 pub use model::{

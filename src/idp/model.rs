@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::IdpError;
+use super::error::shortened;
 
 /// A password as it came from a caller: wiped from memory when dropped, never printed.
 pub type Password = secrecy::SecretString;
@@ -32,7 +33,7 @@ impl NamespaceName {
         let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         let of_the_form =
             (3..=63).contains(&name.len()) && name.bytes().all(inner) && !name.starts_with('-') && !name.ends_with('-');
-        if of_the_form { Ok(Self(name.into())) } else { Err(InvalidNamespaceName(name.to_owned())) }
+        if of_the_form { Ok(Self(name.into())) } else { Err(InvalidNamespaceName(shortened(name).into_owned())) }
     }
 
     /// The name.

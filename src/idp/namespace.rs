@@ -1,8 +1,8 @@
 //! One namespace: its store, and the rules of its settings.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::error::shortened;
 use super::model::{CreateUser, ListUsers, NamespaceName, Password, UpdateUser, User, UserPage, UserQuery};
 use super::password::{PasswordHash, SharedHasher};
 use super::permission::{Operation, Subject, Target};
@@ -16,8 +16,6 @@ use crate::store::{
 const DEFAULT_FIRST: i64 = 100;
 /// Users on a page at the most: a page is held in memory, here and in the script.
 const MAX_FIRST: i64 = 1000;
-/// Characters of an unknown id or name that an error repeats: as long as names get.
-const MAX_SHOWN: usize = 256;
 
 pub(super) struct Namespace {
     pub(super) name: NamespaceName,
@@ -169,14 +167,6 @@ pub(super) fn user_not_found(user: &str) -> IdpError {
     IdpError::not_found(format!("user not found: {}", shortened(user)))
 }
 
-/// What a caller gave as an id or a name, so much of it as helps to recognise it.
-pub(super) fn shortened(text: &str) -> Cow<'_, str> {
-    match text.char_indices().nth(MAX_SHOWN) {
-        Some((end, _)) => format!("{}…", &text[..end]).into(),
-        None => text.into(),
-    }
-}
-
 fn denied() -> IdpError {
     IdpError::new(Code::PermissionDenied, "permission denied")
 }
@@ -189,12 +179,11 @@ fn clashed(error: StoreError, name: &str) -> IdpError {
     }
 }
 
-/// A store's failure. What went wrong goes to the host's log; a script learns whether to try again.
+/// A store's failure. What went wrong is the source, for the host; a script learns whether to try again.
 pub(super) fn failed(error: StoreError) -> IdpError {
     match error {
         StoreError::Denied => denied(),
         StoreError::Locked { .. } => {
-            tracing::warn!(%error, "the user store is busy");
             IdpError::new(Code::Unavailable, "the user store is busy, try again").with_source(error)
         }
         other => internal(other),
@@ -202,6 +191,5 @@ pub(super) fn failed(error: StoreError) -> IdpError {
 }
 
 pub(super) fn internal(error: impl std::error::Error + Send + Sync + 'static) -> IdpError {
-    tracing::error!(error = &error as &dyn std::error::Error, "an operation failed");
     IdpError::new(Code::Internal, "internal error").with_source(error)
 }

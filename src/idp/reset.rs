@@ -51,12 +51,20 @@ fn check_redirect_uri(uri: &str) -> Result<(), IdpError> {
             "redirectUri must be at most {MAX_REDIRECT_URI} characters: got {length}"
         )));
     }
-    // The parser forgives stray white space and control characters; a mail and a Location header do not.
-    let clean = !uri.chars().any(|c| c.is_whitespace() || c.is_control());
-    match url::Url::parse(uri) {
-        Ok(url) if clean && matches!(url.scheme(), "http" | "https") => Ok(()),
-        _ => Err(IdpError::invalid_argument(format!("redirectUri must be an absolute http or https URL: got {uri:?}"))),
+    if is_absolute_http(uri) {
+        return Ok(());
     }
+    Err(IdpError::invalid_argument(format!("redirectUri must be an absolute http or https URL: got {uri:?}")))
+}
+
+/// Spelled out, too: the parser forgives what a mail, a browser and a Location header need not (`http:example.com`, back
+/// slashes, white space), and a user name in front of the host only misleads.
+fn is_absolute_http(uri: &str) -> bool {
+    let authority = uri.split_once("://").map_or("", |(_, rest)| rest);
+    let spelled_out = !authority.starts_with('/') && !uri.contains(['\\', '@']);
+    let clean = !uri.chars().any(|c| c.is_whitespace() || c.is_control());
+    let url = url::Url::parse(uri).ok().filter(|_| spelled_out && clean);
+    url.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }
 
 fn check_mail_text(field: &str, text: Option<&str>) -> Result<(), IdpError> {

@@ -1,5 +1,7 @@
 //! What a host can set for a namespace.
 
+use std::ops::RangeInclusive;
+
 use super::{IdpError, Permission};
 use secrecy::ExposeSecret;
 
@@ -64,6 +66,13 @@ impl NamespaceSettings {
     #[must_use]
     pub fn permission(mut self, permission: Permission) -> Self {
         self.permission = permission;
+        self
+    }
+
+    /// With passwords of these lengths, in Unicode scalar values.
+    #[must_use]
+    pub fn password_length(mut self, lengths: RangeInclusive<usize>) -> Self {
+        (self.password_min_length, self.password_max_length) = lengths.into_inner();
         self
     }
 

@@ -16,7 +16,7 @@ async fn idp() -> Idp {
 }
 
 async fn runtime() -> FunctionRuntime {
-    FunctionRuntime::builder(idp().await).build()
+    FunctionRuntime::builder(Arc::new(idp().await)).build()
 }
 
 fn script(text: &str) -> Script {

@@ -10,16 +10,16 @@ mod files;
 mod listing;
 mod lookup;
 mod namespaces;
+mod plain;
 #[cfg(unix)]
 mod refusals;
 mod updates;
 
-use std::sync::Arc;
-
 use tailor_idp::idp::UserQuery;
-use tailor_idp::store::{NewUser, Page, PageRequest, ResetMail, SqliteDatabase, UserKey, UserRecord, UserStore};
+use tailor_idp::store::{NewUser, Page, PageRequest, Predicate, ResetMail, SqliteDatabase, UserKey, UserRecord};
 use tempfile::TempDir;
 
+use self::plain::{Plain, Store};
 use crate::support::namespace;
 
 /// A kind of store.
@@ -28,10 +28,10 @@ trait Backend {
     fn fresh() -> Self;
 
     /// The users of one of its namespaces.
-    async fn namespace(&self, name: &str) -> Arc<dyn UserStore>;
+    async fn namespace(&self, name: &str) -> Store;
 
     /// The users of the namespace that most tests use.
-    async fn users(&self) -> Arc<dyn UserStore> {
+    async fn users(&self) -> Store {
         self.namespace("users").await
     }
 }
@@ -43,8 +43,8 @@ impl Backend for InMemory {
         Self(SqliteDatabase::in_memory().unwrap())
     }
 
-    async fn namespace(&self, name: &str) -> Arc<dyn UserStore> {
-        Arc::new(self.0.namespace(&namespace(name)).await.unwrap())
+    async fn namespace(&self, name: &str) -> Store {
+        Plain::of(self.0.namespace(&namespace(name)).await.unwrap())
     }
 }
 
@@ -59,8 +59,8 @@ impl Backend for OnDisk {
         Self { database: SqliteDatabase::open(folder.path().join("users.db")).unwrap(), _folder: folder }
     }
 
-    async fn namespace(&self, name: &str) -> Arc<dyn UserStore> {
-        Arc::new(self.database.namespace(&namespace(name)).await.unwrap())
+    async fn namespace(&self, name: &str) -> Store {
+        Plain::of(self.database.namespace(&namespace(name)).await.unwrap())
     }
 }
 
@@ -158,12 +158,12 @@ fn user(name: impl Into<String>) -> NewUser {
     NewUser { name: name.into(), password: None, disabled: false }
 }
 
-async fn insert(store: &Arc<dyn UserStore>, name: impl Into<String>) -> UserRecord {
+async fn insert(store: &Store, name: impl Into<String>) -> UserRecord {
     store.insert(user(name)).await.unwrap()
 }
 
 /// Inserts `{prefix}0`, `{prefix}1` and so on, one after the other.
-async fn insert_many(store: &Arc<dyn UserStore>, prefix: &str, count: usize) -> Vec<UserRecord> {
+async fn insert_many(store: &Store, prefix: &str, count: usize) -> Vec<UserRecord> {
     let mut users = Vec::new();
     for index in 0..count {
         users.push(insert(store, format!("{prefix}{index}")).await);
@@ -171,11 +171,11 @@ async fn insert_many(store: &Arc<dyn UserStore>, prefix: &str, count: usize) -> 
     users
 }
 
-async fn by_id(store: &Arc<dyn UserStore>, id: &str) -> Option<UserRecord> {
+async fn by_id(store: &Store, id: &str) -> Option<UserRecord> {
     store.get(UserKey::Id(id)).await.unwrap()
 }
 
-async fn by_name(store: &Arc<dyn UserStore>, name: &str) -> Option<UserRecord> {
+async fn by_name(store: &Store, name: &str) -> Option<UserRecord> {
     store.get(UserKey::Name(name)).await.unwrap()
 }
 
@@ -189,17 +189,17 @@ fn mail(user: &UserRecord, subject: &str) -> ResetMail {
 }
 
 /// The subjects of the mails in the queue.
-async fn subjects(store: &Arc<dyn UserStore>) -> Vec<String> {
+async fn subjects(store: &Store) -> Vec<String> {
     store.reset_mails().await.unwrap().into_iter().filter_map(|mail| mail.subject).collect()
 }
 
-async fn page(store: &Arc<dyn UserStore>, query: &UserQuery, after: Option<&str>, limit: u32) -> Page {
+async fn page(store: &Store, query: &UserQuery, after: Option<&str>, limit: u32) -> Page {
     let after = after.map(ToOwned::to_owned);
-    store.list(PageRequest { query: query.clone(), after, limit }).await.unwrap()
+    store.list(PageRequest { query: query.clone(), visible: Predicate::everybody(), after, limit }).await.unwrap()
 }
 
 /// All pages, read to the end.
-async fn walk(store: &Arc<dyn UserStore>, query: &UserQuery, limit: u32) -> Vec<Page> {
+async fn walk(store: &Store, query: &UserQuery, limit: u32) -> Vec<Page> {
     let mut pages = vec![page(store, query, None, limit).await];
     while let Some(Page { users, more: true, .. }) = pages.last() {
         let cursor = users.last().expect("a page with users to follow has a last one").id.clone();
@@ -209,11 +209,11 @@ async fn walk(store: &Arc<dyn UserStore>, query: &UserQuery, limit: u32) -> Vec<
 }
 
 /// Everyone, in the order of the listing.
-async fn everyone(store: &Arc<dyn UserStore>) -> Vec<UserRecord> {
+async fn everyone(store: &Store) -> Vec<UserRecord> {
     walk(store, &UserQuery::default(), 1000).await.into_iter().flat_map(|page| page.users).collect()
 }
 
-async fn total(store: &Arc<dyn UserStore>) -> u64 {
+async fn total(store: &Store) -> u64 {
     page(store, &UserQuery::default(), None, 1).await.total
 }
 

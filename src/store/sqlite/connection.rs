@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 use std::io::ErrorKind;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
@@ -43,6 +44,9 @@ impl Location {
             claim(&connection, path)?;
             // What a script was told has happened survives the loss of power: every commit is synced.
             connection.pragma_update(None, "synchronous", "FULL")?;
+            // On macOS a plain sync does not reach the disk itself.
+            connection.pragma_update(None, "fullfsync", true)?;
+            connection.pragma_update(None, "checkpoint_fullfsync", true)?;
             let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
             if mode != "wal" {
                 return Err(StoreError::Other(format!("this file system does not support WAL (journal mode {mode})")));
@@ -59,23 +63,33 @@ impl Location {
 
     fn open(&self) -> Result<Connection, StoreError> {
         // A connection is used by one thread at a time: SQLite need not lock it again.
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let opened = match self {
             Self::File(path) => Connection::open_with_flags(path, flags),
             Self::Memory(name) => {
                 let uri = format!("file:/{name}?vfs=memdb");
-                Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI)
+                Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_URI)
             }
         };
         let connection = opened.map_err(|error| match (self, error.sqlite_error_code()) {
             (Self::File(path), Some(rusqlite::ErrorCode::CannotOpen)) => cannot_open(path),
             _ => error.into(),
         })?;
-        connection.busy_timeout(LOCK_WAIT)?;
+        connection.busy_handler(Some(wait_for_lock))?;
         connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
         rusqlite::vtab::array::load_module(&connection)?;
         Ok(connection)
     }
+}
+
+/// Called by SQLite for as long as somebody else has the lock.
+///
+/// Its own handler soon looks but ten times a second, and hardly ever meets the moment between two commits of a program
+/// that writes without pause.
+fn wait_for_lock(times: i32) -> bool {
+    const PAUSE: Duration = Duration::from_millis(1);
+    std::thread::sleep(PAUSE);
+    PAUSE * times.unsigned_abs() < LOCK_WAIT
 }
 
 /// SQLite says only that it cannot open the file; the system says why.
@@ -86,7 +100,10 @@ fn cannot_open(path: &Path) -> StoreError {
         Err(_) if !folder.is_dir() => format!("there is no folder {}", folder.display()),
         Err(_) => match OpenOptions::new().write(true).create_new(true).open(path) {
             Err(error) => format!("no file can be made in its folder: {error}"),
-            Ok(_) => "unable to open database file".to_owned(),
+            Ok(_) => {
+                let _ = std::fs::remove_file(path);
+                "unable to open database file".to_owned()
+            }
         },
         Ok(_) => "unable to open database file".to_owned(),
     };

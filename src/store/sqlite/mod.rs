@@ -27,6 +27,9 @@ use self::writer::Writer;
 use super::StoreError;
 use crate::idp::NamespaceName;
 
+/// The path that stands for no file.
+const IN_MEMORY: &str = ":memory:";
+
 /// A database that holds the users of any number of namespaces.
 ///
 /// Cheap to clone; the clones share connections. When the last one is dropped, with all stores made from it, the
@@ -44,7 +47,6 @@ use crate::idp::NamespaceName;
 #[derive(Debug, Clone)]
 pub struct SqliteDatabase(Arc<Database>);
 
-#[derive(Debug)]
 struct Database {
     // Ahead of the readers: an in-memory database lives while a connection does.
     writer: Writer,
@@ -52,8 +54,15 @@ struct Database {
     page_token_key: [u8; 32],
 }
 
+// By hand, and without the key.
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database").field("readers", &self.readers).finish_non_exhaustive()
+    }
+}
+
 impl SqliteDatabase {
-    /// Opens the database file, makes it where it is not there, and brings its schema up to date.
+    /// Opens the database file (`:memory:`: see [`in_memory`](Self::in_memory)), makes it where it is not there, and brings its schema up to date.
     ///
     /// Blocks for as long as the disk takes.
     ///
@@ -61,7 +70,15 @@ impl SqliteDatabase {
     ///
     /// Each says what is wrong with the file: see [`StoreError`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        Self::start(Location::File(path.as_ref().to_owned()))
+        let path = path.as_ref();
+        if path == Path::new(IN_MEMORY) {
+            return Self::in_memory();
+        }
+        // Of one meaning from here on, wherever the process goes.
+        let absolute = std::path::absolute(path);
+        let cannot_open =
+            |error: std::io::Error| StoreError::CannotOpen { path: path.to_owned(), reason: error.to_string() };
+        Self::start(Location::File(absolute.map_err(cannot_open)?))
     }
 
     /// A database in memory, gone when it is dropped.
@@ -137,7 +154,7 @@ fn prepare(location: &Location) -> Result<(Connection, [u8; 32]), StoreError> {
     let deadline = Instant::now() + LOCK_WAIT;
     loop {
         match attempt() {
-            Err(StoreError::Locked { .. } | StoreError::Other(_)) if Instant::now() < deadline => {
+            Err(StoreError::Locked { .. }) if Instant::now() < deadline => {
                 std::thread::sleep(Duration::from_millis(20));
             }
             outcome => return outcome,

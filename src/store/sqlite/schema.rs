@@ -19,7 +19,11 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
             let found = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
             Err(StoreError::NewerSchema { found, known: MIGRATIONS.len() as i64 })
         }
-        _ => migrations.to_latest(connection).map_err(|error| map_migration(&error)),
+        _ => migrations.to_latest(connection).or_else(|error| match migrations.current_version(connection) {
+            // Another program did it in the meantime.
+            Ok(SchemaVersion::Inside(version)) if usize::from(version) == MIGRATIONS.len() => Ok(()),
+            _ => Err(map_migration(&error)),
+        }),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::store::{
 macro_rules! columns {
     () => {
         "u.id, u.name, u.disabled, u.created_at,
-         (SELECT group_concat(hex(f.id)) FROM mfa_factors AS f WHERE f.namespace_id = u.namespace_id AND f.user_id = u.id)"
+         (SELECT group_concat(hex(f.id) ORDER BY f.id) FROM mfa_factors AS f WHERE f.namespace_id = u.namespace_id AND f.user_id = u.id)"
     };
 }
 

@@ -90,8 +90,8 @@ where
 
     fn answer(self: Box<Self>, commit: Result<(), StoreError>) {
         let outcome = match (commit, self.outcome) {
-            // A refused write has nothing to commit: its own error says more.
-            (_, Some(Err(error))) | (Err(error), _) => Err(error),
+            // Of a commit that failed nothing is true: not even that a name was taken, by another write of it.
+            (Err(error), _) => Err(error),
             (Ok(()), Some(outcome)) => outcome,
             (Ok(()), None) => Err(StoreError::Closed),
         };

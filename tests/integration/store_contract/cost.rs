@@ -2,15 +2,16 @@
 //!
 //! SQLite counts the steps of the store's own statements: an observer sits on every connection to the watched file.
 
+use super::{Plain, Store};
 use std::collections::BTreeMap;
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use futures::future::join_all;
 use pretty_assertions::assert_eq;
 use rusqlite::{Connection, auto_extension, ffi};
 use tailor_idp::idp::UserQuery;
-use tailor_idp::store::{Page, SqliteDatabase, UserChange, UserKey, UserRecord, UserStore};
+use tailor_idp::store::{Page, SqliteDatabase, UserChange, UserKey, UserRecord};
 use tempfile::TempDir;
 
 use super::{everyone, insert, insert_many, mail, page};
@@ -76,7 +77,7 @@ unsafe fn text(text: *const c_char) -> String {
 
 /// A namespace with many users, between two others, in a watched file.
 struct Watched {
-    store: Arc<dyn UserStore>,
+    store: Store,
     /// In the order of the listing.
     users: Vec<UserRecord>,
     file: String,
@@ -90,9 +91,9 @@ impl Watched {
         let folder = TempDir::new().unwrap();
         let path = folder.path().canonicalize().unwrap().join("users.db");
         let database = SqliteDatabase::open(&path).unwrap();
-        let mut stores: Vec<Arc<dyn UserStore>> = Vec::new();
+        let mut stores: Vec<Store> = Vec::new();
         for name in ["aaa", "users", "zzz"] {
-            stores.push(Arc::new(database.namespace(&namespace(name)).await.unwrap()));
+            stores.push(Plain::of(database.namespace(&namespace(name)).await.unwrap()));
             insert_many(&stores[stores.len() - 1], "beside", 20).await;
         }
         let store = stores.swap_remove(1);

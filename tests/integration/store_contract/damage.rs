@@ -1,14 +1,15 @@
 //! Files that are no sound database of ours: each says what it is, and the program says it on stderr and exits with 1.
 
+use super::{Plain, Store};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
+use futures::future::join_all;
 use pretty_assertions::assert_eq;
 use rusqlite::Connection;
-use tailor_idp::store::{PageRequest, SqliteDatabase, StoreError, UserStore};
+use tailor_idp::store::{PageRequest, Predicate, SqliteDatabase, StoreError};
 use tempfile::TempDir;
 
-use super::{insert_many, user};
+use super::{insert, user};
 use crate::support::{End, namespace, program};
 
 const DAMAGED: &str = "the database is damaged (database disk image is malformed): restore it from a backup";
@@ -17,9 +18,9 @@ const DAMAGED: &str = "the database is damaged (database disk image is malformed
 async fn sound() -> (TempDir, PathBuf) {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("users.db");
-    let store: Arc<dyn UserStore> =
-        Arc::new(SqliteDatabase::open(&path).unwrap().namespace(&namespace("builtin-idp")).await.unwrap());
-    insert_many(&store, "user", 600).await;
+    let store: Store =
+        Plain::of(SqliteDatabase::open(&path).unwrap().namespace(&namespace("builtin-idp")).await.unwrap());
+    join_all((0..600).map(|n| insert(&store, format!("user{n}")))).await;
     (folder, path)
 }
 
@@ -59,8 +60,8 @@ async fn pages_overwritten_in_the_middle_are_found_when_they_are_read_or_written
         let end = bytes.len() - 2 * 4096;
         bytes[8 * 4096..end].fill(0xab);
     });
-    let store = SqliteDatabase::open(&path).unwrap().namespace(&namespace("builtin-idp")).await.unwrap();
-    let everyone = PageRequest { query: Default::default(), after: None, limit: 1000 };
+    let store = Plain::of(SqliteDatabase::open(&path).unwrap().namespace(&namespace("builtin-idp")).await.unwrap());
+    let everyone = PageRequest { query: Default::default(), visible: Predicate::everybody(), after: None, limit: 1000 };
     let read = store.list(everyone).await.unwrap_err();
     let written = store.insert(user("user300.5")).await.unwrap_err();
     for error in [read, written] {

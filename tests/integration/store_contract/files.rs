@@ -1,5 +1,6 @@
 //! What holds for databases on disk only.
 
+use super::{Plain, Store};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,7 +9,7 @@ use futures::FutureExt;
 use futures::future::join_all;
 use pretty_assertions::assert_eq;
 use rusqlite::Connection;
-use tailor_idp::store::{NewUser, PasswordChange, SqliteDatabase, StoreError, UserChange, UserStore};
+use tailor_idp::store::{NewUser, PasswordChange, SqliteDatabase, StoreError, UserChange};
 use tempfile::TempDir;
 use tokio::task::unconstrained;
 
@@ -22,8 +23,8 @@ fn place() -> (TempDir, PathBuf) {
     (folder, path)
 }
 
-async fn open(path: &Path, name: &str) -> Arc<dyn UserStore> {
-    Arc::new(SqliteDatabase::open(path).unwrap().namespace(&namespace(name)).await.unwrap())
+async fn open(path: &Path, name: &str) -> Store {
+    Plain::of(SqliteDatabase::open(path).unwrap().namespace(&namespace(name)).await.unwrap())
 }
 
 #[tokio::test]
@@ -59,6 +60,21 @@ async fn a_file_that_is_no_longer_used_is_one_file() {
     assert_eq!(left, ["users.db"]);
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_new_database_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let (folder, path) = place();
+    let store = open(&path, "users").await;
+    insert(&store, "ana").await;
+    // The log beside it holds users, too.
+    for entry in folder.path().read_dir().unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(format!("{mode:o}"), "600", "{:?}", entry.file_name());
+    }
+}
+
 #[tokio::test]
 async fn a_password_is_kept_as_the_hash_that_was_given_until_it_is_cleared() {
     let (_folder, path) = place();
@@ -66,7 +82,7 @@ async fn a_password_is_kept_as_the_hash_that_was_given_until_it_is_cleared() {
     let raw = Connection::open(&path).unwrap();
     let stored =
         || raw.query_row("SELECT password_hash FROM users", [], |row| row.get::<_, Option<String>>(0)).unwrap();
-    let (first, second) = (password_hash("the first").await, password_hash("the second").await);
+    let (first, second) = (password_hash("the first"), password_hash("the second"));
     let new = NewUser { name: "ana".into(), password: Some(first.clone()), disabled: false };
     let ana = store.insert(new).await.unwrap();
     assert_eq!(stored().as_deref(), Some(first.as_str()));
@@ -113,6 +129,26 @@ async fn two_handles_on_one_file_write_side_by_side_and_see_each_other() {
     assert_eq!(by_id(&one, &ones[7].id).await, None);
     insert(&one, "one7").await;
     assert!(by_name(&two, "one7").await.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn handles_that_write_without_pause_do_not_starve_one_another() {
+    let (_folder, path) = place();
+    let mut lanes = Vec::new();
+    for handle in 0..2 {
+        let store = open(&path, "users").await;
+        lanes.extend((0..8).map(|lane| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move {
+                for n in 0..200 {
+                    // A write that does not get the lock for five seconds fails.
+                    insert(&store, format!("user{handle}-{lane}-{n}")).await;
+                }
+            })
+        }));
+    }
+    join_all(lanes).await.into_iter().for_each(|lane| lane.unwrap());
+    assert_eq!(total(&open(&path, "users").await).await, 2 * 8 * 200);
 }
 
 #[tokio::test]

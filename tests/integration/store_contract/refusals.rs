@@ -1,17 +1,17 @@
 //! Sound databases that take no writes for now: locked, read-only, full.
 
+use super::{Plain, Store};
 use std::fs::{Permissions, set_permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 use std::time::Instant;
 
 use pretty_assertions::assert_eq;
 use rusqlite::Connection;
 use serde_json::json;
-use tailor_idp::store::{SqliteDatabase, StoreError, UserStore};
+use tailor_idp::store::{SqliteDatabase, StoreError};
 use tempfile::TempDir;
 
 use super::{insert, names, user};
@@ -36,8 +36,8 @@ async fn prepared() -> (TempDir, PathBuf, PathBuf) {
     (folder, path, script)
 }
 
-async fn open(path: &Path) -> Arc<dyn UserStore> {
-    Arc::new(SqliteDatabase::open(path).unwrap().namespace(&namespace("builtin-idp")).await.unwrap())
+async fn open(path: &Path) -> Store {
+    Plain::of(SqliteDatabase::open(path).unwrap().namespace(&namespace("builtin-idp")).await.unwrap())
 }
 
 /// Waits for five seconds, so everything that is about a lock is here.

@@ -1,9 +1,9 @@
 //! Changing and deleting users.
 
-use std::sync::Arc;
+use super::Store;
 
 use pretty_assertions::assert_eq;
-use tailor_idp::store::{PasswordChange, StoreError, UserChange, UserRecord, UserStore};
+use tailor_idp::store::{PasswordChange, StoreError, UserChange, UserRecord};
 
 use super::{Backend, by_id, by_name, everyone, insert, mail, names, no_ids_but, subjects, total};
 use crate::support::password_hash;
@@ -21,7 +21,7 @@ fn password(password: PasswordChange) -> UserChange {
 }
 
 /// Changes the user, and sees that what is returned is what is stored.
-async fn change(store: &Arc<dyn UserStore>, user: &UserRecord, change: UserChange) -> UserRecord {
+async fn change(store: &Store, user: &UserRecord, change: UserChange) -> UserRecord {
     let changed = store.update(&user.id, change).await.unwrap().expect("the user is there");
     assert_eq!(by_id(store, &user.id).await.as_ref(), Some(&changed));
     changed
@@ -38,7 +38,7 @@ pub(super) async fn each_field_changes_by_itself(db: impl Backend) {
 
     let off = change(&store, &ana, disabled(true)).await;
     assert_eq!(off, UserRecord { disabled: true, ..renamed.clone() });
-    assert_eq!(change(&store, &ana, password(PasswordChange::Set(password_hash("secret").await))).await, off);
+    assert_eq!(change(&store, &ana, password(PasswordChange::Set(password_hash("secret")))).await, off);
     assert_eq!(change(&store, &ana, password(PasswordChange::Clear)).await, off);
     assert_eq!(change(&store, &ana, disabled(false)).await, renamed);
     assert_eq!(everyone(&store).await, [renamed, other]);
@@ -47,7 +47,7 @@ pub(super) async fn each_field_changes_by_itself(db: impl Backend) {
 pub(super) async fn all_fields_change_at_once(db: impl Backend) {
     let store = db.users().await;
     let ana = insert(&store, "ana").await;
-    let password = PasswordChange::Set(password_hash("secret").await);
+    let password = PasswordChange::Set(password_hash("secret"));
     let all = UserChange { name: Some("bo".into()), password, disabled: Some(true) };
     assert_eq!(change(&store, &ana, all).await, UserRecord { name: "bo".into(), disabled: true, ..ana });
     assert_eq!(total(&store).await, 1);
@@ -101,7 +101,7 @@ pub(super) async fn nobody_is_changed_or_deleted_by_an_id_that_is_unknown_or_mal
 pub(super) async fn a_password_set_or_cleared_and_disabling_end_the_users_reset_mails(db: impl Backend) {
     let store = db.users().await;
     let (ana, bo) = (insert(&store, "ana").await, insert(&store, "bo").await);
-    let set = PasswordChange::Set(password_hash("secret").await);
+    let set = PasswordChange::Set(password_hash("secret"));
     store.queue_reset_mail(mail(&bo, "bo's")).await.unwrap();
     for (ending, what) in
         [password(set), password(PasswordChange::Clear), disabled(true)].into_iter().zip(["set", "cleared", "disabled"])

@@ -1,0 +1,44 @@
+//! The threads that isolates live on.
+//!
+//! On some processors V8 protects its memory with keys that a thread has from the one that started it. So V8 is started
+//! on a thread of its own, and that thread starts all others, whichever thread a host calls from.
+
+use std::io;
+use std::sync::OnceLock;
+use std::sync::mpsc::{self, Sender};
+use std::thread::Builder;
+
+use deno_core::JsRuntime;
+
+/// The stack of a function's thread. The engine takes at most 1 MiB of it for a script's own recursion; the rest is for
+/// reading a result that nests as deep as results may.
+const STACK: usize = 16 * 1024 * 1024;
+
+type Task = Box<dyn FnOnce() + Send>;
+type Request = (Task, Sender<io::Result<()>>);
+
+/// Runs the task on a new thread that may have an isolate.
+pub(super) fn spawn(task: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    static PARENT: OnceLock<Sender<Request>> = OnceLock::new();
+    let gone = || io::Error::other("the thread that starts isolates has died");
+    let (started, outcome) = mpsc::channel();
+    PARENT.get_or_init(parent).send((Box::new(task), started)).map_err(|_| gone())?;
+    outcome.recv().map_err(|_| gone())?
+}
+
+/// The thread that starts V8 and the others. Without it, requests go nowhere and say so.
+fn parent() -> Sender<Request> {
+    let (sender, requests) = mpsc::channel::<Request>();
+    let serve = move || {
+        JsRuntime::init_platform(None);
+        for (task, started) in requests {
+            let thread = Builder::new().name("tailor-idp-function".to_owned()).stack_size(STACK).spawn(task);
+            // The caller waits for this.
+            let _ = started.send(thread.map(drop));
+        }
+    };
+    if let Err(error) = Builder::new().name("tailor-idp-isolates".to_owned()).spawn(serve) {
+        tracing::error!(%error, "cannot start the thread that starts isolates");
+    }
+    sender
+}
