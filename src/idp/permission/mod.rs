@@ -2,6 +2,10 @@
 //!
 //! Everything is denied until a policy permits it. [`Principal::Host`] is not bound.
 
+mod config;
+
+pub use config::{PermissionConfig, PermissionFault, PolicyConfig};
+
 use super::Principal;
 use crate::store::{Predicate, UserRecord};
 
