@@ -26,7 +26,8 @@ static SNAPSHOT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/function.snap
 ///
 /// The engine looks `Deno.core` up while it starts, so this cannot be done in the snapshot.
 const CLOSE: &str = if cfg!(feature = "quickjs") {
-    "for (const key of ['Deno', '__bootstrap', 'gc', 'InternalError', 'ShadowRealm']) delete globalThis[key];"
+    "for (const key of ['Deno', '__bootstrap', 'gc', 'InternalError', 'ShadowRealm', 'performance']) delete globalThis[key];
+     for (const key of ['Intl', 'WebAssembly']) Object.defineProperty(globalThis, key, { enumerable: false });"
 } else {
     "delete globalThis.Deno; delete globalThis.__bootstrap;"
 };
