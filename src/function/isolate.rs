@@ -16,7 +16,9 @@ use super::failure::{engine_error, thrown};
 use super::json;
 use super::loader::OneModule;
 use super::script::Script;
-use crate::extension::{ConsoleSink, function_extensions, hide_extension_frames, tailor_function, tailor_idp};
+use crate::extension::{
+    CallsUnderWay, ConsoleSink, LogLevel, function_extensions, hide_extension_frames, tailor_function, tailor_idp,
+};
 use crate::idp::IdentityProvider;
 
 /// Baked by the build script.
@@ -153,6 +155,21 @@ impl Isolate {
         }
     }
 
+    /// Says in the script's log what it has most likely forgotten.
+    pub(super) fn warn_of_calls_under_way(&mut self) {
+        let state = self.runtime.op_state();
+        let state = state.borrow();
+        let calls = state.borrow::<CallsUnderWay>().count();
+        if calls > 0 {
+            let (calls, were) =
+                if calls == 1 { ("1 call".to_owned(), "was") } else { (format!("{calls} calls"), "were") };
+            let text = format!(
+                "{calls} of tailor.idp {were} still under way when the handler was done, and may not happen: is an await missing?"
+            );
+            state.borrow::<ConsoleSink>()(LogLevel::Warn, &text);
+        }
+    }
+
     /// Runs the event loop until the promise is settled.
     ///
     /// The promise is looked at from outside: no `then` is called on it, which a script may have replaced.
@@ -162,9 +179,7 @@ impl Isolate {
             Local::new(scope, promise).state() == v8::PromiseState::Pending
         };
         poll_fn(|cx| {
-            if !pending(&mut self.runtime) {
-                return Poll::Ready(Ok(()));
-            }
+            // Once at least, even if the promise is settled: a rejection that nobody handles is an error.
             let idle = self.runtime.poll_event_loop(cx, PollEventLoopOptions::default());
             match (pending(&mut self.runtime), idle) {
                 (_, Poll::Ready(Err(error))) => {
