@@ -136,9 +136,8 @@ impl Isolate {
             let argument = json::to_v8(scope, argument)?;
             let this = v8::undefined(scope).into();
             let handler = Local::new(scope, handler);
-            match handler.call(scope, this, &[argument]).map(|value| promise_of(scope, value)) {
-                Some(Ok(promise)) => promise,
-                Some(Err(value)) => return json::from_v8(scope, value),
+            match handler.call(scope, this, &[argument]).and_then(|value| promise_of(scope, value)) {
+                Some(promise) => promise,
                 None => {
                     let exception = scope.exception();
                     return Err(thrown(scope, exception));
@@ -214,21 +213,17 @@ extern "C" fn import_meta(context: Local<v8::Context>, _module: Local<v8::Module
 /// from the call that failed.
 extern "C" fn unhandled_message(_message: Local<v8::Message>, _exception: Local<v8::Value>) {}
 
-/// The promise to wait for, if the value is one or, as `await` has it, an object with a `then` method.
-fn promise_of<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    value: Local<'s, v8::Value>,
-) -> Result<Global<v8::Promise>, Local<'s, v8::Value>> {
+/// The promise to wait for: the value, or one that is settled as `await` would have it.
+fn promise_of<'s>(scope: &mut v8::PinScope<'s, '_>, value: Local<'s, v8::Value>) -> Option<Global<v8::Promise>> {
     let promise = match value.try_cast::<v8::Promise>() {
         Ok(promise) => promise,
-        Err(_) if !value.is_object() => return Err(value),
         Err(_) => {
-            let resolver = v8::PromiseResolver::new(scope).ok_or(value)?;
+            let resolver = v8::PromiseResolver::new(scope)?;
             resolver.resolve(scope, value);
             resolver.get_promise(scope)
         }
     };
     // A rejection is handled: it is the execution's error.
     promise.mark_as_handled();
-    Ok(Global::new(scope, promise))
+    Some(Global::new(scope, promise))
 }
