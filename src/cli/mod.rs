@@ -12,6 +12,7 @@ use tracing_subscriber::EnvFilter;
 
 /// Sets what is logged, such as `debug` or `tailor_idp=trace`.
 const LOG_VARIABLE: &str = "TAILOR_IDP_LOG";
+const DEFAULT_LOG: &str = "warn";
 
 #[derive(Parser)]
 #[command(
@@ -24,7 +25,7 @@ Examples:
   tailor-idp run handler.js --db users.db
   tailor-idp users list --db users.db
 
-Exit codes: 0 done, 1 failed, 2 wrong use. TAILOR_IDP_LOG=debug shows what the program does."
+Exit codes: 0 done, 1 the script or the database failed, 2 wrong use. TAILOR_IDP_LOG=debug shows what the program does."
 )]
 struct Cli {
     #[command(subcommand)]
@@ -58,10 +59,12 @@ struct ScriptFailed;
 
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_env_filter(EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("warn")))
-        .init();
+    let filter = std::env::var(LOG_VARIABLE).unwrap_or_else(|_| DEFAULT_LOG.to_owned());
+    let filter = EnvFilter::try_new(&filter).unwrap_or_else(|error| {
+        output::note("warning", &format!("{LOG_VARIABLE}={filter} is not understood ({error}): taking {DEFAULT_LOG}"));
+        EnvFilter::new(DEFAULT_LOG)
+    });
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).init();
     match dispatch(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<ScriptFailed>() => ExitCode::FAILURE,

@@ -14,6 +14,9 @@ use super::{ScriptFailed, WrongUse, output};
 /// Runs the default export of an ES module (else its export `main`, else `globalThis.main`) with one JSON value.
 ///
 /// The result goes to stdout as JSON; what the script logs goes to stderr.
+///
+/// A script is one self-contained module: bundle what it imports. It has the web's APIs (URL, timers, streams, WebCrypto) and
+/// `tailor.idp`, and nothing of the machine. See `tailor-idp types`.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -21,7 +24,7 @@ Examples:
   tailor-idp run handler.js --arg '{\"email\": \"ana@example.com\"}' --db users.db
   curl -s https://api.example.com/users | tailor-idp run import.js - --db users.db
 
-Exit codes: 0 the handler returned, 1 it failed, 2 wrong use.")]
+Exit codes: 0 the handler returned, 1 it or the database failed, 2 wrong use.")]
 pub(super) struct Run {
     /// The script
     #[arg(value_name = "HANDLER.js")]
@@ -49,6 +52,11 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) async fn execute(self) -> anyhow::Result<()> {
+        let is_typescript = |extension: &std::ffi::OsStr| ["ts", "mts", "cts", "tsx"].iter().any(|ts| extension == *ts);
+        if self.script.extension().is_some_and(is_typescript) {
+            let path = self.script.display();
+            return Err(WrongUse(format!("{path} is TypeScript: compile or bundle it to JavaScript first")).into());
+        }
         let script = Script::from_file(&self.script).map_err(|error| WrongUse(error.to_string()))?;
         let invocation = Invocation::new(self.argument()?).on_log(|line| output::print_error(&line.text));
         let idp = self.store.open().await?;

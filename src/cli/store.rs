@@ -91,7 +91,10 @@ impl NamespaceArgs {
     /// Opens the database. Makes neither it nor the namespace unless `make` says so: a look into a store that is not
     /// there is a mistake.
     pub(super) async fn open(&self, make: bool) -> anyhow::Result<Idp> {
-        let path = self.db.as_deref().ok_or_else(|| WrongUse("--db PATH is missing: which database?".to_owned()))?;
+        let path = self
+            .db
+            .as_deref()
+            .ok_or_else(|| WrongUse("--db PATH is missing: which database? Such as: --db users.db".to_owned()))?;
         if !make && !path.exists() {
             return Err(WrongUse(format!("there is no database at {}", path.display())).into());
         }

@@ -3,7 +3,7 @@
 //! The promise is made and settled here, by the engine's own means. The engine's JavaScript for async ops uses
 //! `Promise.prototype`, `Function.prototype.call` and arrays, which a script may have replaced.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::error::Error;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -119,11 +119,22 @@ fn settle<'s, T: ToV8<'s>>(
     site(scope).reject(scope, resolver, method, &told(method, failure));
 }
 
+/// How many calls of a runtime's scripts have no answer yet.
+#[derive(Clone, Default)]
+pub(crate) struct CallsUnderWay(Rc<Cell<usize>>);
+
+impl CallsUnderWay {
+    pub(crate) fn count(&self) -> usize {
+        self.0.get()
+    }
+}
+
 /// Keeps the event loop going while an answer is to come.
 ///
 /// Holds nothing of the runtime but what may outlive it: the host may drop the runtime at any time.
 struct Pending {
     operations: ExternalOpsTracker,
+    under_way: CallsUnderWay,
     tasks: V8TaskSpawner,
     event_loop: Arc<AtomicWaker>,
 }
@@ -131,8 +142,15 @@ struct Pending {
 impl Pending {
     fn new(state: &OpState) -> Self {
         let operations = state.external_ops_tracker.clone();
+        let under_way = state.borrow::<CallsUnderWay>().clone();
         operations.ref_op();
-        Self { operations, tasks: state.borrow::<V8TaskSpawner>().clone(), event_loop: Arc::clone(&state.waker) }
+        under_way.0.set(under_way.0.get() + 1);
+        Self {
+            operations,
+            under_way,
+            tasks: state.borrow::<V8TaskSpawner>().clone(),
+            event_loop: Arc::clone(&state.waker),
+        }
     }
 
     /// Runs `settle` in the event loop.
@@ -148,6 +166,7 @@ impl Pending {
 impl Drop for Pending {
     fn drop(&mut self) {
         self.operations.unref_op();
+        self.under_way.0.set(self.under_way.0.get() - 1);
         self.event_loop.wake();
     }
 }

@@ -184,6 +184,10 @@ pub(super) fn strings<'s>(scope: &mut PinScope<'s, '_>, field: &str, value: Loca
 pub(crate) fn is_array<'s>(scope: &mut PinScope<'s, '_>, object: Local<'s, v8::Object>) -> bool {
     let mut value: Local<'s, Value> = object.into();
     while let Ok(proxy) = value.try_cast::<v8::Proxy>() {
+        // QuickJS has no target to give.
+        if proxy.is_revoked() {
+            return false;
+        }
         value = proxy.get_target(scope);
     }
     value.is_array()

@@ -19,6 +19,10 @@
 //! # }
 //! ```
 //!
+//! V8 shares its read-only heap among the isolates of a process, so all of them have to start from one snapshot, or all from
+//! none. A process that has such a runtime cannot at the same time have a [`FunctionRuntime`](crate::function), whose isolates
+//! start from a snapshot of their own: V8 ends the process.
+//!
 //! The build script compiles this module too, to bake the startup snapshot: so it may know the interface of the
 //! identity provider, and nothing of how it is implemented.
 
@@ -31,6 +35,7 @@ mod stack;
 
 use deno_core::Extension;
 
+pub(crate) use call::CallsUnderWay;
 pub(crate) use convert::{is_array, well_formed};
 pub use function::{ConsoleSink, LogLevel, tailor_function};
 pub use idp::tailor_idp;

@@ -16,7 +16,9 @@ use super::failure::{engine_error, thrown};
 use super::json;
 use super::loader::OneModule;
 use super::script::Script;
-use crate::extension::{ConsoleSink, function_extensions, hide_extension_frames, tailor_function, tailor_idp};
+use crate::extension::{
+    CallsUnderWay, ConsoleSink, LogLevel, function_extensions, hide_extension_frames, tailor_function, tailor_idp,
+};
 use crate::idp::{IdentityProvider, Principal};
 
 /// Baked by the build script.
@@ -26,7 +28,8 @@ static SNAPSHOT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/function.snap
 ///
 /// The engine looks `Deno.core` up while it starts, so this cannot be done in the snapshot.
 const CLOSE: &str = if cfg!(feature = "quickjs") {
-    "for (const key of ['Deno', '__bootstrap', 'gc', 'InternalError', 'ShadowRealm']) delete globalThis[key];"
+    "for (const key of ['Deno', '__bootstrap', 'gc', 'InternalError', 'ShadowRealm', 'performance']) delete globalThis[key];
+     for (const key of ['Intl', 'WebAssembly']) Object.defineProperty(globalThis, key, { enumerable: false });"
 } else {
     "delete globalThis.Deno; delete globalThis.__bootstrap;"
 };
@@ -134,9 +137,8 @@ impl Isolate {
             let argument = json::to_v8(scope, argument)?;
             let this = v8::undefined(scope).into();
             let handler = Local::new(scope, handler);
-            match handler.call(scope, this, &[argument]).map(|value| promise_of(scope, value)) {
-                Some(Ok(promise)) => promise,
-                Some(Err(value)) => return json::from_v8(scope, value),
+            match handler.call(scope, this, &[argument]).and_then(|value| promise_of(scope, value)) {
+                Some(promise) => promise,
                 None => {
                     let exception = scope.exception();
                     return Err(thrown(scope, exception));
@@ -153,6 +155,21 @@ impl Isolate {
         }
     }
 
+    /// Says in the script's log what it has most likely forgotten.
+    pub(super) fn warn_of_calls_under_way(&mut self) {
+        let state = self.runtime.op_state();
+        let state = state.borrow();
+        let calls = state.borrow::<CallsUnderWay>().count();
+        if calls > 0 {
+            let (calls, were) =
+                if calls == 1 { ("1 call".to_owned(), "was") } else { (format!("{calls} calls"), "were") };
+            let text = format!(
+                "{calls} of tailor.idp {were} still under way when the handler was done, and may not happen: is an await missing?"
+            );
+            state.borrow::<ConsoleSink>()(LogLevel::Warn, &text);
+        }
+    }
+
     /// Runs the event loop until the promise is settled.
     ///
     /// The promise is looked at from outside: no `then` is called on it, which a script may have replaced.
@@ -162,9 +179,7 @@ impl Isolate {
             Local::new(scope, promise).state() == v8::PromiseState::Pending
         };
         poll_fn(|cx| {
-            if !pending(&mut self.runtime) {
-                return Poll::Ready(Ok(()));
-            }
+            // Once at least, even if the promise is settled: a rejection that nobody handles is an error.
             let idle = self.runtime.poll_event_loop(cx, PollEventLoopOptions::default());
             match (pending(&mut self.runtime), idle) {
                 (_, Poll::Ready(Err(error))) => {
@@ -199,21 +214,17 @@ extern "C" fn import_meta(context: Local<v8::Context>, _module: Local<v8::Module
 /// from the call that failed.
 extern "C" fn unhandled_message(_message: Local<v8::Message>, _exception: Local<v8::Value>) {}
 
-/// The promise to wait for, if the value is one or, as `await` has it, an object with a `then` method.
-fn promise_of<'s>(
-    scope: &mut v8::PinScope<'s, '_>,
-    value: Local<'s, v8::Value>,
-) -> Result<Global<v8::Promise>, Local<'s, v8::Value>> {
+/// The promise to wait for: the value, or one that is settled as `await` would have it.
+fn promise_of<'s>(scope: &mut v8::PinScope<'s, '_>, value: Local<'s, v8::Value>) -> Option<Global<v8::Promise>> {
     let promise = match value.try_cast::<v8::Promise>() {
         Ok(promise) => promise,
-        Err(_) if !value.is_object() => return Err(value),
         Err(_) => {
-            let resolver = v8::PromiseResolver::new(scope).ok_or(value)?;
+            let resolver = v8::PromiseResolver::new(scope)?;
             resolver.resolve(scope, value);
             resolver.get_promise(scope)
         }
     };
     // A rejection is handled: it is the execution's error.
     promise.mark_as_handled();
-    Ok(Global::new(scope, promise))
+    Some(Global::new(scope, promise))
 }

@@ -119,6 +119,9 @@ impl<'s> Reader<'s> {
             return not_json("a BigInt");
         } else if value.is_symbol() {
             return not_json("a symbol");
+        } else if value.is_promise() {
+            // `JSON.stringify` makes `{}` of it.
+            return not_json("a promise: is an await missing?");
         } else if value.is_function() {
             return not_json("a function");
         } else if let Ok(object) = value.try_cast::<v8::Object>() {

@@ -75,7 +75,7 @@ impl FunctionRuntime {
     /// Runs the script: loads its module, calls its handler with the invocation's argument, and waits for the result.
     ///
     /// Never fails itself: whatever goes wrong is in the record. What the script has started and not awaited when its
-    /// handler is done is left where it is: a call may have happened, or not. To drop the future is to stop waiting; the
+    /// handler is done is left where it is: a call may have happened, or not, and the log says so. To drop the future is to stop waiting; the
     /// script runs on.
     pub async fn run(&self, script: &Script, invocation: Invocation) -> Execution {
         let started_at = SystemTime::now();
@@ -96,6 +96,7 @@ impl FunctionRuntime {
             Err(error) => Err(ExecutionError::platform(format!("cannot start a thread for the function: {error}"))),
         };
         let logs = std::mem::take(&mut *logs.lock());
+        tracing::debug!(script = %script.specifier(), ok = result.is_ok(), took = ?started_at.elapsed(), "a script has run");
         Execution { result, logs, started_at, finished_at: SystemTime::now() }
     }
 
@@ -122,7 +123,9 @@ impl FunctionRuntime {
         let result = tokio.block_on(async {
             let mut isolate = Isolate::new(self.startup, Arc::clone(&self.idp), principal, console, script)?;
             let handler = isolate.load(script).await?;
-            isolate.call(&handler, &argument).await
+            let result = isolate.call(&handler, &argument).await;
+            isolate.warn_of_calls_under_way();
+            result
         });
         // Without waiting for what the script has left to a thread, such as a key derivation.
         tokio.shutdown_background();

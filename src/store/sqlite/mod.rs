@@ -92,6 +92,7 @@ impl SqliteDatabase {
 
     fn start(location: Location) -> Result<Self, StoreError> {
         let (connection, page_token_key) = prepare(&location)?;
+        tracing::debug!(?location, "a database is open");
         let readers = Arc::new(Readers::new(location));
         let writer = Writer::start(connection, Arc::clone(&readers))?;
         Ok(Self(Arc::new(Database { writer, readers, page_token_key })))

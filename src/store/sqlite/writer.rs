@@ -104,9 +104,7 @@ fn serve(connection: &Connection, readers: &Readers, mut writes: mpsc::Receiver<
     let mut batch = Vec::new();
     while writes.blocking_recv_many(&mut batch, BATCH) > 0 {
         let commit = readers.shut_out(|| commit(connection, &mut batch));
-        if let Err(error) = &commit {
-            tracing::error!(%error, writes = batch.len(), "a commit failed");
-        }
+        tracing::debug!(writes = batch.len(), error = commit.as_ref().err().map(tracing::field::display), "a commit");
         for write in batch.drain(..) {
             write.answer(commit.clone());
         }

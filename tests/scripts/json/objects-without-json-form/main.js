@@ -4,7 +4,6 @@ export default () => ({
   set: new Set([1]),
   pattern: /a/g,
   error: new Error("an error"),
-  promise: Promise.resolve(1),
   weak: new WeakMap(),
   buffer: new ArrayBuffer(2),
   bytes: new Uint8Array([1, 2]),
