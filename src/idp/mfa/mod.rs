@@ -221,6 +221,3 @@ fn cannot_open(error: SealError) -> IdpError {
         SealError::Refused(_) | SealError::Random => internal(error),
     }
 }
-
-#[cfg(test)]
-mod tests;
