@@ -159,7 +159,7 @@ pub(super) struct Hasher {
     pub(super) operations: Arc<Operations>,
 }
 
-/// How many hashes have been computed, by the memory they took: a measure of work that does not depend on the machine.
+/// How many hashes have been computed, by the memory they took: a measure of work that needs no clock.
 #[cfg(test)]
 pub(super) type Operations = parking_lot::Mutex<Vec<u32>>;
 

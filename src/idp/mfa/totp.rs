@@ -39,7 +39,8 @@ pub(super) fn matching_step(secret: &TotpSecret, code: &str, now: Timestamp, las
 
 /// The secret in base32, as people type it into an app.
 pub(super) fn base32(secret: &TotpSecret) -> SecretString {
-    Secret::from(&secret[..]).to_base32().into()
+    // By way of a text of the right size: one with room to spare would be moved, and left behind.
+    Zeroizing::new(Secret::from(&secret[..]).to_base32()).as_str().into()
 }
 
 /// The URI that apps read from a QR code. Colons in the issuer and the account, which it has no room for, become spaces.
@@ -50,7 +51,7 @@ pub(super) fn otpauth_uri(
 ) -> Result<SecretString, totp_rs::TotpError> {
     let [issuer, account] = [issuer, account].map(|text| text.replace(':', " "));
     let totp = totp(secret).with_issuer(Some(issuer)).with_account_name(account).build()?;
-    totp.to_url().map(Into::into)
+    Ok(Zeroizing::new(totp.to_url()?).as_str().into())
 }
 
 #[cfg(test)]

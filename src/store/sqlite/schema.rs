@@ -39,4 +39,19 @@ mod tests {
     fn the_migrations_apply_in_order_to_an_empty_database() {
         Migrations::from_slice(MIGRATIONS).validate().unwrap();
     }
+
+    #[test]
+    fn factors_without_a_secret_are_gone_after_the_migration_and_their_users_are_not() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        Migrations::from_slice(&MIGRATIONS[..2]).to_latest(&mut connection).unwrap();
+        let rows = "INSERT INTO namespaces (name) VALUES ('home');
+                    INSERT INTO users VALUES (1, x'01', 'ana', NULL, 0, 0);
+                    INSERT INTO mfa_factors VALUES (1, x'01', x'02');";
+        connection.execute_batch(rows).unwrap();
+        migrate(&mut connection).unwrap();
+        let count = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(count("SELECT count(*) FROM mfa_factors"), 0);
+        assert_eq!(count("SELECT count(*) FROM users WHERE name = 'ana'"), 1);
+        assert_eq!(count("SELECT user_count FROM namespaces"), 1);
+    }
 }

@@ -43,11 +43,11 @@ pub(super) async fn a_factor_counts_once_it_is_confirmed(db: impl Backend) {
     let ana = insert(&store, "ana").await;
     let id = add(&store, &ana, b"sealed").await;
     let waiting = Factor { id: id.clone(), secret: b"sealed".into(), expires_at: Some(at(1000)), last_step: None };
-    assert_eq!(factors(&store, &ana).await, [waiting.clone()]);
+    assert_eq!(factors(&store, &ana).await, std::slice::from_ref(&waiting));
     assert_eq!(by_id(&store, &ana.id).await.unwrap().mfa_factor_ids, Vec::<String>::new());
     assert!(confirm(&store, &ana.id, &id, 7, 999).await);
     assert_eq!(factors(&store, &ana).await, [Factor { expires_at: None, last_step: Some(7), ..waiting }]);
-    assert_eq!(by_id(&store, &ana.id).await.unwrap().mfa_factor_ids, [id.clone()]);
+    assert_eq!(by_id(&store, &ana.id).await.unwrap().mfa_factor_ids, std::slice::from_ref(&id));
     assert!(!confirm(&store, &ana.id, &id, 8, 999).await, "for the second time");
     assert_eq!(factors(&store, &ana).await[0].last_step, Some(7));
 }
