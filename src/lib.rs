@@ -67,3 +67,8 @@ pub const TYPES: &str = include_str!("../js/tailor.d.ts");
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// The guide's program runs.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/sign-in.md")]
+struct SignInGuide;

@@ -1,5 +1,6 @@
 //! The command line: what it takes, and how a command ends.
 
+mod enrollment;
 mod output;
 mod run;
 mod store;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
-use tailor_idp::idp::{Idp, NameKind, NamespaceName, NamespaceSettings, Permission};
+use tailor_idp::idp::{Idp, IdpBuilder, MfaKey, NameKind, NamespaceName, NamespaceSettings, Permission};
 use tailor_idp::store::SqliteDatabase;
 
 use super::{WrongUse, output};
@@ -34,8 +34,13 @@ impl SettingsArgs {
     }
 
     /// An identity provider with these namespaces of the database.
-    async fn idp(&self, database: &SqliteDatabase, names: &[NamespaceName]) -> anyhow::Result<Idp> {
-        let mut idp = Idp::builder();
+    async fn idp(
+        &self,
+        database: &SqliteDatabase,
+        names: &[NamespaceName],
+        mfa_key: Option<MfaKey>,
+    ) -> anyhow::Result<Idp> {
+        let mut idp = mfa_key.into_iter().fold(Idp::builder(), IdpBuilder::mfa_key);
         for name in names {
             let store = database.namespace(name).await.with_context(|| format!("namespace {name}"))?;
             idp = idp.namespace(name.clone(), Arc::new(store), self.settings());
@@ -68,7 +73,7 @@ impl ScriptStoreArgs {
                 SqliteDatabase::in_memory()?
             }
         };
-        self.settings.idp(&database, &self.namespace).await
+        self.settings.idp(&database, &self.namespace, None).await
     }
 }
 
@@ -90,7 +95,7 @@ pub(super) struct NamespaceArgs {
 impl NamespaceArgs {
     /// Opens the database. Makes neither it nor the namespace unless `make` says so: a look into a store that is not
     /// there is a mistake.
-    pub(super) async fn open(&self, make: bool) -> anyhow::Result<Idp> {
+    pub(super) async fn open(&self, make: bool, mfa_key: Option<MfaKey>) -> anyhow::Result<Idp> {
         let path = self
             .db
             .as_deref()
@@ -110,7 +115,7 @@ impl NamespaceArgs {
                 .into());
             }
         }
-        self.settings.idp(&database, std::slice::from_ref(&self.namespace)).await
+        self.settings.idp(&database, std::slice::from_ref(&self.namespace), mfa_key).await
     }
 }
 

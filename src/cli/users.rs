@@ -9,8 +9,9 @@ use tailor_idp::idp::{
     Code, CreateUser, IdentityProvider, Idp, ListUsers, Password, Principal, User, UserPage, UserQuery,
 };
 
+use super::enrollment::EnrollMfa;
 use super::store::NamespaceArgs;
-use super::{WrongUse, output};
+use super::{WrongUse, enrollment, output};
 
 /// Looks into a store, or changes it, by the rules that hold for scripts. A user is named by id or by name.
 #[derive(Args)]
@@ -66,17 +67,20 @@ enum UsersCommand {
         /// The id or the name
         user: String,
     },
-    /// Give a user an MFA factor, for scripts that take one away; needs --enable-mfa
-    EnrollMfa {
-        /// The id or the name
-        user: String,
-    },
+    /// Enrol an MFA factor and confirm it at once, for the tests of scripts; needs --enable-mfa
+    ///
+    /// Prints the factor's id; with --json, also its secret and the URI for an authenticator app.
+    EnrollMfa(EnrollMfa),
 }
 
 impl Users {
     pub(super) async fn execute(self) -> anyhow::Result<()> {
         let make = matches!(self.command, UsersCommand::Create { .. });
-        let idp = self.namespace.open(make).await?;
+        let mfa_key = match &self.command {
+            UsersCommand::EnrollMfa(enroll) => Some(enroll.key()?),
+            _ => None,
+        };
+        let idp = self.namespace.open(make, mfa_key).await?;
         let namespace = self.namespace.namespace.as_str();
         let json = self.json;
         match self.command {
@@ -104,10 +108,8 @@ impl Users {
                     output::print(&format!("deleted {} ({})", user.name, user.id))
                 }
             }
-            UsersCommand::EnrollMfa { user } => {
-                let user = find(&idp, namespace, &user).await?;
-                let factor = idp.enroll_mfa(namespace, &user.id).await?;
-                if json { output::print_json(&json!({ "mfaFactorId": factor })) } else { output::print(&factor) }
+            UsersCommand::EnrollMfa(EnrollMfa { user, .. }) => {
+                enrollment::enroll(&idp, namespace, &find(&idp, namespace, &user).await?, json).await
             }
         }
     }

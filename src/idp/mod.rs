@@ -4,6 +4,8 @@
 //! implementation: it checks what it is given, hashes passwords off the caller's thread, and keeps the users of
 //! each namespace in a [`UserStore`](crate::store::UserStore).
 
+mod attempts;
+mod clock;
 mod error;
 mod identifier;
 mod interface;
@@ -17,16 +19,21 @@ mod principal;
 mod reset;
 mod service;
 mod settings;
+mod sign_in;
 
+pub use attempts::{AttemptLimits, TooManyAttempts};
+pub use clock::{Clock, SystemClock};
 pub(crate) use error::shortened;
 pub use error::{Code, IdpError};
 pub use interface::IdentityProvider;
+pub use mfa::{Enrollment, InvalidMfaKey, MfaKey};
 pub use model::{
     CreateUser, InvalidNamespaceName, ListUsers, NamespaceName, Password, SendPasswordResetEmail, Timestamp,
     UnenrollMfa, UpdateUser, User, UserPage, UserQuery,
 };
-pub use password::{HashCost, InvalidPasswordHash, PasswordHash};
+pub use password::{HashCost, InvalidHashCost, InvalidPasswordHash, PasswordHash};
 pub use permission::{Operation, Permission, PermissionConfig, PermissionFault, PolicyConfig, Subject, Target};
 pub use principal::{Invoker, InvokerType, Principal};
 pub use service::{Idp, IdpBuilder};
 pub use settings::{NameKind, NamespaceSettings};
+pub use sign_in::{MfaState, SignIn};

@@ -7,6 +7,7 @@ use super::model::{CreateUser, ListUsers, NamespaceName, Password, UpdateUser, U
 use super::password::{PasswordHash, SharedHasher};
 use super::permission::{Operation, Subject, Target};
 use super::settings::NamespaceSettings;
+use super::sign_in::SignInState;
 use super::{Code, IdpError, Principal, identifier, page_token};
 use crate::store::{
     NewUser, PageRequest, PasswordChange, StoreError, UserChange, UserKey, UserRecord, UserStore, WriteOptions,
@@ -21,7 +22,8 @@ pub(super) struct Namespace {
     pub(super) name: NamespaceName,
     pub(super) store: Arc<dyn UserStore>,
     pub(super) settings: Arc<NamespaceSettings>,
-    hasher: SharedHasher,
+    pub(super) sign_in: SignInState,
+    pub(super) hasher: SharedHasher,
 }
 
 impl Namespace {
@@ -30,8 +32,9 @@ impl Namespace {
         store: Arc<dyn UserStore>,
         settings: NamespaceSettings,
         hasher: SharedHasher,
+        sign_in: SignInState,
     ) -> Self {
-        Self { name, store, settings: Arc::new(settings), hasher }
+        Self { name, store, settings: Arc::new(settings), sign_in, hasher }
     }
 
     pub(super) async fn users(&self, principal: &Principal, options: ListUsers) -> Result<UserPage, IdpError> {
@@ -143,7 +146,7 @@ impl Namespace {
         Ok(UserQuery { ids: canonical("query.ids", query.ids)?, names: canonical("query.names", names)? })
     }
 
-    fn visible(&self, record: UserRecord) -> User {
+    pub(super) fn visible(&self, record: UserRecord) -> User {
         User {
             id: record.id,
             name: record.name,

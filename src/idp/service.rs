@@ -5,13 +5,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::clock::{Clock, SystemClock};
 use super::interface::IdentityProvider;
+use super::mfa::{MfaKey, MfaKeys};
 use super::model::{
     CreateUser, ListUsers, NamespaceName, SendPasswordResetEmail, UnenrollMfa, UpdateUser, User, UserPage,
 };
 use super::namespace::Namespace;
 use super::password::{HashCost, Hasher};
 use super::settings::NamespaceSettings;
+use super::sign_in::SignInState;
 use super::{IdpError, Principal};
 use crate::store::{ResetMail, UserStore};
 
@@ -47,6 +50,8 @@ impl std::fmt::Debug for Idp {
 pub struct IdpBuilder {
     namespaces: Vec<(NamespaceName, Arc<dyn UserStore>, NamespaceSettings)>,
     hash_cost: HashCost,
+    mfa_keys: MfaKeys,
+    clock: Option<Arc<dyn Clock>>,
 }
 
 impl IdpBuilder {
@@ -64,11 +69,28 @@ impl IdpBuilder {
         self
     }
 
+    /// Adds a key for MFA secrets; without one nobody can be enrolled. Of several, the one with the highest version seals.
+    #[must_use]
+    pub fn mfa_key(mut self, key: MfaKey) -> Self {
+        self.mfa_keys.add(key);
+        self
+    }
+
+    /// What tells the time for signing in, where the system's clock does not fit: in tests.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Some(Arc::new(clock));
+        self
+    }
+
     /// The identity provider.
     pub fn build(self) -> Idp {
         let hasher = Arc::new(Hasher::new(self.hash_cost));
+        let keys = Arc::new(self.mfa_keys);
+        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
         let namespace = |(name, store, settings): (NamespaceName, _, _)| {
-            (name.clone(), Namespace::new(name, store, settings, Arc::clone(&hasher)))
+            let sign_in = SignInState::new(Arc::clone(&clock), Arc::clone(&keys), &settings);
+            (name.clone(), Namespace::new(name, store, settings, Arc::clone(&hasher), sign_in))
         };
         Idp(Arc::new(self.namespaces.into_iter().map(namespace).collect()))
     }
@@ -80,16 +102,6 @@ impl Idp {
         IdpBuilder::default()
     }
 
-    /// Gives the user a new MFA factor and returns its id: the host's side of
-    /// [`unenroll_mfa`](IdentityProvider::unenroll_mfa).
-    ///
-    /// # Errors
-    ///
-    /// [`NotFound`](super::Code::NotFound) for an unknown namespace or user, [`FailedPrecondition`](super::Code::FailedPrecondition) where MFA is off.
-    pub async fn enroll_mfa(&self, namespace: &str, user_id: &str) -> Result<String, IdpError> {
-        self.namespace(namespace)?.enroll_mfa(user_id).await
-    }
-
     /// The password-reset mails in the namespace's queue, oldest first.
     ///
     /// # Errors
@@ -99,7 +111,7 @@ impl Idp {
         self.namespace(namespace)?.queued_reset_mails().await
     }
 
-    fn namespace(&self, name: &str) -> Result<&Namespace, IdpError> {
+    pub(super) fn namespace(&self, name: &str) -> Result<&Namespace, IdpError> {
         self.0.get(name).ok_or_else(|| IdpError::not_found(format!("namespace not found: {name}")))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use super::{IdpError, Permission};
+use super::{AttemptLimits, IdpError, Permission};
 use secrecy::ExposeSecret;
 
 /// What names look like in a namespace.
@@ -24,6 +24,14 @@ pub struct NamespaceSettings {
     pub name_kind: NameKind,
     /// Whether users can have MFA factors (`enableMfa`).
     pub enable_mfa: bool,
+    /// Whether users without a factor have to enrol one before they are signed in (`requireMfa`).
+    pub require_mfa: bool,
+    /// Whom authenticator apps show as the issuer (`mfaIssuer`); if empty, [`DEFAULT_MFA_ISSUER`](Self::DEFAULT_MFA_ISSUER).
+    pub mfa_issuer: String,
+    /// Whether no password signs anybody in (`disablePasswordAuth`).
+    pub disable_password_auth: bool,
+    /// How often signing in may fail.
+    pub attempt_limits: AttemptLimits,
     /// The shortest password, in Unicode scalar values.
     pub password_min_length: usize,
     /// The longest password, in Unicode scalar values.
@@ -39,6 +47,10 @@ impl Default for NamespaceSettings {
         Self {
             name_kind: NameKind::Email,
             enable_mfa: false,
+            require_mfa: false,
+            mfa_issuer: String::new(),
+            disable_password_auth: false,
+            attempt_limits: AttemptLimits::default(),
             password_min_length: 6,
             password_max_length: 4096,
             permission: Permission::deny_all(),
@@ -48,6 +60,9 @@ impl Default for NamespaceSettings {
 }
 
 impl NamespaceSettings {
+    /// The platform's name for itself.
+    pub const DEFAULT_MFA_ISSUER: &str = "Tailor Platform IdP";
+
     /// With names of this kind.
     #[must_use]
     pub fn name_kind(mut self, name_kind: NameKind) -> Self {
@@ -59,6 +74,34 @@ impl NamespaceSettings {
     #[must_use]
     pub fn enable_mfa(mut self, enable_mfa: bool) -> Self {
         self.enable_mfa = enable_mfa;
+        self
+    }
+
+    /// With MFA asked of every user, or not.
+    #[must_use]
+    pub fn require_mfa(mut self, require_mfa: bool) -> Self {
+        self.require_mfa = require_mfa;
+        self
+    }
+
+    /// With this issuer in authenticator apps.
+    #[must_use]
+    pub fn mfa_issuer(mut self, mfa_issuer: impl Into<String>) -> Self {
+        self.mfa_issuer = mfa_issuer.into();
+        self
+    }
+
+    /// With sign-in by password blocked, or not.
+    #[must_use]
+    pub fn disable_password_auth(mut self, disable_password_auth: bool) -> Self {
+        self.disable_password_auth = disable_password_auth;
+        self
+    }
+
+    /// With these limits on failed attempts to sign in.
+    #[must_use]
+    pub fn attempt_limits(mut self, attempt_limits: AttemptLimits) -> Self {
+        self.attempt_limits = attempt_limits;
         self
     }
 

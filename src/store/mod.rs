@@ -161,6 +161,11 @@ pub trait UserStore: Send + Sync {
     /// 32 random bytes that seal page tokens. They live as long as the users do: a token outlives the process.
     fn page_token_key(&self) -> [u8; 32];
 
+    /// The users' password hashes, where the backend gives them out.
+    fn credentials(&self) -> Option<&dyn CredentialStore> {
+        None
+    }
+
     /// The users' MFA factors, where the backend keeps them.
     fn mfa(&self) -> Option<&dyn MfaStore> {
         None
@@ -172,13 +177,92 @@ pub trait UserStore: Send + Sync {
     }
 }
 
-/// The MFA factors of one namespace's users.
+/// A user, and what signs them in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credential {
+    /// The user.
+    pub user: UserRecord,
+    /// `None`: no password signs the user in.
+    pub password: Option<PasswordHash>,
+}
+
+/// The password hashes of one namespace's users.
+#[async_trait]
+pub trait CredentialStore: Send + Sync {
+    /// The user with this normalised name and their password hash, of one moment.
+    async fn credential(&self, name: &str) -> Result<Option<Credential>, StoreError>;
+
+    /// Replaces the hash with another of the same password, if it is still `old`; says whether it was. Neither ends reset mails
+    /// nor leaves an event: nothing has changed for anybody.
+    async fn rehash(&self, user_id: &str, old: &PasswordHash, new: PasswordHash) -> Result<bool, StoreError>;
+}
+
+/// An MFA factor to add, unconfirmed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewFactor {
+    /// A UUIDv7 of the service's, which is part of what the secret is sealed for.
+    pub id: String,
+    /// Sealed by the service.
+    pub secret: Vec<u8>,
+    /// Until when it can be confirmed.
+    pub expires_at: Timestamp,
+}
+
+/// An MFA factor as a store keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Factor {
+    /// Ids sort in the order in which factors were added.
+    pub id: String,
+    /// Sealed by the service.
+    pub secret: Vec<u8>,
+    /// Until when it can be confirmed; `None` once it is.
+    pub expires_at: Option<Timestamp>,
+    /// The newest time step of which a code was taken.
+    pub last_step: Option<u64>,
+}
+
+/// A user and all their factors, unconfirmed ones too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserFactors {
+    /// The user.
+    pub user: UserRecord,
+    /// Oldest first.
+    pub factors: Vec<Factor>,
+}
+
+/// The MFA factors of one namespace's users. Only confirmed ones are among a user's
+/// [`mfa_factor_ids`](UserRecord::mfa_factor_ids).
 #[async_trait]
 pub trait MfaStore: Send + Sync {
-    /// Gives the user a new factor and returns its id, or `None` if there is no such user.
-    async fn add_factor(&self, user_id: &str, publish: bool) -> Result<Option<String>, StoreError>;
+    /// Adds an unconfirmed factor, in place of one that the user may have. `false` if there is no such user.
+    async fn add_factor(&self, user_id: &str, factor: NewFactor) -> Result<bool, StoreError>;
 
-    /// Takes the factor from the user. `None` if there is no such user, `false` if the user has no such factor.
+    /// The user and their factors, of one moment, if there is such a user.
+    async fn factors(&self, user_id: &str) -> Result<Option<UserFactors>, StoreError>;
+
+    /// Confirms the factor with a code of `step`. `false` if the user has no such unconfirmed factor, or it has expired by `now`.
+    async fn confirm_factor(
+        &self,
+        user_id: &str,
+        factor_id: &str,
+        step: u64,
+        now: Timestamp,
+        options: WriteOptions,
+    ) -> Result<bool, StoreError>;
+
+    /// Notes that a code of `step` was taken, and replaces the sealed secret where there is a new one. `false`, and nothing is
+    /// changed, if the user has no such confirmed factor or a code of that step or a later one was taken before: of several at
+    /// once one gets `true`.
+    async fn use_factor(
+        &self,
+        user_id: &str,
+        factor_id: &str,
+        step: u64,
+        secret: Option<Vec<u8>>,
+        options: WriteOptions,
+    ) -> Result<bool, StoreError>;
+
+    /// Takes the confirmed factor from the user. `None` if there is no such user, `false` if the user has no such factor.
     async fn remove_factor(
         &self,
         user_id: &str,

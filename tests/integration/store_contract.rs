@@ -4,7 +4,9 @@
 
 mod concurrency;
 mod cost;
+mod credentials;
 mod damage;
+mod factors;
 mod factors_and_mails;
 mod files;
 mod listing;
@@ -88,6 +90,19 @@ macro_rules! contract {
                 enabling_and_renaming_leave_reset_mails_alone
                 a_user_is_deleted_once
                 deleting_takes_factors_and_mails_along
+            }
+            credentials {
+                a_credential_is_the_user_and_the_hash_that_was_given
+                a_hash_is_replaced_only_if_it_is_still_the_one_that_was_verified
+                a_stronger_hash_of_the_same_password_changes_nothing_else
+            }
+            factors {
+                a_factor_counts_once_it_is_confirmed
+                an_unconfirmed_factor_expires_and_gives_way_to_the_next
+                a_step_is_used_once_and_none_before_it_afterwards
+                of_many_uses_of_one_step_one_succeeds
+                a_write_to_a_factor_that_its_check_refuses_changes_nothing
+                a_factor_is_out_of_reach_by_another_user_namespace_or_id
             }
             factors_and_mails {
                 factors_are_listed_oldest_first

@@ -4,6 +4,7 @@
 //! one another nor for writes. Writes go through one thread that commits them together ([`writer`]).
 
 mod connection;
+mod credentials;
 mod error;
 mod factors;
 mod listing;

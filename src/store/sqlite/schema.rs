@@ -7,7 +7,11 @@ use super::error::map_migration;
 use crate::store::StoreError;
 
 /// Append only: a migration that has shipped is never edited.
-const MIGRATIONS: &[M<'_>] = &[M::up(include_str!("0001_users.sql")), M::up(include_str!("0002_rules.sql"))];
+const MIGRATIONS: &[M<'_>] = &[
+    M::up(include_str!("0001_users.sql")),
+    M::up(include_str!("0002_rules.sql")),
+    M::up(include_str!("0004_sign_in.sql")),
+];
 
 /// Brings the database up to this program's schema. A database of a newer schema is left alone.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
@@ -34,5 +38,20 @@ mod tests {
     #[test]
     fn the_migrations_apply_in_order_to_an_empty_database() {
         Migrations::from_slice(MIGRATIONS).validate().unwrap();
+    }
+
+    #[test]
+    fn factors_without_a_secret_are_gone_after_the_migration_and_their_users_are_not() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        Migrations::from_slice(&MIGRATIONS[..2]).to_latest(&mut connection).unwrap();
+        let rows = "INSERT INTO namespaces (name) VALUES ('home');
+                    INSERT INTO users VALUES (1, x'01', 'ana', NULL, 0, 0);
+                    INSERT INTO mfa_factors VALUES (1, x'01', x'02');";
+        connection.execute_batch(rows).unwrap();
+        migrate(&mut connection).unwrap();
+        let count = |sql| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(count("SELECT count(*) FROM mfa_factors"), 0);
+        assert_eq!(count("SELECT count(*) FROM users WHERE name = 'ana'"), 1);
+        assert_eq!(count("SELECT user_count FROM namespaces"), 1);
     }
 }

@@ -10,15 +10,15 @@ use super::connection::Reader;
 use super::{Database, listing};
 use crate::idp::Timestamp;
 use crate::store::{
-    MfaStore, NewUser, Page, PageRequest, PasswordChange, ResetMailStore, StoreError, UserChange, UserKey, UserRecord,
-    UserStore, WriteOptions,
+    CredentialStore, MfaStore, NewUser, Page, PageRequest, PasswordChange, ResetMailStore, StoreError, UserChange,
+    UserKey, UserRecord, UserStore, WriteOptions,
 };
 
 /// The columns of [`record`], of `users AS u`.
 macro_rules! columns {
     () => {
         "u.id, u.name, u.disabled, u.created_at,
-         (SELECT group_concat(hex(f.id) ORDER BY f.id) FROM mfa_factors AS f WHERE f.namespace_id = u.namespace_id AND f.user_id = u.id)"
+         (SELECT group_concat(hex(f.id) ORDER BY f.id) FROM mfa_factors AS f WHERE f.namespace_id = u.namespace_id AND f.user_id = u.id AND f.expires_at IS NULL)"
     };
 }
 
@@ -139,6 +139,10 @@ impl UserStore for SqliteStore {
         self.database.page_token_key
     }
 
+    fn credentials(&self) -> Option<&dyn CredentialStore> {
+        Some(self)
+    }
+
     fn mfa(&self) -> Option<&dyn MfaStore> {
         Some(self)
     }
@@ -157,7 +161,7 @@ fn following(connection: &Connection, namespace_id: i64, now: Uuid) -> Result<Uu
     Ok(if now > newest { now } else { Uuid::from_u128(newest.as_u128() + 1) })
 }
 
-fn by_id(connection: &Connection, namespace_id: i64, id: Uuid) -> Result<Option<UserRecord>, StoreError> {
+pub(super) fn by_id(connection: &Connection, namespace_id: i64, id: Uuid) -> Result<Option<UserRecord>, StoreError> {
     Ok(connection.prepare_cached(BY_ID)?.query_row(params![namespace_id, id.as_bytes()], record).optional()?)
 }
 

@@ -11,7 +11,7 @@ use futures::future::join_all;
 use pretty_assertions::assert_eq;
 use rusqlite::{Connection, auto_extension, ffi};
 use tailor_idp::idp::UserQuery;
-use tailor_idp::store::{Page, SqliteDatabase, UserChange, UserKey, UserRecord};
+use tailor_idp::store::{Page, SqliteDatabase, UserChange, UserKey, UserRecord, WriteOptions};
 use tempfile::TempDir;
 
 use super::{everyone, insert, insert_many, mail, page};
@@ -142,6 +142,10 @@ impl Watched {
         reads.push(("a user by id", self.statements()));
         self.store.get(UserKey::Name(&middle.name)).await.unwrap().unwrap();
         reads.push(("a user by name", self.statements()));
+        self.store.credentials().credential(&middle.name).await.unwrap().unwrap();
+        reads.push(("a credential", self.statements()));
+        self.store.mfa().factors(&middle.id).await.unwrap().unwrap();
+        reads.push(("a user's factors", self.statements()));
         reads
     }
 
@@ -156,6 +160,8 @@ impl Watched {
         writes.push(("an update", self.statements()));
         let factor = self.store.add_mfa_factor(&user.id).await.unwrap().unwrap();
         writes.push(("a new factor", self.statements()));
+        assert!(self.store.mfa().use_factor(&user.id, &factor, 1, None, WriteOptions::unchecked()).await.unwrap());
+        writes.push(("a code", self.statements()));
         assert!(self.store.remove_mfa_factor(&user.id, &factor).await.unwrap());
         writes.push(("a factor less", self.statements()));
         assert!(self.store.queue_reset_mail(mail(user, "mail")).await.unwrap());

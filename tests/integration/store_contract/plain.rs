@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use tailor_idp::idp::Timestamp;
 use tailor_idp::store::{
-    NewUser, Page, PageRequest, ResetMail, StoreError, UserChange, UserKey, UserRecord, UserStore, WriteOptions,
+    CredentialStore, MfaStore, NewFactor, NewUser, Page, PageRequest, ResetMail, StoreError, UserChange, UserKey,
+    UserRecord, UserStore, WriteOptions,
 };
 
 pub(crate) type Store = Arc<Plain>;
@@ -36,12 +38,32 @@ impl Plain {
         self.0.delete(id, WriteOptions::unchecked()).await
     }
 
+    /// A confirmed factor of the user's, by its id.
     pub(crate) async fn add_mfa_factor(&self, user_id: &str) -> Result<Option<String>, StoreError> {
-        self.0.mfa().unwrap().add_factor(user_id, false).await
+        let factor = NewFactor {
+            id: uuid::Uuid::now_v7().to_string(),
+            secret: b"sealed".to_vec(),
+            expires_at: Timestamp::from_unix_millis(1),
+        };
+        let id = factor.id.clone();
+        if !self.mfa().add_factor(user_id, factor).await? {
+            return Ok(None);
+        }
+        let now = Timestamp::from_unix_millis(0);
+        assert!(self.mfa().confirm_factor(user_id, &id, 0, now, WriteOptions::unchecked()).await?);
+        Ok(Some(id))
+    }
+
+    pub(crate) fn mfa(&self) -> &dyn MfaStore {
+        self.0.mfa().unwrap()
+    }
+
+    pub(crate) fn credentials(&self) -> &dyn CredentialStore {
+        self.0.credentials().unwrap()
     }
 
     pub(crate) async fn remove_mfa_factor(&self, user_id: &str, factor_id: &str) -> Result<bool, StoreError> {
-        let removed = self.0.mfa().unwrap().remove_factor(user_id, factor_id, WriteOptions::unchecked()).await;
+        let removed = self.mfa().remove_factor(user_id, factor_id, WriteOptions::unchecked()).await;
         removed.map(|removed| removed == Some(true))
     }
 

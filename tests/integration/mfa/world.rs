@@ -1,0 +1,150 @@
+//! What the tests of MFA happen in.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use rusqlite::Connection;
+use secrecy::ExposeSecret;
+use tailor_idp::idp::{
+    CreateUser, Enrollment, HashCost, IdentityProvider, Idp, IdpError, MfaKey, NamespaceSettings, Permission,
+    Principal, Timestamp, User,
+};
+use tailor_idp::store::SqliteDatabase;
+use tempfile::TempDir;
+use totp_rs::Totp;
+
+use crate::support::namespace;
+
+pub(super) const STEP: i64 = 30;
+/// The first second of a step.
+const START: i64 = 1_700_000_010;
+
+/// An identity provider over a database on disk, whose time the test tells.
+pub(super) struct World {
+    pub(super) idp: Idp,
+    database: SqliteDatabase,
+    pub(super) path: PathBuf,
+    seconds: Arc<AtomicI64>,
+    _folder: Option<TempDir>,
+}
+
+pub(super) fn settings() -> NamespaceSettings {
+    NamespaceSettings::default().enable_mfa(true).permission(Permission::allow_all())
+}
+
+pub(super) fn key(version: u8) -> MfaKey {
+    MfaKey::new(version, [version; 32])
+}
+
+impl World {
+    pub(super) async fn new() -> Self {
+        Self::with(settings(), [key(1)]).await
+    }
+
+    pub(super) async fn with(settings: NamespaceSettings, keys: impl IntoIterator<Item = MfaKey>) -> Self {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("users.db");
+        let database = SqliteDatabase::open(&path).unwrap();
+        let seconds = Arc::new(AtomicI64::new(START));
+        let idp = idp(&database, &seconds, settings, keys).await;
+        Self { idp, database, path, seconds, _folder: Some(folder) }
+    }
+
+    /// The same users under other settings or keys.
+    pub(super) async fn again(&self, settings: NamespaceSettings, keys: impl IntoIterator<Item = MfaKey>) -> Self {
+        let (database, path, seconds) = (self.database.clone(), self.path.clone(), Arc::clone(&self.seconds));
+        let idp = idp(&database, &seconds, settings, keys).await;
+        Self { idp, database, path, seconds, _folder: None }
+    }
+
+    pub(super) fn pass(&self, seconds: i64) {
+        self.seconds.fetch_add(seconds, Ordering::Relaxed);
+    }
+
+    pub(super) async fn create(&self, name: &str) -> User {
+        let input = CreateUser { name: name.into(), password: Some("correct horse".into()), disabled: false };
+        self.idp.create_user("home", &Principal::Host, input).await.unwrap()
+    }
+
+    pub(super) async fn user(&self, id: &str) -> User {
+        self.idp.user("home", &Principal::Host, id).await.unwrap()
+    }
+
+    pub(super) async fn begin(&self, user: &User) -> App {
+        App::of(&self.idp.begin_mfa_enrollment("home", &user.id).await.unwrap())
+    }
+
+    pub(super) async fn confirm(&self, user: &User, app: &App, code: &str) -> Result<bool, IdpError> {
+        self.idp.confirm_mfa_enrollment("home", &user.id, &app.factor_id, code).await
+    }
+
+    /// A confirmed factor whose confirmation is a few steps ago.
+    pub(super) async fn enrol(&self, user: &User) -> App {
+        let app = self.begin(user).await;
+        assert!(self.confirm(user, &app, &self.code(&app, 0)).await.unwrap());
+        self.pass(5 * STEP);
+        app
+    }
+
+    /// The app's code of now, or of so many steps later.
+    pub(super) fn code(&self, app: &App, later: i64) -> String {
+        app.code(self.seconds.load(Ordering::Relaxed) + later * STEP)
+    }
+
+    pub(super) async fn verify(&self, user: &User, code: &str) -> Result<bool, IdpError> {
+        self.idp.verify_mfa("home", &user.id, code).await
+    }
+
+    pub(super) async fn passes(&self, user: &User, code: &str) -> bool {
+        self.verify(user, code).await.unwrap()
+    }
+
+    pub(super) fn raw(&self, sql: &str) {
+        let changed = Connection::open(&self.path).unwrap().execute(sql, []).unwrap();
+        assert!(changed > 0, "{sql}");
+    }
+
+    pub(super) fn sealed(&self) -> Vec<u8> {
+        let raw = Connection::open(&self.path).unwrap();
+        raw.query_row("SELECT secret FROM mfa_factors", [], |row| row.get(0)).unwrap()
+    }
+}
+
+pub(super) async fn idp(
+    database: &SqliteDatabase,
+    seconds: &Arc<AtomicI64>,
+    settings: NamespaceSettings,
+    keys: impl IntoIterator<Item = MfaKey>,
+) -> Idp {
+    let seconds = Arc::clone(seconds);
+    let mut idp = Idp::builder()
+        .hash_cost(HashCost::danger_cheap_for_tests())
+        .clock(move || Timestamp::from_unix_millis(seconds.load(Ordering::Relaxed) * 1000));
+    for name in ["home", "away"] {
+        let store = database.namespace(&namespace(name)).await.unwrap();
+        idp = idp.namespace(namespace(name), Arc::new(store), settings.clone());
+    }
+    keys.into_iter().fold(idp, |idp, key| idp.mfa_key(key)).build()
+}
+
+/// An authenticator app that has read the QR code.
+pub(super) struct App {
+    pub(super) factor_id: String,
+    pub(super) totp: Totp,
+}
+
+impl App {
+    pub(super) fn of(enrollment: &Enrollment) -> Self {
+        let totp = Totp::from_url(enrollment.otpauth_uri.expose_secret()).unwrap();
+        Self { factor_id: enrollment.factor_id.clone(), totp }
+    }
+
+    pub(super) fn code(&self, seconds: i64) -> String {
+        self.totp.generate(seconds as u64).to_string()
+    }
+}
+
+pub(super) fn wrong(code: &str) -> String {
+    format!("{:06}", (code.parse::<u32>().unwrap() + 1) % 1_000_000)
+}
