@@ -9,6 +9,7 @@ mod factors;
 mod listing;
 mod mails;
 mod schema;
+mod search;
 mod users;
 mod writer;
 
