@@ -99,7 +99,7 @@ impl Explain {
         if self.json { output::print_json(&json(&decisions)) } else { output::print(text(&decisions).trim_end()) }
     }
 
-    /// The permission of the namespace, wherever it is said.
+    /// The permission of the namespace: the one place that knows where it is said.
     fn permission(&self) -> anyhow::Result<Permission> {
         let missing = || WrongUse("--permission FILE is missing: which permission?".to_owned());
         let path = self.permission.as_deref().ok_or_else(missing)?;
@@ -170,12 +170,24 @@ fn read_permission(path: &Path) -> anyhow::Result<PermissionConfig> {
 
 /// What decided, then policy by policy.
 fn text(decisions: &[Decision]) -> String {
-    decisions.iter().map(decision_text).collect::<Vec<_>>().join("\n")
+    let texts: Vec<_> = decisions.iter().map(decision_text).collect();
+    let all = match decisions {
+        [first, .., last] => {
+            let verdict = verdict(decisions.iter().all(|decision| decision.allowed));
+            let (operation, other) = (first.operation.name(), last.operation.name());
+            format!("{operation}: {verdict}, for it needs both {operation} and {other}\n\n")
+        }
+        _ => String::new(),
+    };
+    all + &texts.join("\n")
+}
+
+fn verdict(allowed: bool) -> &'static str {
+    if allowed { "allowed" } else { "denied" }
 }
 
 fn decision_text(decision: &Decision) -> String {
-    let verdict = if decision.allowed { "allowed" } else { "denied" };
-    let mut text = format!("{}: {verdict}, {}\n", decision.operation.name(), reason(decision));
+    let mut text = format!("{}: {}, {}\n", decision.operation.name(), verdict(decision.allowed), reason(decision));
     for policy in &decision.policies {
         text.push_str(&format!("\n  {}\n", policy_text(policy)));
         for condition in &policy.conditions {

@@ -155,13 +155,13 @@ impl Predicate {
             }
         }
         joined.splice(0..0, sets.into_iter().map(|(field, set)| set.of(field)));
-        let (neutral, decisive): (fn(&Self) -> bool, fn(&Self) -> bool) = match junction {
-            Junction::And => (Self::is_everybody, Self::is_nobody),
-            Junction::Or => (Self::is_nobody, Self::is_everybody),
+        let (neutral, decisive) = match junction {
+            Junction::And => (Self::everybody(), Self::nobody()),
+            Junction::Or => (Self::nobody(), Self::everybody()),
         };
-        joined.retain(|part| !neutral(part));
-        if let Some(index) = joined.iter().position(decisive) {
-            return joined.swap_remove(index);
+        joined.retain(|part| *part != neutral);
+        if joined.contains(&decisive) {
+            return decisive;
         }
         match (joined.len(), junction) {
             (1, _) => joined.swap_remove(0),

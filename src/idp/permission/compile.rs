@@ -227,7 +227,7 @@ impl Compiler {
 
 fn no_list(operator: Operator, got: &str) -> String {
     let operator = operator.spelling();
-    format!("{got} where a list belongs: on the right of {operator:?} stands a list, or an attribute of the user's")
+    format!("{got} where a list belongs: on the right of {operator:?} stands a list, or an attribute of the invoker's")
 }
 
 fn unknown(what: &str, name: &str, known: &[&str]) -> String {

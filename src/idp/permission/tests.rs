@@ -225,7 +225,7 @@ fn conditions_that_cannot_be_meant_are_refused() {
     assert_eq!(one("read", json!([id, "="])), ": a condition is [left, operator, right]: got 2 elements");
     assert_eq!(one("read", json!([id, "=", ["1"]])), ".2: a list where one value belongs");
     assert_eq!(one("read", json!([["1"], "in", ["1"]])), ".0: a list where one value belongs");
-    let no_list = r#"where a list belongs: on the right of "not in" stands a list, or an attribute of the user's"#;
+    let no_list = r#"where a list belongs: on the right of "not in" stands a list, or an attribute of the invoker's"#;
     assert_eq!(one("read", json!([id, "not in", "1"])), format!(".2: a string {no_list}"));
     assert_eq!(one("read", json!([id, "not in", id])), format!(r#".2: {{ idpUser: "id" }} {no_list}"#));
     assert_eq!(one("read", json!([id, "not in", { "user": "id" }])), format!(r#".2: {{ user: "id" }} {no_list}"#));

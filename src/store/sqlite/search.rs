@@ -89,15 +89,15 @@ impl Search {
         self.lists.len() + 1
     }
 
-    /// Each part by itself: the planner sees which index fits.
     fn conditions<'a>(&mut self, parts: impl Iterator<Item = &'a Predicate>) -> String {
-        parts.map(|part| format!(" AND {}", self.condition(part))).collect()
+        let parts: Vec<_> = parts.collect();
+        if parts.is_empty() { String::new() } else { format!(" AND {}", self.joined(&parts, " AND ", "TRUE")) }
     }
 
     fn condition(&mut self, predicate: &Predicate) -> String {
         match predicate {
-            Predicate::And(parts) => self.joined(parts, " AND ", "TRUE"),
-            Predicate::Or(parts) => self.joined(parts, " OR ", "FALSE"),
+            Predicate::And(parts) => self.joined(&parts.iter().collect::<Vec<_>>(), " AND ", "TRUE"),
+            Predicate::Or(parts) => self.joined(&parts.iter().collect::<Vec<_>>(), " OR ", "FALSE"),
             Predicate::In { field: Field::Disabled, values, negated } => {
                 match (has(values, *negated, true), has(values, *negated, false)) {
                     (true, true) => "TRUE",
@@ -125,7 +125,7 @@ impl Search {
     }
 
     /// In halves of halves: SQLite takes expressions a thousand levels deep, and a chain has as many levels as links.
-    fn joined(&mut self, parts: &[Predicate], by: &str, none: &str) -> String {
+    fn joined(&mut self, parts: &[&Predicate], by: &str, none: &str) -> String {
         match parts {
             [] => none.to_owned(),
             [part] => self.condition(part),

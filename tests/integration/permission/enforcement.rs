@@ -215,6 +215,24 @@ async fn a_factor_is_taken_only_from_a_user_who_may_be_read() {
 }
 
 #[tokio::test]
+async fn as_many_policies_as_there_may_be_are_one_query() {
+    // None can be merged with another.
+    let policy = |index: usize, permit: bool| {
+        let name = format!("user{index}@example.com");
+        let conditions = json!([
+            [{ "idpUser": "name" }, if permit { "!=" } else { "=" }, name],
+            [{ "idpUser": "id" }, if permit { "not in" } else { "in" }, [name, "ghost"]],
+            [{ "idpUser": "name" }, if permit { "!=" } else { "=" }, { "idpUser": "id" }],
+        ]);
+        json!({ "conditions": conditions, "permit": permit })
+    };
+    let policies: Vec<_> = (0..1000).map(|index| policy(index, index % 2 == 0)).collect();
+    let under = Under::permission(json!({ "read": policies })).await;
+    assert_eq!(under.names(&ANYBODY, ListUsers::default()).await.1, 3);
+    assert_eq!(under.user(&ANYBODY, &under.ana).await.unwrap(), under.ana);
+}
+
+#[tokio::test]
 async fn a_refusal_says_nothing_of_the_policies() {
     let under = Under::permission(json!({ "delete": only("name", json!("nobody@example.com")) })).await;
     let error = under.delete(&under.ana).await.unwrap_err();
