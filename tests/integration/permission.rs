@@ -5,3 +5,4 @@ mod documents;
 mod enforcement;
 mod explain;
 mod plain;
+mod scripts;
