@@ -1,6 +1,7 @@
 //! The command line: what it takes, and how a command ends.
 
 mod enrollment;
+mod explain;
 mod output;
 mod run;
 mod store;
@@ -44,6 +45,8 @@ enum Command {
     Run(run::Run),
     /// Look into a store, or change it, from outside a script
     Users(users::Users),
+    /// Say whether a permission allows an operation, and which policy decides
+    Explain(explain::Explain),
     /// Print the TypeScript declarations of what scripts can use
     Types,
 }
@@ -81,6 +84,7 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Run(run) => tokio.block_on(run.execute()),
         Command::Users(users) => tokio.block_on(users.execute()),
+        Command::Explain(explain) => tokio.block_on(explain.execute()),
         Command::Types => output::print(tailor_idp::TYPES.trim_end()),
     }
 }

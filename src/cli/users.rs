@@ -116,7 +116,7 @@ impl Users {
 }
 
 /// The user with this id, else the one with this name.
-async fn find(idp: &Idp, namespace: &str, user: &str) -> anyhow::Result<User> {
+pub(super) async fn find(idp: &Idp, namespace: &str, user: &str) -> anyhow::Result<User> {
     match idp.user(namespace, &Principal::Host, user).await {
         Err(error) if error.code() == Code::NotFound => Ok(idp.user_by_name(namespace, &Principal::Host, user).await?),
         found => Ok(found?),

@@ -32,7 +32,10 @@ pub use model::{
     UnenrollMfa, UpdateUser, User, UserPage, UserQuery,
 };
 pub use password::{HashCost, InvalidHashCost, InvalidPasswordHash, PasswordHash};
-pub use permission::{Operation, Permission, PermissionConfig, PermissionFault, PolicyConfig, Subject, Target};
+pub use permission::{
+    Compared, ConditionOutcome, Decision, Operation, Operator, Permission, PermissionConfig, PermissionFault,
+    PolicyOutcome, Reason, Subject, Target,
+};
 pub use principal::{Invoker, InvokerType, Principal};
 pub use service::{Idp, IdpBuilder};
 pub use settings::{NameKind, NamespaceSettings};

@@ -77,7 +77,11 @@ impl Namespace {
             None => None,
         };
         let user = NewUser { name: name.clone(), password, disabled: input.disabled };
-        let record = self.store.insert(user, self.publishes()).await.map_err(|error| clashed(error, &name))?;
+        let record = self
+            .store
+            .insert(user, self.publishes())
+            .await
+            .map_err(|error| clashed(error, Operation::Create, &name))?;
         Ok(self.visible(record))
     }
 
@@ -94,13 +98,15 @@ impl Namespace {
         let change = UserChange { name: name.clone(), password, disabled: input.disabled };
         let name = name.unwrap_or_default();
         let options = self.write(Operation::Update, principal);
-        let record = self.store.update(&input.id, change, options).await.map_err(|error| clashed(error, &name))?;
+        let updated = self.store.update(&input.id, change, options).await;
+        let record = updated.map_err(|error| clashed(error, Operation::Update, &name))?;
         record.map(|record| self.visible(record)).ok_or_else(|| user_not_found(&input.id))
     }
 
     pub(super) async fn delete_user(&self, principal: &Principal, user_id: &str) -> Result<(), IdpError> {
         let options = self.write(Operation::Delete, principal);
-        if self.store.delete(user_id, options).await.map_err(failed)? { Ok(()) } else { Err(user_not_found(user_id)) }
+        let deleted = self.store.delete(user_id, options).await.map_err(|error| refused(error, Operation::Delete))?;
+        if deleted { Ok(()) } else { Err(user_not_found(user_id)) }
     }
 
     /// What comes with a write: whether it is permitted, asked in its own transaction, and whether it is published.
@@ -131,7 +137,7 @@ impl Namespace {
     }
 
     fn require(&self, operation: Operation, principal: &Principal, target: &Target<'_>) -> Result<(), IdpError> {
-        if self.settings.permission.allows(operation, principal, target) { Ok(()) } else { Err(denied()) }
+        if self.settings.permission.allows(operation, principal, target) { Ok(()) } else { Err(denied(operation)) }
     }
 
     async fn hash(&self, password: Password) -> Result<PasswordHash, IdpError> {
@@ -170,14 +176,23 @@ pub(super) fn user_not_found(user: &str) -> IdpError {
     IdpError::not_found(format!("user not found: {}", shortened(user)))
 }
 
-fn denied() -> IdpError {
-    IdpError::new(Code::PermissionDenied, "permission denied")
+/// Says what was denied, and nothing of the policies.
+fn denied(operation: Operation) -> IdpError {
+    IdpError::new(Code::PermissionDenied, format!("permission denied: {}", operation.name()))
 }
 
 /// A store's failure, where a name may have been taken.
-fn clashed(error: StoreError, name: &str) -> IdpError {
+fn clashed(error: StoreError, operation: Operation, name: &str) -> IdpError {
     match error {
         StoreError::NameTaken => IdpError::new(Code::AlreadyExists, format!("user already exists: {name}")),
+        other => refused(other, operation),
+    }
+}
+
+/// A store's failure, where the write's check may have refused the operation.
+pub(super) fn refused(error: StoreError, operation: Operation) -> IdpError {
+    match error {
+        StoreError::Denied => denied(operation),
         other => failed(other),
     }
 }
@@ -185,7 +200,6 @@ fn clashed(error: StoreError, name: &str) -> IdpError {
 /// A store's failure. What went wrong is the source, for the host; a script learns whether to try again.
 pub(super) fn failed(error: StoreError) -> IdpError {
     match error {
-        StoreError::Denied => denied(),
         StoreError::Locked { .. } => {
             IdpError::new(Code::Unavailable, "the user store is busy, try again").with_source(error)
         }

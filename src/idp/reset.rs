@@ -1,7 +1,7 @@
 //! Password resets.
 
 use super::model::SendPasswordResetEmail;
-use super::namespace::{Namespace, failed, user_not_found};
+use super::namespace::{Namespace, failed, refused, user_not_found};
 use super::permission::Operation;
 use super::{Code, IdpError, NameKind, Principal};
 use crate::store::{ResetMail, ResetMailStore};
@@ -29,7 +29,8 @@ impl Namespace {
         let SendPasswordResetEmail { user_id, redirect_uri, from_name, subject } = input;
         let mail = ResetMail { user_id: user_id.clone(), redirect_uri, from_name, subject };
         let options = self.write(Operation::SendPasswordResetEmail, principal);
-        let queued = self.reset_mails()?.queue(mail, options).await.map_err(failed)?;
+        let queued = self.reset_mails()?.queue(mail, options).await;
+        let queued = queued.map_err(|error| refused(error, Operation::SendPasswordResetEmail))?;
         if queued { Ok(()) } else { Err(user_not_found(&user_id)) }
     }
 

@@ -6,6 +6,7 @@ mod examples;
 mod function;
 mod kill;
 mod mfa;
+mod permission;
 mod snapshot;
 mod store_contract;
 mod support;

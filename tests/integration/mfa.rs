@@ -1,6 +1,6 @@
 //! MFA as a host uses it: enrolment, codes, keys, and what becomes of rows that somebody changed.
 
-mod world;
+pub(crate) mod world;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;

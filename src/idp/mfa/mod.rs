@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::error::shortened;
 use super::model::UnenrollMfa;
-use super::namespace::{Namespace, failed, internal, user_not_found};
+use super::namespace::{Namespace, failed, internal, refused, user_not_found};
 use super::permission::Operation;
 use super::service::Idp;
 use super::settings::NamespaceSettings;
@@ -185,7 +185,8 @@ impl Namespace {
     pub(super) async fn unenroll_mfa(&self, principal: &Principal, input: UnenrollMfa) -> Result<(), IdpError> {
         let UnenrollMfa { user_id, mfa_factor_id } = input;
         let options = self.write_all(&[Operation::UnenrollMfa, Operation::Read], principal);
-        match self.factors()?.remove_factor(&user_id, &mfa_factor_id, options).await.map_err(failed)? {
+        let removed = self.factors()?.remove_factor(&user_id, &mfa_factor_id, options).await;
+        match removed.map_err(|error| refused(error, Operation::UnenrollMfa))? {
             Some(true) => Ok(()),
             Some(false) => Err(IdpError::not_found(format!("MFA factor not found: {}", shortened(&mfa_factor_id)))),
             None => Err(user_not_found(&user_id)),

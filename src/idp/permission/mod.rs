@@ -1,11 +1,27 @@
 //! Permission: who may do what to whom.
 //!
 //! Everything is denied until a policy permits it. [`Principal::Host`] is not bound.
+//!
+//! [`PermissionConfig`] is what an author writes, [`Permission`] its compiled form. A policy matches where all its
+//! conditions hold; one that matches and denies decides, else one that matches and permits. What is missing, an attribute
+//! that the invoker does not have or the id of a user who is yet to be created, equals nothing: `=` and `in` do not hold
+//! for it, and `!=` and `not in`, which are their exact negation, do.
 
+mod compile;
 mod config;
+mod decision;
+mod policy;
+#[cfg(test)]
+mod tests;
+mod visible;
 
-pub use config::{PermissionConfig, PermissionFault, PolicyConfig};
+use std::sync::Arc;
 
+pub use config::{PermissionConfig, PermissionFault};
+pub use decision::{Compared, ConditionOutcome, Decision, PolicyOutcome, Reason};
+pub use policy::Operator;
+
+use self::policy::{Policy, Question};
 use super::Principal;
 use crate::store::{Predicate, UserRecord};
 
@@ -24,6 +40,29 @@ pub enum Operation {
     SendPasswordResetEmail,
     /// `unenrollMfa`.
     UnenrollMfa,
+}
+
+impl Operation {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Create, Self::Read, Self::Update, Self::Delete, Self::SendPasswordResetEmail, Self::UnenrollMfa];
+
+    /// As a configuration spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Read => "read",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::SendPasswordResetEmail => "sendPasswordResetEmail",
+            Self::UnenrollMfa => "unenrollMfa",
+        }
+    }
+
+    /// The operation that a configuration spells so.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|operation| operation.name() == name)
+    }
 }
 
 /// Whom an operation is about, as policies see them.
@@ -57,7 +96,7 @@ pub enum Target<'a> {
     },
 }
 
-/// The policies of a namespace, compiled.
+/// The policies of a namespace, compiled. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Permission {
     rules: Rules,
@@ -69,6 +108,21 @@ enum Rules {
     AllowAll,
     #[default]
     DenyAll,
+    Policies(Arc<Policies>),
+}
+
+/// The policies for each operation, in the order of [`Operation::ALL`].
+#[derive(Debug, Default)]
+struct Policies([Vec<Policy>; Operation::ALL.len()]);
+
+impl Policies {
+    fn of(&self, operation: Operation) -> &[Policy] {
+        &self.0[operation as usize]
+    }
+
+    fn of_mut(&mut self, operation: Operation) -> &mut Vec<Policy> {
+        &mut self.0[operation as usize]
+    }
 }
 
 impl Permission {
@@ -82,14 +136,49 @@ impl Permission {
         Self::default()
     }
 
+    fn of(policies: Policies) -> Self {
+        Self { rules: Rules::Policies(Arc::new(policies)) }
+    }
+
     /// Whether the principal may do this to the target.
-    pub fn allows(&self, _operation: Operation, principal: &Principal, _target: &Target<'_>) -> bool {
-        *principal == Principal::Host || matches!(self.rules, Rules::AllowAll)
+    pub fn allows(&self, operation: Operation, principal: &Principal, target: &Target<'_>) -> bool {
+        if *principal == Principal::Host || matches!(self.rules, Rules::AllowAll) {
+            return true;
+        }
+        let question = Question { principal, target: Some(target) };
+        let mut permitted = false;
+        for policy in self.policies(operation).iter().filter(|policy| policy.matches(question)) {
+            if !policy.permits {
+                return false;
+            }
+            permitted = true;
+        }
+        permitted
+    }
+
+    /// As [`allows`](Self::allows), and why.
+    pub fn decide(&self, operation: Operation, principal: &Principal, target: &Target<'_>) -> Decision {
+        let question = Question { principal, target: Some(target) };
+        let decision = decision::decide(operation, self.policies(operation), question);
+        match (principal, &self.rules) {
+            (Principal::Host, _) => Decision { allowed: true, reason: Reason::Host, ..decision },
+            (_, Rules::AllowAll) => Decision { allowed: true, reason: Reason::AllowAll, ..decision },
+            _ => decision,
+        }
     }
 
     /// Whom the principal may read, as a part of a store's query.
     pub fn visible(&self, principal: &Principal) -> Predicate {
-        let everybody = *principal == Principal::Host || matches!(self.rules, Rules::AllowAll);
-        if everybody { Predicate::everybody() } else { Predicate::nobody() }
+        if *principal == Principal::Host || matches!(self.rules, Rules::AllowAll) {
+            return Predicate::everybody();
+        }
+        visible::visible(self.policies(Operation::Read), principal)
+    }
+
+    fn policies(&self, operation: Operation) -> &[Policy] {
+        match &self.rules {
+            Rules::Policies(policies) => policies.of(operation),
+            Rules::AllowAll | Rules::DenyAll => &[],
+        }
     }
 }

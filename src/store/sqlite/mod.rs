@@ -10,6 +10,7 @@ mod factors;
 mod listing;
 mod mails;
 mod schema;
+mod search;
 mod users;
 mod writer;
 

@@ -3,7 +3,7 @@
 //! SQLite counts the steps of the store's own statements: an observer sits on every connection to the watched file.
 
 use super::{Plain, Store};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::sync::Mutex;
 
@@ -11,7 +11,9 @@ use futures::future::join_all;
 use pretty_assertions::assert_eq;
 use rusqlite::{Connection, auto_extension, ffi};
 use tailor_idp::idp::UserQuery;
-use tailor_idp::store::{Page, SqliteDatabase, UserChange, UserKey, UserRecord, WriteOptions};
+use tailor_idp::store::{
+    Field, Page, PageRequest, Predicate, Scalar, SqliteDatabase, UserChange, UserKey, UserRecord, WriteOptions,
+};
 use tempfile::TempDir;
 
 use super::{everyone, insert, insert_many, mail, page};
@@ -149,6 +151,80 @@ impl Watched {
         reads
     }
 
+    /// Policies that show a few, or all but a few, and what a page under each ran.
+    async fn policies(&self) -> Costs {
+        let text = |text: &String| Scalar::Text(text.clone());
+        let by_id = |index: usize| Predicate::one_of(Field::Id, [text(&self.users[index].id)]);
+        let by_name = |indexes: &[usize]| {
+            Predicate::one_of(Field::Name, indexes.iter().map(|index| text(&self.users[*index].name)))
+        };
+        let disabled = || Predicate::one_of(Field::Disabled, [Scalar::Bool(true)]);
+        let enabled = || disabled().negate();
+        let none = UserQuery::default;
+        let some_ids = || {
+            let mut ids: Vec<_> = self.users[..20].iter().map(|user| user.id.clone()).collect();
+            ids.sort();
+            UserQuery { ids: Some(ids), names: None }
+        };
+        let some_names = || UserQuery {
+            ids: None,
+            names: Some(
+                self.users[..20].iter().map(|user| user.name.clone()).collect::<BTreeSet<_>>().into_iter().collect(),
+            ),
+        };
+        let policies = [
+            ("by id", by_id(100), none(), 1),
+            ("by name", by_name(&[100]), none(), 1),
+            ("by names", by_name(&[1, 100, 150]), none(), 3),
+            ("the disabled", disabled(), none(), 3),
+            ("by id, if disabled", Predicate::all([by_id(100), disabled()]), none(), 1),
+            ("the disabled but one", Predicate::all([disabled(), by_name(&[100]).negate()]), none(), 2),
+            ("by id or name", Predicate::any([by_id(1), by_name(&[2, 100])]), none(), 3),
+            ("by name or disabled", Predicate::any([by_name(&[1, 100]), disabled()]), none(), 4),
+            ("by id, name or disabled", Predicate::any([by_id(3), by_name(&[1, 100]), disabled()]), none(), 5),
+            (
+                "some if enabled, some if disabled",
+                Predicate::any([
+                    Predicate::all([by_name(&[1, 100]), enabled()]),
+                    Predicate::all([by_id(10), disabled()]),
+                ]),
+                none(),
+                2,
+            ),
+            ("the disabled, of some ids", disabled(), some_ids(), 1),
+            ("the disabled, of some names", disabled(), some_names(), 1),
+            ("by name, of some ids", by_name(&[1, 100]), some_ids(), 1),
+            ("by name, of some names", by_name(&[1, 100]), some_names(), 1),
+            ("by name or disabled, of some ids", Predicate::any([by_name(&[1, 100]), disabled()]), some_ids(), 2),
+            ("the enabled, of some names", enabled(), some_names(), 19),
+            ("all but some, of some ids", by_name(&[1, 100]).negate(), some_ids(), 19),
+        ];
+        self.statements();
+        let mut costs = Vec::new();
+        for (what, visible, query, total) in policies {
+            let request = PageRequest { query, visible, after: None, limit: 50 };
+            let page = self.store.list(request.clone()).await.unwrap();
+            assert_eq!((page.total, page.users.len(), page.more), (total, total as usize, false), "{what}");
+            let mut statements = self.statements();
+            let after = Some(page.users[0].id.clone());
+            let rest = self.store.list(PageRequest { after, ..request }).await.unwrap();
+            assert_eq!((rest.total, rest.users.len()), (total, total as usize - 1), "{what}, behind the first");
+            statements.extend(self.statements());
+            costs.push((what, statements));
+        }
+        let (all, few) = (self.users.len() as u64, 3);
+        for (what, visible, total) in [
+            ("the enabled", enabled(), all - few),
+            ("all but some", by_name(&[0, 1, 100]).negate(), all - few),
+            ("the enabled but some", Predicate::all([enabled(), by_name(&[0, 100]).negate()]), all - few - 1),
+        ] {
+            let page = self.store.list(PageRequest { query: none(), visible, after: None, limit: 50 }).await.unwrap();
+            assert_eq!((page.total, page.users.len(), page.more), (total, 50, true), "{what}");
+            costs.push((what, self.statements()));
+        }
+        costs
+    }
+
     /// Every kind of write, and what it ran.
     async fn writes(&self) -> Costs {
         let user = &self.users[self.users.len() / 2];
@@ -187,6 +263,22 @@ async fn calls_among_twenty_thousand_users_cost_what_they_cost_among_two_hundred
     let (few, many) = (Watched::with(200).await, Watched::with(20_000).await);
     check_same(few.reads().await, many.reads().await);
     check_same(few.writes().await, many.writes().await);
+}
+
+#[tokio::test]
+async fn the_few_whom_a_policy_names_cost_the_same_among_twenty_thousand_as_among_two_hundred() {
+    let (few, many) = (Watched::with(200).await, Watched::with(20_000).await);
+    for watched in [&few, &many] {
+        for user in [10, 100, 190].map(|index| &watched.users[index]) {
+            let change = UserChange { disabled: Some(true), ..UserChange::default() };
+            watched.store.update(&user.id, change).await.unwrap();
+        }
+    }
+    for ((what, few), (_, many)) in few.policies().await.into_iter().zip(many.policies().await) {
+        assert_eq!(many, few, "{what}");
+        let walked: Vec<_> = few.iter().filter(|statement| statement.scanned > 20).collect();
+        assert_eq!(walked, Vec::<&Statement>::new(), "{what} walks over the users");
+    }
 }
 
 #[tokio::test]

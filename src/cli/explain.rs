@@ -1,0 +1,298 @@
+//! `tailor-idp explain`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::Args;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tailor_idp::idp::{
+    Compared, Decision, Invoker, Operation, Permission, PermissionConfig, PolicyOutcome, Principal, Reason, Subject,
+    Target,
+};
+
+use super::store::NamespaceArgs;
+use super::{WrongUse, output, users};
+
+/// Says whether a namespace's permission allows an operation, and which policy decides.
+///
+/// Each policy for the operation is shown with its conditions, the values that they compare, and whether they hold.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  tailor-idp explain --operation read --permission permission.toml --user ana@example.com --db users.db
+  tailor-idp explain --operation delete --permission permission.toml --invoker invoker.json \\
+    --user-json '{\"id\": \"1\", \"name\": \"ana@example.com\", \"disabled\": false}'
+
+Exit codes: 0 explained, whatever the decision; 1 failed; 2 wrong use.")]
+pub(super) struct Explain {
+    /// create, read, update, delete, sendPasswordResetEmail or unenrollMfa
+    #[arg(long, value_name = "OP", value_parser = operation)]
+    operation: Operation,
+
+    /// The permission: what stands under `permission` in the settings, as TOML, or as JSON in a file named .json
+    #[arg(long, value_name = "FILE")]
+    permission: Option<PathBuf>,
+
+    /// Who the function runs for: a file, or JSON [default: nobody who has signed in]
+    #[arg(long, value_name = "FILE|JSON")]
+    invoker: Option<String>,
+
+    /// The user whom the operation is about, by id or name; needs --db
+    #[arg(long, value_name = "ID|NAME", required_unless_present = "user_json", conflicts_with = "user_json")]
+    user: Option<String>,
+
+    /// The user whom the operation is about: {"id": …, "name": …, "disabled": …}, the name as it is stored
+    #[arg(long, value_name = "JSON")]
+    user_json: Option<String>,
+
+    /// For update: what changes, of name and disabled
+    #[arg(long, value_name = "JSON")]
+    new_user_json: Option<String>,
+
+    /// Print JSON rather than text
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    namespace: NamespaceArgs,
+}
+
+/// A user on the command line.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GivenUser {
+    id: Option<String>,
+    name: String,
+    #[serde(default)]
+    disabled: bool,
+}
+
+/// What changes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GivenChange {
+    id: Option<String>,
+    name: Option<String>,
+    disabled: Option<bool>,
+}
+
+impl Explain {
+    pub(super) async fn execute(self) -> anyhow::Result<()> {
+        let permission = self.permission()?;
+        let principal = self.principal()?;
+        if self.new_user_json.is_some() && self.operation != Operation::Update {
+            return Err(WrongUse("--new-user-json goes with --operation update".to_owned()).into());
+        }
+        let user = self.user().await?;
+        let changed = self.changed(&user)?;
+        let target = match self.operation {
+            Operation::Update => Target::Change { old: subject(&user), new: subject(&changed) },
+            // Not there yet.
+            Operation::Create => Target::User(Subject { id: None, ..subject(&user) }),
+            _ => Target::User(subject(&user)),
+        };
+        let mut decisions = vec![permission.decide(self.operation, &principal, &target)];
+        if self.operation == Operation::UnenrollMfa {
+            decisions.push(permission.decide(Operation::Read, &principal, &target));
+        }
+        if self.json { output::print_json(&json(&decisions)) } else { output::print(text(&decisions).trim_end()) }
+    }
+
+    /// The permission of the namespace: the one place that knows where it is said.
+    fn permission(&self) -> anyhow::Result<Permission> {
+        let missing = || WrongUse("--permission FILE is missing: which permission?".to_owned());
+        let path = self.permission.as_deref().ok_or_else(missing)?;
+        let config = read_permission(path).map_err(|error| WrongUse(format!("{}: {error}", path.display())))?;
+        config.compile().map_err(|faults| {
+            let faults: Vec<_> = faults.iter().map(|fault| format!("\n  {fault}")).collect();
+            WrongUse(format!("{} is no permission:{}", path.display(), faults.concat())).into()
+        })
+    }
+
+    fn principal(&self) -> anyhow::Result<Principal> {
+        let Some(given) = &self.invoker else { return Ok(Principal::Anonymous) };
+        let text = if given.trim_start().starts_with('{') {
+            given.clone()
+        } else {
+            let cannot = |error| WrongUse(format!("cannot read --invoker {given}: {error}"));
+            std::fs::read_to_string(given).map_err(cannot)?
+        };
+        let invoker: Option<Invoker> = parsed("--invoker", &text)?;
+        Ok(invoker.into())
+    }
+
+    async fn user(&self) -> anyhow::Result<GivenUser> {
+        let Some(user) = &self.user else {
+            return Ok(parsed("--user-json", self.user_json.as_deref().unwrap_or_default())?);
+        };
+        let idp = self.namespace.open(false, None).await?;
+        let found = users::find(&idp, self.namespace.namespace.as_str(), user).await.context("--user")?;
+        Ok(GivenUser { id: Some(found.id), name: found.name, disabled: found.disabled })
+    }
+
+    fn changed(&self, user: &GivenUser) -> Result<GivenUser, WrongUse> {
+        let change: GivenChange = match &self.new_user_json {
+            Some(change) => parsed("--new-user-json", change)?,
+            None => GivenChange::default(),
+        };
+        if change.id.is_some() && change.id != user.id {
+            return Err(WrongUse("--new-user-json: the id of a user does not change".to_owned()));
+        }
+        let (name, disabled) = (change.name.unwrap_or(user.name.clone()), change.disabled.unwrap_or(user.disabled));
+        Ok(GivenUser { id: user.id.clone(), name, disabled })
+    }
+}
+
+fn operation(name: &str) -> Result<Operation, String> {
+    let known = || format!("one of {}", Operation::ALL.map(Operation::name).join(", "));
+    Operation::from_name(name).ok_or_else(known)
+}
+
+fn subject(user: &GivenUser) -> Subject<'_> {
+    Subject { id: user.id.as_deref(), name: &user.name, disabled: user.disabled }
+}
+
+fn parsed<T: serde::de::DeserializeOwned>(origin: &str, text: &str) -> Result<T, WrongUse> {
+    serde_json::from_str(text).map_err(|error| WrongUse(format!("{origin}: {error}")))
+}
+
+/// A file with the permission alone, or with it under `permission`.
+fn read_permission(path: &Path) -> anyhow::Result<PermissionConfig> {
+    let text = std::fs::read_to_string(path)?;
+    let is_json = path.extension().is_some_and(|extension| extension == "json");
+    let mut value: Value = if is_json { serde_json::from_str(&text)? } else { toml::from_str(&text)? };
+    if let Some(inner) = value.get_mut("permission") {
+        value = inner.take();
+    }
+    Ok(serde_json::from_value(value)?)
+}
+
+/// What decided, then policy by policy.
+fn text(decisions: &[Decision]) -> String {
+    let texts: Vec<_> = decisions.iter().map(decision_text).collect();
+    let all = match decisions {
+        [first, .., last] => {
+            let verdict = verdict(decisions.iter().all(|decision| decision.allowed));
+            let (operation, other) = (first.operation.name(), last.operation.name());
+            format!("{operation}: {verdict}, for it needs both {operation} and {other}\n\n")
+        }
+        _ => String::new(),
+    };
+    all + &texts.join("\n")
+}
+
+fn verdict(allowed: bool) -> &'static str {
+    if allowed { "allowed" } else { "denied" }
+}
+
+fn decision_text(decision: &Decision) -> String {
+    let mut text = format!("{}: {}, {}\n", decision.operation.name(), verdict(decision.allowed), reason(decision));
+    for policy in &decision.policies {
+        text.push_str(&format!("\n  {}\n", policy_text(policy)));
+        for condition in &policy.conditions {
+            let mark = if condition.held { "holds" } else { "fails" };
+            let (left, right) = (&condition.left, &condition.right);
+            text.push_str(&format!(
+                "    {mark}: {} {} {}\n",
+                operand_text(&left.operand),
+                condition.operator.spelling(),
+                operand_text(&right.operand)
+            ));
+            for side in [left, right] {
+                if let Some(value) = value_text(side) {
+                    text.push_str(&format!("           {} {value}\n", operand_text(&side.operand)));
+                }
+            }
+        }
+    }
+    text
+}
+
+fn reason(decision: &Decision) -> String {
+    match decision.reason {
+        Reason::Host => "for the host is not bound by permission".to_owned(),
+        Reason::AllowAll => r#"for the permission is "allow-all""#.to_owned(),
+        Reason::Policy(index) => {
+            let described = described(decision.policy().and_then(|policy| policy.description.as_deref()));
+            format!("by policy {}[{index}]{described}", decision.operation.name())
+        }
+        Reason::NoPolicy if decision.policies.is_empty() => {
+            format!("for there is no policy for {}", decision.operation.name())
+        }
+        Reason::NoPolicy => "for no policy matches".to_owned(),
+    }
+}
+
+fn described(description: Option<&str>) -> String {
+    description.map(|text| format!(" ({text})")).unwrap_or_default()
+}
+
+fn policy_text(policy: &PolicyOutcome) -> String {
+    let effect = match (policy.matched, policy.permits) {
+        (true, true) => "matches, and permits",
+        (true, false) => "matches, and denies",
+        (false, true) => "would permit, but does not match",
+        (false, false) => "would deny, but does not match",
+    };
+    let always = if policy.conditions.is_empty() { ", for it has no conditions" } else { "" };
+    format!("[{}]{} {effect}{always}", policy.index, described(policy.description.as_deref()))
+}
+
+/// `user.id` for `{ "user": "id" }`; literals as they are.
+fn operand_text(operand: &Value) -> String {
+    let named = operand.as_object().and_then(|operand| operand.iter().next());
+    match named.and_then(|(kind, key)| Some((kind, key.as_str()?))) {
+        Some((kind, key)) => format!("{kind}.{key}"),
+        None => operand.to_string(),
+    }
+}
+
+fn value_text(side: &Compared) -> Option<String> {
+    let literal = !side.operand.is_object();
+    match (&side.value, side.equals_nothing) {
+        (Some(_), None) if literal => None,
+        (Some(value), None) => Some(format!("is {value}")),
+        (Some(value), Some(why)) => Some(format!("is {value}, which {why}: it equals nothing")),
+        (None, why) => Some(format!("{}: it equals nothing", why.unwrap_or("is missing"))),
+    }
+}
+
+fn json(decisions: &[Decision]) -> Value {
+    json!({
+        "allowed": decisions.iter().all(|decision| decision.allowed),
+        "decisions": decisions.iter().map(decision_json).collect::<Vec<_>>(),
+    })
+}
+
+fn decision_json(decision: &Decision) -> Value {
+    let (reason, policy) = match decision.reason {
+        Reason::Host => ("host", None),
+        Reason::AllowAll => ("allow-all", None),
+        Reason::Policy(index) => ("policy", Some(index)),
+        Reason::NoPolicy => ("no-policy", None),
+    };
+    json!({
+        "operation": decision.operation.name(),
+        "allowed": decision.allowed,
+        "reason": reason,
+        "policy": policy,
+        "policies": decision.policies.iter().map(policy_json).collect::<Vec<_>>(),
+    })
+}
+
+fn policy_json(policy: &PolicyOutcome) -> Value {
+    let side =
+        |side: &Compared| json!({ "operand": side.operand, "value": side.value, "equalsNothing": side.equals_nothing });
+    let conditions = policy.conditions.iter().map(|condition| {
+        let (left, right) = (side(&condition.left), side(&condition.right));
+        json!({ "left": left, "operator": condition.operator.spelling(), "right": right, "held": condition.held })
+    });
+    json!({
+        "index": policy.index,
+        "description": policy.description,
+        "permit": policy.permits,
+        "matched": policy.matched,
+        "conditions": conditions.collect::<Vec<_>>(),
+    })
+}
