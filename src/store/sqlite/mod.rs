@@ -4,7 +4,9 @@
 //! one another nor for writes. Writes go through one thread that commits them together ([`writer`]).
 
 mod connection;
+mod deliveries;
 mod error;
+mod events;
 mod factors;
 mod listing;
 mod mails;
