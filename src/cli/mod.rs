@@ -1,5 +1,6 @@
 //! The command line: what it takes, and how a command ends.
 
+mod events;
 mod output;
 mod run;
 mod store;
@@ -42,6 +43,8 @@ enum Command {
     Run(run::Run),
     /// Look into a store, or change it, from outside a script
     Users(users::Users),
+    /// Look into the events of users' changes, and deliver them
+    Events(events::EventsArgs),
     /// Print the TypeScript declarations of what scripts can use
     Types,
 }
@@ -77,6 +80,7 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Run(run) => tokio.block_on(run.execute()),
         Command::Users(users) => tokio.block_on(users.execute()),
+        Command::Events(events) => tokio.block_on(events.execute()),
         Command::Types => output::print(tailor_idp::TYPES.trim_end()),
     }
 }
