@@ -12,8 +12,9 @@ use super::webhook::{Failure, Webhook, WebhookSettings};
 use super::{EventError, Events, InvalidWebhook, StartAt, backoff};
 use crate::store::{Claim, Delivery, Outcome, StoreError};
 
-/// What a lease leaves beyond the longest request, for the commits before and after it.
-const LEASE_MARGIN: Duration = Duration::from_secs(20);
+/// What a lease leaves beyond the longest request, for the commit of the claim to be through. A worker that is killed holds up
+/// the users of its events for so long.
+const LEASE_MARGIN: Duration = Duration::from_secs(5);
 
 /// How long to wait when the store takes no writes for the moment.
 const STORE_WAIT: Duration = Duration::from_secs(1);
@@ -91,7 +92,7 @@ impl WebhookWorker {
     async fn claim(&self, free: usize) -> Result<Claim, EventError> {
         let settings = &self.webhook.settings;
         // Longer than a request can take: while one runs, nobody else is given the event.
-        let lease = settings.timeout.saturating_mul(2).saturating_add(LEASE_MARGIN);
+        let lease = settings.timeout.saturating_add(LEASE_MARGIN);
         Ok(self.events.store()?.claim(&settings.consumer, lease, u32::try_from(free).unwrap_or(u32::MAX)).await?)
     }
 }

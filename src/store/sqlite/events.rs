@@ -38,7 +38,7 @@ pub(super) fn append(
     let sql = "INSERT INTO events VALUES (?, ?, ?, ?, ?)";
     let values = params![namespace_id, id.as_bytes(), user_id.as_bytes(), kind, unix_millis(&now)];
     connection.prepare_cached(sql)?.execute(values)?;
-    if now.as_u128() % APPENDS_A_PRUNE == 0 {
+    if now.as_u128().is_multiple_of(APPENDS_A_PRUNE) {
         let before = unix_millis(&now).saturating_sub(RETENTION.as_millis() as i64);
         prune(connection, namespace_id, Timestamp::from_unix_millis(before))?;
     }
