@@ -43,4 +43,5 @@ CREATE TABLE event_deliveries (
 -- A user who is held up keeps one row here, however many wait behind it.
 CREATE INDEX event_deliveries_next ON event_deliveries (consumer_id, due, event_id) WHERE state = 1;
 CREATE INDEX event_deliveries_by_user ON event_deliveries (consumer_id, user_id, event_id) WHERE state < 2;
+CREATE UNIQUE INDEX event_deliveries_next_of_user ON event_deliveries (consumer_id, user_id) WHERE state = 1;
 CREATE INDEX event_deliveries_dead ON event_deliveries (consumer_id, event_id) WHERE state = 2;

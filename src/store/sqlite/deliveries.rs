@@ -115,7 +115,8 @@ fn take_up(connection: &Connection, consumer: &mut ConsumerRow, limit: u32) -> R
     let events: Vec<(Uuid, Uuid)> =
         connection.prepare_cached(sql)?.query_map(values, row)?.collect::<Result<_, _>>()?;
     let sql = "INSERT INTO event_deliveries (consumer_id, event_id, user_id, state, due) VALUES (?1, ?2, ?3,
-                 NOT EXISTS (SELECT 1 FROM event_deliveries WHERE consumer_id = ?1 AND user_id = ?3 AND state < 2), ?4)";
+                 NOT EXISTS (SELECT 1 FROM event_deliveries INDEXED BY event_deliveries_by_user
+                             WHERE consumer_id = ?1 AND user_id = ?3 AND state < 2), ?4)";
     let mut statement = connection.prepare_cached(sql)?;
     for (id, user_id) in &events {
         statement.execute(params![consumer.id, id.as_bytes(), user_id.as_bytes(), now()])?;
@@ -174,8 +175,10 @@ pub(super) fn settle(
 fn promote(connection: &Connection, consumer: ConsumerRow, user_id: Uuid) -> Result<(), StoreError> {
     let sql = "UPDATE event_deliveries SET state = 1, due = ?3
                WHERE consumer_id = ?1 AND event_id = (
-                 SELECT min(event_id) FROM event_deliveries WHERE consumer_id = ?1 AND user_id = ?2 AND state < 2)
-               AND NOT EXISTS (SELECT 1 FROM event_deliveries WHERE consumer_id = ?1 AND user_id = ?2 AND state < 2 AND state = 1)";
+                 SELECT min(event_id) FROM event_deliveries INDEXED BY event_deliveries_by_user
+                 WHERE consumer_id = ?1 AND user_id = ?2 AND state < 2)
+               AND NOT EXISTS (SELECT 1 FROM event_deliveries INDEXED BY event_deliveries_next_of_user
+                               WHERE consumer_id = ?1 AND user_id = ?2 AND state = 1)";
     connection.prepare_cached(sql)?.execute(params![consumer.id, user_id.as_bytes(), now()])?;
     Ok(())
 }
@@ -188,7 +191,7 @@ pub(super) fn dead(
 ) -> Result<Vec<DeadEvent>, StoreError> {
     let sql = "SELECT e.id, e.user_id, e.kind, e.time, d.attempts, d.reason, c.name
                FROM event_consumers AS c
-               CROSS JOIN event_deliveries AS d ON d.consumer_id = c.id AND d.state = 2
+               CROSS JOIN event_deliveries AS d INDEXED BY event_deliveries_dead ON d.consumer_id = c.id AND d.state = 2
                CROSS JOIN events AS e ON e.namespace_id = ?1 AND e.id = d.event_id
                WHERE c.namespace_id = ?1 AND (?2 IS NULL OR c.name = ?2) ORDER BY c.name, d.event_id LIMIT ?3";
     let dead = |row: &Row<'_>| {
