@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::{Client, Response, StatusCode, header, redirect};
 use secrecy::{ExposeSecret, SecretString};
-use url::Url;
+use url::{Host, Url};
 
 use super::signature::{SIGNATURE_HEADER, sign};
 use super::{UserEvent, backoff, retry_after};
@@ -127,7 +127,12 @@ pub(super) struct Webhook {
 impl Webhook {
     pub(super) fn new(settings: WebhookSettings) -> Result<Self, InvalidWebhook> {
         settings.check()?;
-        let client = Client::builder()
+        let mut client = Client::builder();
+        if is_loopback(&settings.url) {
+            // A proxy's own loopback is another.
+            client = client.no_proxy();
+        }
+        let client = client
             // A signed body goes where the host said, and nowhere else.
             .redirect(redirect::Policy::none())
             .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
@@ -166,6 +171,15 @@ impl Webhook {
             text => format!("the receiver answered {status}: {text}"),
         };
         Err(Failure { reason, refused: !cannot, retry_after })
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     }
 }
 

@@ -101,7 +101,14 @@ impl WebhookWorker {
 async fn deliver(events: Events, webhook: Arc<Webhook>, delivery: Delivery) -> Option<Duration> {
     let Delivery { event, attempts, refusals, lease } = delivery;
     let event = events.event(event);
-    let (outcome, pause) = match webhook.post(&event).await {
+    let posted = if attempts > webhook.settings.max_attempts {
+        // None of the tries came to its end.
+        let reason = format!("the worker died at each of {} tries", attempts - 1);
+        Err(Failure { reason, refused: false, retry_after: None })
+    } else {
+        webhook.post(&event).await
+    };
+    let (outcome, pause) = match posted {
         Ok(()) => (Outcome::Acknowledged, None),
         Err(failure) => {
             let pause = failure.retry_after.map(|pause| pause.min(webhook.settings.max_delay));

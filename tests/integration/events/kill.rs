@@ -48,6 +48,12 @@ impl Running {
         Self::start(folder, &["events", "deliver", "--webhook", url, "--secret-env", "HOOK_SECRET", "--timeout", "5"])
     }
 
+    #[cfg(unix)]
+    fn terminate(&mut self) -> std::process::ExitStatus {
+        assert!(Command::new("kill").arg(self.0.id().to_string()).status().unwrap().success());
+        self.0.wait().unwrap()
+    }
+
     fn kill(&mut self) {
         assert_eq!(self.0.try_wait().unwrap(), None, "it ended by itself");
         self.0.kill().unwrap();
@@ -136,8 +142,11 @@ async fn no_event_is_lost_and_order_is_kept_when_writers_and_workers_are_killed(
                      + (SELECT count(*) FROM events WHERE id > (SELECT taken_up FROM event_consumers))";
         file.query_row(sql, [], |row| row.get(0)).unwrap()
     };
-    let _worker = Running::worker(folder.path(), &receiver.url);
+    let mut worker = Running::worker(folder.path(), &receiver.url);
     receiver.wait_for(|_| left() == 0).await;
+    #[cfg(unix)]
+    assert_eq!(worker.terminate().code(), Some(0));
+    worker.0.kill().unwrap();
 
     let mut taken = receiver.taken_by_user();
     let count = taken.values().flatten().count();

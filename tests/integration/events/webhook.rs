@@ -177,6 +177,27 @@ async fn two_workers_at_once_keep_each_users_order() {
     assert_eq!(place.left().await, (0, 0));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_at_which_the_worker_dies_each_time_is_given_up() {
+    let receiver = Receiver::start(|_, _| Answer::ok()).await;
+    let place = Place::new().await;
+    let (ana, bo) = (place.insert("ana").await, place.insert("bo").await);
+    let outbox = place.store.events().unwrap();
+    outbox.add_consumer("webhook", StartAt::Oldest).await.unwrap();
+    for _ in 0..40 {
+        // Claimed, and never settled.
+        let claimed = outbox.claim("webhook", Duration::ZERO, 1).await.unwrap().deliveries;
+        assert_eq!(claimed[0].event.user_id, ana.id);
+    }
+    let worker = place.worker(&receiver);
+    receiver.wait_for(|requests| !requests.is_empty()).await;
+    worker.stop().await;
+    let dead = place.events.dead(None, 10).await.unwrap();
+    let dead: Vec<_> = dead.iter().map(|dead| (&dead.event.user_id, dead.reason.as_str())).collect();
+    assert_eq!(dead, [(&ana.id, "the worker died at each of 40 tries")]);
+    assert_eq!(receiver.taken_by_user().into_keys().collect::<Vec<_>>(), [bo.id]);
+}
+
 #[test]
 fn settings_that_cannot_be_used_are_refused_and_secrets_are_not_shown() {
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -334,7 +334,8 @@ pub(super) async fn many_workers_share_the_events_in_each_users_order(db: impl B
             touch_with(&store, &user, uuid::Uuid::now_v7().to_string()).await;
         }
     };
-    futures::join!(join_all((0..4).map(|_| work())), join_all((0..USERS).map(write)));
+    let all = async { futures::join!(join_all((0..4).map(|_| work())), join_all((0..USERS).map(write))) };
+    tokio::time::timeout(LEASE, all).await.expect("the workers do not get through");
     let by_user = |events: Vec<EventRecord>| {
         let mut users: BTreeMap<String, Vec<EventRecord>> = BTreeMap::new();
         for event in events {
