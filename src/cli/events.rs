@@ -37,7 +37,7 @@ pub(super) struct EventsArgs {
     follow: bool,
 
     /// With --follow: begin after the event with this id [default: with the next one]
-    #[arg(long, value_name = "ID", requires = "follow")]
+    #[arg(long, value_name = "ID", requires = "follow", value_parser = event_id)]
     since: Option<String>,
 
     /// Print JSON rather than a table
@@ -53,7 +53,7 @@ enum EventsCommand {
     /// List the events that are kept, oldest first
     List {
         /// Only events after the one with this id
-        #[arg(long, value_name = "ID")]
+        #[arg(long, value_name = "ID", value_parser = event_id)]
         after: Option<String>,
         /// How many events at the most
         #[arg(long, value_name = "N", default_value_t = 100)]
@@ -117,6 +117,11 @@ struct Chosen {
     /// Whose events
     #[arg(long, value_name = "NAME", default_value = "webhook")]
     consumer: String,
+}
+
+/// A position is an id; anything else would silently be the beginning.
+fn event_id(text: &str) -> Result<String, uuid::Error> {
+    Ok(uuid::Uuid::try_parse(text)?.to_string())
 }
 
 impl EventsArgs {

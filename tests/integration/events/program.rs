@@ -64,6 +64,8 @@ fn wrong_use_is_told_apart_from_failure() {
         "error: --secret-env HOOK_SECRET: environment variable not found\n"
     );
     assert_eq!(wrong(&format!("{deliver} nowhere")), "error: --webhook is not a URL: relative URL without a base\n");
+    let no_id = wrong("events list --after ghost");
+    assert!(no_id.starts_with("error: invalid value 'ghost' for '--after <ID>'"), "{no_id}");
     let none = run(&folder, "events retry");
     assert_eq!(
         (none.code, none.stderr.as_str()),
