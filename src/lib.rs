@@ -46,12 +46,14 @@
 //! | [`extension`] | the bridge to JavaScript: ops, values, errors |
 //! | [`idp`] | the rules: the eight operations, names, passwords, page tokens |
 //! | [`store`] | where users live: the store's interface, and SQLite |
+//! | [`events`] | telling others of changes: readers, webhooks |
 
 #[cfg(all(feature = "v8", feature = "quickjs"))]
 compile_error!("one engine, please: `quickjs` goes with `--no-default-features`");
 #[cfg(not(any(feature = "v8", feature = "quickjs")))]
 compile_error!("an engine, please: `--features v8`, or `--features quickjs` for a preview");
 
+pub mod events;
 pub mod extension;
 pub mod function;
 pub mod idp;

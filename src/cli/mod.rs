@@ -1,6 +1,7 @@
 //! The command line: what it takes, and how a command ends.
 
 mod enrollment;
+mod events;
 mod explain;
 mod output;
 mod run;
@@ -47,6 +48,8 @@ enum Command {
     Users(users::Users),
     /// Say whether a permission allows an operation, and which policy decides
     Explain(explain::Explain),
+    /// Look into the events of users' changes, and deliver them
+    Events(events::EventsArgs),
     /// Print the TypeScript declarations of what scripts can use
     Types,
 }
@@ -85,6 +88,7 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Run(run) => tokio.block_on(run.execute()),
         Command::Users(users) => tokio.block_on(users.execute()),
         Command::Explain(explain) => tokio.block_on(explain.execute()),
+        Command::Events(events) => tokio.block_on(events.execute()),
         Command::Types => output::print(tailor_idp::TYPES.trim_end()),
     }
 }

@@ -24,13 +24,22 @@ pub(super) struct SettingsArgs {
     /// Let users have MFA factors
     #[arg(long, global = true)]
     enable_mfa: bool,
+
+    /// Leave an event with each change of a user
+    #[arg(long, global = true)]
+    publish_user_events: bool,
+
+    /// The workspace that events name
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true, global = true)]
+    workspace_id: String,
 }
 
 impl SettingsArgs {
     fn settings(&self) -> NamespaceSettings {
         let name_kind = if self.use_non_email_identifier { NameKind::Any } else { NameKind::Email };
         let settings = NamespaceSettings::default().permission(Permission::allow_all());
-        settings.name_kind(name_kind).enable_mfa(self.enable_mfa)
+        let settings = settings.name_kind(name_kind).enable_mfa(self.enable_mfa);
+        settings.publish_user_events(self.publish_user_events).workspace_id(self.workspace_id.as_str())
     }
 
     /// An identity provider with these namespaces of the database.

@@ -34,6 +34,9 @@ impl Namespace {
         hasher: SharedHasher,
         sign_in: SignInState,
     ) -> Self {
+        if settings.publish_user_events && store.events().is_none() {
+            tracing::warn!(namespace = %name, "publishUserEvents is on, and the store keeps no events: there will be none");
+        }
         Self { name, store, settings: Arc::new(settings), sign_in, hasher }
     }
 

@@ -15,8 +15,9 @@ use super::namespace::Namespace;
 use super::password::{HashCost, Hasher};
 use super::settings::NamespaceSettings;
 use super::sign_in::SignInState;
-use super::{IdpError, Principal};
-use crate::store::{ResetMail, UserStore};
+use super::{Code, IdpError, Principal};
+use crate::events::{EventError, EventReader, Events};
+use crate::store::{ResetMail, StartAt, UserStore};
 
 /// The identity provider over the host's stores. Cheap to clone.
 ///
@@ -109,6 +110,33 @@ impl Idp {
     /// [`NotFound`](super::Code::NotFound) for an unknown namespace.
     pub async fn queued_reset_mails(&self, namespace: &str) -> Result<Vec<ResetMail>, IdpError> {
         self.namespace(namespace)?.queued_reset_mails().await
+    }
+
+    /// The events of the namespace's users: what was committed, and who was told.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](Code::NotFound) for an unknown namespace, [`Unimplemented`](Code::Unimplemented) where its store keeps none.
+    pub fn events(&self, namespace: &str) -> Result<Events, IdpError> {
+        let namespace = self.namespace(namespace)?;
+        let (name, workspace_id) = (namespace.name.clone(), &namespace.settings.workspace_id);
+        Events::new(Arc::clone(&namespace.store), name, workspace_id).ok_or_else(|| {
+            IdpError::new(Code::Unimplemented, format!("the store of namespace {} keeps no events", namespace.name))
+        })
+    }
+
+    /// Reads the events of the namespace's users as the consumer of this name, which is added where it is not there.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`events`](Self::events), and [`EventError`] where the consumer cannot be had.
+    pub async fn subscribe_events(
+        &self,
+        namespace: &str,
+        consumer: &str,
+        start: StartAt,
+    ) -> Result<EventReader, EventError> {
+        self.events(namespace)?.subscribe(consumer, start).await
     }
 
     pub(super) fn namespace(&self, name: &str) -> Result<&Namespace, IdpError> {

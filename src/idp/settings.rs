@@ -40,6 +40,8 @@ pub struct NamespaceSettings {
     pub permission: Permission,
     /// Whether changes of users leave events (`publishUserEvents`).
     pub publish_user_events: bool,
+    /// The workspace that events name (`workspaceId`).
+    pub workspace_id: String,
 }
 
 impl Default for NamespaceSettings {
@@ -55,6 +57,7 @@ impl Default for NamespaceSettings {
             password_max_length: 4096,
             permission: Permission::deny_all(),
             publish_user_events: false,
+            workspace_id: String::new(),
         }
     }
 }
@@ -109,6 +112,20 @@ impl NamespaceSettings {
     #[must_use]
     pub fn permission(mut self, permission: Permission) -> Self {
         self.permission = permission;
+        self
+    }
+
+    /// With events of changes of users, or without.
+    #[must_use]
+    pub fn publish_user_events(mut self, publish_user_events: bool) -> Self {
+        self.publish_user_events = publish_user_events;
+        self
+    }
+
+    /// With this workspace in its events.
+    #[must_use]
+    pub fn workspace_id(mut self, workspace_id: impl Into<String>) -> Self {
+        self.workspace_id = workspace_id.into();
         self
     }
 

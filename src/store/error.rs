@@ -14,6 +14,10 @@ pub enum StoreError {
     #[error("the write was refused")]
     Denied,
 
+    /// No consumer of events has the name.
+    #[error("there is no consumer of events named {0:?}")]
+    NoSuchConsumer(String),
+
     /// Someone else holds the database's lock for longer than we wait.
     #[error("the database is locked: another program has been writing to it for over {waited_secs} s")]
     Locked {

@@ -4,12 +4,16 @@
 //! embedded store, on disk or in memory.
 
 mod error;
+mod event;
 mod predicate;
 mod sqlite;
 
 use async_trait::async_trait;
 
 pub use error::StoreError;
+pub use event::{
+    Claim, Consumer, DeadEvent, Delivery, EventKind, EventRecord, EventStore, Lease, Outcome, Revival, StartAt,
+};
 pub use predicate::{Field, Predicate, Scalar};
 pub use sqlite::{SqliteDatabase, SqliteStore};
 
@@ -173,6 +177,11 @@ pub trait UserStore: Send + Sync {
 
     /// The queue of password-reset mails, where the backend keeps one.
     fn reset_mails(&self) -> Option<&dyn ResetMailStore> {
+        None
+    }
+
+    /// The outbox of user events, where the backend keeps one.
+    fn events(&self) -> Option<&dyn EventStore> {
         None
     }
 }

@@ -6,13 +6,14 @@ mod concurrency;
 mod cost;
 mod credentials;
 mod damage;
+mod events;
 mod factors;
 mod factors_and_mails;
 mod files;
 mod listing;
 mod lookup;
 mod namespaces;
-mod plain;
+pub(crate) mod plain;
 #[cfg(unix)]
 mod refusals;
 mod updates;
@@ -126,6 +127,23 @@ macro_rules! contract {
                 filtered_pages_of_every_size_show_every_match_in_order
                 a_filter_takes_a_thousand_entries
                 the_page_and_its_total_are_of_one_moment
+            }
+            events {
+                each_change_leaves_one_event
+                what_changes_nothing_leaves_no_event
+                a_write_that_is_refused_or_clashes_leaves_no_event
+                of_writes_in_one_commit_those_that_succeed_leave_events
+                events_are_read_from_a_position_and_of_one_namespace
+                a_consumer_is_given_one_event_of_a_user_at_a_time
+                consumers_have_positions_of_their_own
+                a_new_consumer_begins_where_it_was_told
+                an_event_that_fails_holds_up_its_user_only
+                a_claim_is_void_when_its_lease_is_over_and_another_claimed
+                a_released_claim_does_not_count
+                an_event_that_was_given_up_lets_later_ones_ahead_and_is_retried_or_discarded
+                many_workers_share_the_events_in_each_users_order
+                pruning_leaves_what_somebody_has_not_acknowledged
+                nobody_claims_for_a_consumer_that_is_not_there
             }
             namespaces {
                 one_namespace_does_not_see_another

@@ -4,9 +4,10 @@ use async_trait::async_trait;
 use rusqlite::{Row, params};
 use uuid::Uuid;
 
+use super::events;
 use super::users::{SqliteStore, by_id, parse_id};
 use crate::idp::Timestamp;
-use crate::store::{Factor, MfaStore, NewFactor, StoreError, UserFactors, WriteOptions};
+use crate::store::{EventKind, Factor, MfaStore, NewFactor, StoreError, UserFactors, WriteOptions};
 
 #[async_trait]
 impl MfaStore for SqliteStore {
@@ -48,12 +49,17 @@ impl MfaStore for SqliteStore {
         options: WriteOptions,
     ) -> Result<bool, StoreError> {
         let Some(factor_id) = parse_id(factor_id) else { return Ok(false) };
+        let publish = options.publish;
         self.write(user_id, false, options, move |connection, namespace_id, user_id| {
             let sql = "UPDATE mfa_factors SET expires_at = NULL, last_step = ?4
                        WHERE namespace_id = ?1 AND user_id = ?2 AND id = ?3 AND expires_at > ?5";
-            let (user_id, factor_id) = (user_id.as_bytes(), factor_id.as_bytes());
-            let values = params![namespace_id, user_id, factor_id, step as i64, now.unix_millis()];
-            Ok(connection.prepare_cached(sql)?.execute(values)? > 0)
+            let (user, factor_id) = (user_id.as_bytes(), factor_id.as_bytes());
+            let values = params![namespace_id, user, factor_id, step as i64, now.unix_millis()];
+            let confirmed = connection.prepare_cached(sql)?.execute(values)? > 0;
+            if publish && confirmed {
+                events::append(connection, namespace_id, user_id, EventKind::Updated)?;
+            }
+            Ok(confirmed)
         })
         .await
     }
@@ -84,13 +90,17 @@ impl MfaStore for SqliteStore {
         factor_id: &str,
         options: WriteOptions,
     ) -> Result<Option<bool>, StoreError> {
-        let factor_id = parse_id(factor_id);
+        let (factor_id, publish) = (parse_id(factor_id), options.publish);
         self.write(user_id, None, options, move |connection, namespace_id, user_id| {
             let Some(factor_id) = factor_id else { return Ok(Some(false)) };
             let sql = "DELETE FROM mfa_factors
                        WHERE namespace_id = ? AND user_id = ? AND id = ? AND expires_at IS NULL";
             let values = params![namespace_id, user_id.as_bytes(), factor_id.as_bytes()];
-            Ok(Some(connection.prepare_cached(sql)?.execute(values)? > 0))
+            let removed = connection.prepare_cached(sql)?.execute(values)? > 0;
+            if publish && removed {
+                events::append(connection, namespace_id, user_id, EventKind::Updated)?;
+            }
+            Ok(Some(removed))
         })
         .await
     }

@@ -5,7 +5,9 @@
 
 mod connection;
 mod credentials;
+mod deliveries;
 mod error;
+mod events;
 mod factors;
 mod listing;
 mod mails;

@@ -11,6 +11,7 @@ const MIGRATIONS: &[M<'_>] = &[
     M::up(include_str!("0001_users.sql")),
     M::up(include_str!("0002_rules.sql")),
     M::up(include_str!("0004_sign_in.sql")),
+    M::up(include_str!("0006_events.sql")),
 ];
 
 /// Brings the database up to this program's schema. A database of a newer schema is left alone.

@@ -7,11 +7,11 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::connection::Reader;
-use super::{Database, listing};
+use super::{Database, events, listing};
 use crate::idp::Timestamp;
 use crate::store::{
-    CredentialStore, MfaStore, NewUser, Page, PageRequest, PasswordChange, ResetMailStore, StoreError, UserChange,
-    UserKey, UserRecord, UserStore, WriteOptions,
+    CredentialStore, EventKind, EventStore, MfaStore, NewUser, Page, PageRequest, PasswordChange, ResetMailStore,
+    StoreError, UserChange, UserKey, UserRecord, UserStore, WriteOptions,
 };
 
 /// The columns of [`record`], of `users AS u`.
@@ -67,12 +67,14 @@ impl SqliteStore {
 
 #[async_trait]
 impl UserStore for SqliteStore {
-    async fn insert(&self, user: NewUser, _publish: bool) -> Result<UserRecord, StoreError> {
+    async fn insert(&self, user: NewUser, publish: bool) -> Result<UserRecord, StoreError> {
         let namespace_id = self.namespace_id;
         let work = move |connection: &Connection| {
             let now = Uuid::now_v7();
             let created_at = Timestamp::from_unix_millis(unix_millis(&now));
-            let id = following(connection, namespace_id, now)?;
+            let sql = "SELECT newest_id FROM namespaces WHERE id = ?";
+            let newest = connection.prepare_cached(sql)?.query_row([namespace_id], |row| row.get(0))?;
+            let id = following(Uuid::from_bytes(newest), now);
             connection.prepare_cached("INSERT INTO users VALUES (?, ?, ?, ?, ?, ?)")?.execute(params![
                 namespace_id,
                 id.as_bytes(),
@@ -81,6 +83,9 @@ impl UserStore for SqliteStore {
                 user.disabled,
                 created_at.unix_millis(),
             ])?;
+            if publish {
+                events::append(connection, namespace_id, id, EventKind::Created)?;
+            }
             Ok(UserRecord {
                 id: id.to_string(),
                 name: user.name,
@@ -128,9 +133,14 @@ impl UserStore for SqliteStore {
     }
 
     async fn delete(&self, id: &str, options: WriteOptions) -> Result<bool, StoreError> {
-        self.write(id, false, options, |connection, namespace_id, id| {
+        let publish = options.publish;
+        self.write(id, false, options, move |connection, namespace_id, id| {
             let sql = "DELETE FROM users WHERE namespace_id = ? AND id = ?";
-            Ok(connection.prepare_cached(sql)?.execute(params![namespace_id, id.as_bytes()])? > 0)
+            connection.prepare_cached(sql)?.execute(params![namespace_id, id.as_bytes()])?;
+            if publish {
+                events::append(connection, namespace_id, id, EventKind::Deleted)?;
+            }
+            Ok(true)
         })
         .await
     }
@@ -150,15 +160,17 @@ impl UserStore for SqliteStore {
     fn reset_mails(&self) -> Option<&dyn ResetMailStore> {
         Some(self)
     }
+
+    fn events(&self) -> Option<&dyn EventStore> {
+        Some(self)
+    }
 }
 
-/// The id of a user who is created now: made under the write lock and above all that were given, so that creation order is
+/// The id of what is created now: made under the write lock and above all that were given, so that creation order is
 /// id order, even where clocks disagree or one has been set back.
-fn following(connection: &Connection, namespace_id: i64, now: Uuid) -> Result<Uuid, StoreError> {
-    let sql = "SELECT newest_id FROM namespaces WHERE id = ?";
-    let newest = connection.prepare_cached(sql)?.query_row([namespace_id], |row| row.get(0)).map(Uuid::from_bytes)?;
+pub(super) fn following(newest: Uuid, now: Uuid) -> Uuid {
     // The next in line: the last 62 bits are random, and do not run over.
-    Ok(if now > newest { now } else { Uuid::from_u128(newest.as_u128() + 1) })
+    if now > newest { now } else { Uuid::from_u128(newest.as_u128() + 1) }
 }
 
 pub(super) fn by_id(connection: &Connection, namespace_id: i64, id: Uuid) -> Result<Option<UserRecord>, StoreError> {
@@ -184,6 +196,8 @@ fn update(
         PasswordChange::Clear => (true, None),
         PasswordChange::Set(hash) => (true, Some(hash.as_str())),
     };
+    let differs = (&old.name, old.disabled) != (&new.name, new.disabled);
+    let changes = differs || (set_password && !has_password(connection, namespace_id, id, hash)?);
     let sql = "UPDATE users SET name = ?3, disabled = ?4, password_hash = iif(?5, ?6, password_hash)
                WHERE namespace_id = ?1 AND id = ?2";
     let values = params![namespace_id, id.as_bytes(), new.name, new.disabled, set_password, hash];
@@ -192,7 +206,16 @@ fn update(
         let sql = "DELETE FROM reset_mails WHERE namespace_id = ? AND user_id = ?";
         connection.prepare_cached(sql)?.execute(params![namespace_id, id.as_bytes()])?;
     }
+    if options.publish && changes {
+        events::append(connection, namespace_id, id, EventKind::Updated)?;
+    }
     Ok(Some(new))
+}
+
+/// Whether the user has this hash, or has none as well.
+fn has_password(connection: &Connection, namespace_id: i64, id: Uuid, hash: Option<&str>) -> Result<bool, StoreError> {
+    let sql = "SELECT password_hash IS ?3 FROM users WHERE namespace_id = ?1 AND id = ?2";
+    Ok(connection.prepare_cached(sql)?.query_row(params![namespace_id, id.as_bytes(), hash], |row| row.get(0))?)
 }
 
 /// The user of a row of [`columns!`].
@@ -218,7 +241,7 @@ pub(super) fn parse_id(id: &str) -> Option<Uuid> {
     (uuid.hyphenated().encode_lower(&mut buffer) == id).then_some(uuid)
 }
 
-fn unix_millis(id: &Uuid) -> i64 {
+pub(super) fn unix_millis(id: &Uuid) -> i64 {
     // The first 48 bits of a UUIDv7 (RFC 9562, section 5.7).
     (id.as_u128() >> 80) as i64
 }

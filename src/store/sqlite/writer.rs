@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::connection::Readers;
 use crate::store::StoreError;
@@ -24,16 +24,23 @@ pub(super) struct Writer {
     // `None` only while dropping: the thread ends when the queue is closed.
     queue: Option<mpsc::Sender<Box<dyn Write>>>,
     thread: Option<JoinHandle<()>>,
+    commits: watch::Receiver<u64>,
 }
 
 impl Writer {
     pub(super) fn start(connection: Connection, readers: Arc<Readers>) -> Result<Self, StoreError> {
         let (queue, writes) = mpsc::channel(QUEUE);
+        let (committed, commits) = watch::channel(0);
         let thread = std::thread::Builder::new()
             .name("tailor-idp-writer".to_owned())
-            .spawn(move || serve(&connection, &readers, writes))
+            .spawn(move || serve(&connection, &readers, writes, &committed))
             .map_err(|error| StoreError::Other(format!("cannot start the writer thread: {error}")))?;
-        Ok(Self { queue: Some(queue), thread: Some(thread) })
+        Ok(Self { queue: Some(queue), thread: Some(thread), commits })
+    }
+
+    /// Counts the commits.
+    pub(super) fn commits(&self) -> watch::Receiver<u64> {
+        self.commits.clone()
     }
 
     /// Runs `work` in the next commit, and returns what it returned once that commit is on disk.
@@ -100,7 +107,12 @@ where
     }
 }
 
-fn serve(connection: &Connection, readers: &Readers, mut writes: mpsc::Receiver<Box<dyn Write>>) {
+fn serve(
+    connection: &Connection,
+    readers: &Readers,
+    mut writes: mpsc::Receiver<Box<dyn Write>>,
+    committed: &watch::Sender<u64>,
+) {
     let mut batch = Vec::new();
     while writes.blocking_recv_many(&mut batch, BATCH) > 0 {
         let commit = readers.shut_out(|| commit(connection, &mut batch));
@@ -108,6 +120,7 @@ fn serve(connection: &Connection, readers: &Readers, mut writes: mpsc::Receiver<
         for write in batch.drain(..) {
             write.answer(commit.clone());
         }
+        committed.send_modify(|commits| *commits += 1);
     }
 }
 

@@ -6,13 +6,15 @@ use super::{Plain, Store};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use futures::future::join_all;
 use pretty_assertions::assert_eq;
 use rusqlite::{Connection, auto_extension, ffi};
 use tailor_idp::idp::UserQuery;
 use tailor_idp::store::{
-    Field, Page, PageRequest, Predicate, Scalar, SqliteDatabase, UserChange, UserKey, UserRecord, WriteOptions,
+    Field, Outcome, Page, PageRequest, Predicate, Scalar, SqliteDatabase, StartAt, UserChange, UserKey, UserRecord,
+    WriteOptions,
 };
 use tempfile::TempDir;
 
@@ -246,6 +248,43 @@ impl Watched {
         writes.push(("a delete", self.statements()));
         writes
     }
+
+    /// What delivering ran while an event of everyone else is under way.
+    async fn deliveries(&self) -> Costs {
+        let outbox = self.store.0.events().unwrap();
+        let claim = |limit| async move { outbox.claim("hook", Duration::from_secs(3600), limit).await.unwrap() };
+        let published = || WriteOptions { publish: true, ..WriteOptions::unchecked() };
+        let users = everyone(&self.store).await;
+        let touch = |user: &UserRecord| {
+            let change = UserChange { name: Some(format!("{} again", user.name)), ..UserChange::default() };
+            let id = user.id.clone();
+            async move { self.store.0.update(&id, change, published()).await.unwrap().unwrap() }
+        };
+        outbox.add_consumer("hook", StartAt::Oldest).await.unwrap();
+        join_all(users.iter().map(touch)).await;
+        let mut under_way = Vec::new();
+        while under_way.len() < users.len() {
+            under_way.extend(claim(1000).await.deliveries);
+        }
+        let held = &under_way[under_way.len() / 2].lease;
+        let held_user = users.iter().find(|user| user.id == under_way[under_way.len() / 2].event.user_id).unwrap();
+        let renamed = UserRecord { name: "once more".into(), ..held_user.clone() };
+        touch(&renamed).await;
+        self.statements();
+        assert!(claim(1).await.deliveries.is_empty());
+        let mut deliveries = vec![("a claim of what waits for another", self.statements())];
+        assert!(outbox.settle(held, Outcome::Acknowledged).await.unwrap());
+        deliveries.push(("an acknowledgement", self.statements()));
+        let next = claim(1).await.deliveries.remove(0);
+        deliveries.push(("a claim", self.statements()));
+        assert!(outbox.settle(&next.lease, Outcome::Dead { reason: "no".into() }).await.unwrap());
+        deliveries.push(("an event given up", self.statements()));
+        assert_eq!(outbox.dead(None, 10).await.unwrap().len(), 1);
+        deliveries.push(("the events given up", self.statements()));
+        assert!(claim(1).await.deliveries.is_empty());
+        deliveries.push(("a claim of nothing", self.statements()));
+        deliveries
+    }
 }
 
 fn check_same(few: Costs, many: Costs) {
@@ -263,6 +302,7 @@ async fn calls_among_twenty_thousand_users_cost_what_they_cost_among_two_hundred
     let (few, many) = (Watched::with(200).await, Watched::with(20_000).await);
     check_same(few.reads().await, many.reads().await);
     check_same(few.writes().await, many.writes().await);
+    check_same(few.deliveries().await, many.deliveries().await);
 }
 
 #[tokio::test]

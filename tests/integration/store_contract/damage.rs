@@ -30,6 +30,18 @@ fn overwrite(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     std::fs::write(path, bytes).unwrap();
 }
 
+/// Overwrites what the file holds beyond an empty database, but for the last pages.
+async fn overwrite_users(path: &Path) {
+    let folder = TempDir::new().unwrap();
+    let empty = folder.path().join("empty.db");
+    SqliteDatabase::open(&empty).unwrap().namespace(&namespace("builtin-idp")).await.unwrap();
+    let start = std::fs::metadata(&empty).unwrap().len() as usize;
+    overwrite(path, |bytes| {
+        let end = bytes.len() - 2 * 4096;
+        bytes[start..end].fill(0xab);
+    });
+}
+
 /// What the program says where the file cannot even be opened: the same for each command that may make a database.
 fn refusals(path: &Path) -> Vec<String> {
     let scratch = TempDir::new().unwrap();
@@ -56,10 +68,7 @@ fn check_refused(path: &Path, expected: &str) {
 #[tokio::test]
 async fn pages_overwritten_in_the_middle_are_found_when_they_are_read_or_written() {
     let (_folder, path) = sound().await;
-    overwrite(&path, |bytes| {
-        let end = bytes.len() - 2 * 4096;
-        bytes[8 * 4096..end].fill(0xab);
-    });
+    overwrite_users(&path).await;
     let store = Plain::of(SqliteDatabase::open(&path).unwrap().namespace(&namespace("builtin-idp")).await.unwrap());
     let everyone = PageRequest { query: Default::default(), visible: Predicate::everybody(), after: None, limit: 1000 };
     let read = store.list(everyone).await.unwrap_err();
@@ -80,10 +89,7 @@ async fn pages_overwritten_in_the_middle_are_found_when_they_are_read_or_written
 #[tokio::test]
 async fn a_script_over_a_damaged_database_learns_no_more_than_that_something_failed() {
     let (folder, path) = sound().await;
-    overwrite(&path, |bytes| {
-        let end = bytes.len() - 2 * 4096;
-        bytes[8 * 4096..end].fill(0xab);
-    });
+    overwrite_users(&path).await;
     let script = folder.path().join("script.js");
     let text = "export default async () => {
         try { await new tailor.idp.Client('builtin-idp').users(); } catch (e) { return [e.code, e.message]; }

@@ -40,18 +40,7 @@ impl Plain {
 
     /// A confirmed factor of the user's, by its id.
     pub(crate) async fn add_mfa_factor(&self, user_id: &str) -> Result<Option<String>, StoreError> {
-        let factor = NewFactor {
-            id: uuid::Uuid::now_v7().to_string(),
-            secret: b"sealed".to_vec(),
-            expires_at: Timestamp::from_unix_millis(1),
-        };
-        let id = factor.id.clone();
-        if !self.mfa().add_factor(user_id, factor).await? {
-            return Ok(None);
-        }
-        let now = Timestamp::from_unix_millis(0);
-        assert!(self.mfa().confirm_factor(user_id, &id, 0, now, WriteOptions::unchecked()).await?);
-        Ok(Some(id))
+        add_factor(self.mfa(), user_id, WriteOptions::unchecked()).await
     }
 
     pub(crate) fn mfa(&self) -> &dyn MfaStore {
@@ -78,4 +67,24 @@ impl Plain {
     pub(crate) fn page_token_key(&self) -> [u8; 32] {
         self.0.page_token_key()
     }
+}
+
+/// Adds a factor, confirms it, and returns its id.
+pub(crate) async fn add_factor(
+    store: &dyn MfaStore,
+    user_id: &str,
+    options: WriteOptions,
+) -> Result<Option<String>, StoreError> {
+    let factor = NewFactor {
+        id: uuid::Uuid::now_v7().to_string(),
+        secret: b"sealed".to_vec(),
+        expires_at: Timestamp::from_unix_millis(1),
+    };
+    let id = factor.id.clone();
+    if !store.add_factor(user_id, factor).await? {
+        return Ok(None);
+    }
+    let now = Timestamp::from_unix_millis(0);
+    assert!(store.confirm_factor(user_id, &id, 0, now, options).await?);
+    Ok(Some(id))
 }

@@ -1,0 +1,289 @@
+//! `tailor-idp events`.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use comfy_table::{Table, presets};
+use serde_json::json;
+use tailor_idp::events::{Events, Revival, StartAt, UserEvent, WebhookSettings, WebhookWorker};
+
+use super::store::NamespaceArgs;
+use super::{WrongUse, output};
+
+/// How often `--follow` looks for what other programs have committed: one look reads one row of an index.
+const FOLLOW_POLL: Duration = Duration::from_millis(200);
+
+/// Events that are read at once.
+const BATCH: u32 = 500;
+
+/// Looks into the events of a namespace, and delivers them.
+///
+/// Changes leave events where they are made with --publish-user-events.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  tailor-idp events list --db users.db
+  tailor-idp events --follow --db users.db --json
+  WEBHOOK_SECRET=… tailor-idp events deliver --webhook https://example.com/hook --secret-env WEBHOOK_SECRET --db users.db
+  tailor-idp events retry --consumer webhook --db users.db")]
+pub(super) struct EventsArgs {
+    #[command(subcommand)]
+    command: Option<EventsCommand>,
+
+    /// Print events as they are committed, by whatever program, until interrupted
+    #[arg(long)]
+    follow: bool,
+
+    /// With --follow: begin after the event with this id [default: with the next one]
+    #[arg(long, value_name = "ID", requires = "follow", value_parser = event_id)]
+    since: Option<String>,
+
+    /// Print JSON rather than a table
+    #[arg(long, global = true)]
+    json: bool,
+
+    #[command(flatten)]
+    namespace: NamespaceArgs,
+}
+
+#[derive(Subcommand)]
+enum EventsCommand {
+    /// List the events that are kept, oldest first
+    List {
+        /// Only events after the one with this id
+        #[arg(long, value_name = "ID", value_parser = event_id)]
+        after: Option<String>,
+        /// How many events at the most
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        first: u32,
+    },
+    /// Show one event
+    Show {
+        /// Its id
+        event: String,
+    },
+    /// Post events to a webhook until interrupted
+    Deliver(Deliver),
+    /// List the consumers, and how far they are
+    Consumers,
+    /// List the events that were given up, oldest first
+    Dead {
+        /// Only those of this consumer
+        #[arg(long, value_name = "NAME")]
+        consumer: Option<String>,
+        /// How many events at the most
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        first: u32,
+    },
+    /// Deliver events again that were given up
+    Retry(Chosen),
+    /// Leave events that were given up undelivered
+    Discard(Chosen),
+    /// Forget a consumer: events no longer wait for it
+    Forget {
+        /// Its name
+        consumer: String,
+    },
+}
+
+#[derive(Args)]
+struct Deliver {
+    /// Where to post to
+    #[arg(long, value_name = "URL")]
+    webhook: String,
+    /// The environment variable with the secret that requests are signed with; twice while the receiver changes over
+    #[arg(long, value_name = "NAME", required = true)]
+    secret_env: Vec<String>,
+    /// Under which name the position is kept: one for each webhook
+    #[arg(long, value_name = "NAME", default_value = "webhook")]
+    consumer: String,
+    /// If the consumer is new, begin with the next event rather than the oldest
+    #[arg(long)]
+    from_now: bool,
+    /// Seconds that one request may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
+    timeout: u64,
+    /// Tries before an event is given up
+    #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..))]
+    max_attempts: u32,
+}
+
+#[derive(Args)]
+struct Chosen {
+    /// The ids of the events [default: all that were given up]
+    events: Vec<String>,
+    /// Whose events
+    #[arg(long, value_name = "NAME", default_value = "webhook")]
+    consumer: String,
+}
+
+/// A position is an id; anything else would silently be the beginning.
+fn event_id(text: &str) -> Result<String, uuid::Error> {
+    Ok(uuid::Uuid::try_parse(text)?.to_string())
+}
+
+impl EventsArgs {
+    pub(super) async fn execute(self) -> anyhow::Result<()> {
+        if self.follow == self.command.is_some() {
+            return Err(WrongUse("one of --follow and a command is needed: see tailor-idp help events".into()).into());
+        }
+        let idp = self.namespace.open(false, None).await?;
+        let events = idp.events(self.namespace.namespace.as_str())?;
+        let json = self.json;
+        let Some(command) = self.command else { return follow(&events, self.since, json).await };
+        match command {
+            EventsCommand::List { after, first } => {
+                let list = events.list(after.as_deref(), first).await?;
+                if json { output::print_json(&json!(list)) } else { output::print(&table(&list)) }
+            }
+            EventsCommand::Show { event } => {
+                let found = events.get(&event).await?;
+                let found = found.ok_or_else(|| anyhow::anyhow!("event not found: {event}"))?;
+                if json { output::print_json(&json!(found)) } else { output::print(&table(&[found])) }
+            }
+            EventsCommand::Deliver(deliver) => deliver.execute(events).await,
+            EventsCommand::Consumers => consumers(&events, json).await,
+            EventsCommand::Dead { consumer, first } => dead(&events, consumer.as_deref(), first, json).await,
+            EventsCommand::Retry(chosen) => chosen.execute(&events, Revival::Retry, json).await,
+            EventsCommand::Discard(chosen) => chosen.execute(&events, Revival::Discard, json).await,
+            EventsCommand::Forget { consumer } => {
+                if !events.forget(&consumer).await? {
+                    anyhow::bail!("there is no consumer of events named {consumer:?}");
+                }
+                if json { output::print_json(&json!({ "forgotten": consumer })) } else { Ok(()) }
+            }
+        }
+    }
+}
+
+impl Deliver {
+    async fn execute(self, events: Events) -> anyhow::Result<()> {
+        let url = self.webhook.parse().map_err(|error| WrongUse(format!("--webhook is not a URL: {error}")))?;
+        let mut secrets = Vec::new();
+        for name in &self.secret_env {
+            let secret = std::env::var(name);
+            let secret = secret.map_err(|error| WrongUse(format!("--secret-env {name}: {error}")))?;
+            secrets.push(secret.into());
+        }
+        let mut settings = WebhookSettings::new(url, String::new().into());
+        settings.secrets = secrets;
+        settings.consumer = self.consumer;
+        settings.timeout = Duration::from_secs(self.timeout);
+        settings.max_attempts = self.max_attempts;
+        let worker = WebhookWorker::new(events, settings).map_err(|error| WrongUse(error.to_string()))?;
+        let interrupted = interrupted()?;
+        output::note("note", "delivering; interrupt to stop");
+        let start = if self.from_now { StartAt::Next } else { StartAt::Oldest };
+        worker.run(start, interrupted).await?;
+        Ok(())
+    }
+}
+
+impl Chosen {
+    async fn execute(self, events: &Events, revival: Revival, json: bool) -> anyhow::Result<()> {
+        let mut count = 0;
+        if self.events.is_empty() {
+            count = events.revive(&self.consumer, None, revival).await?;
+        }
+        for event in &self.events {
+            match events.revive(&self.consumer, Some(event), revival).await? {
+                0 => anyhow::bail!("{:?} has given up no event {event}", self.consumer),
+                revived => count += revived,
+            }
+        }
+        let (key, what) = match revival {
+            Revival::Retry => ("retried", "to be delivered again"),
+            Revival::Discard => ("discarded", "discarded"),
+        };
+        let noun = if count == 1 { "event" } else { "events" };
+        if json { output::print_json(&json!({ key: count })) } else { output::print(&format!("{count} {noun} {what}")) }
+    }
+}
+
+/// SIGINT, and SIGTERM where there is such a thing.
+fn interrupted() -> anyhow::Result<impl Future<Output = ()>> {
+    #[cfg(unix)]
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    Ok(async move {
+        #[cfg(unix)]
+        let terminated = terminate.recv();
+        #[cfg(not(unix))]
+        let terminated = std::future::pending::<Option<()>>();
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminated => {}
+        }
+    })
+}
+
+async fn follow(events: &Events, since: Option<String>, json: bool) -> anyhow::Result<()> {
+    let mut after = match since {
+        None => events.newest().await?,
+        since => since,
+    };
+    loop {
+        let batch = events.list(after.as_deref(), BATCH).await?;
+        for event in &batch {
+            let line = if json { json!(event).to_string() } else { line(event) };
+            // Whoever read is gone: nobody is left to follow for.
+            if let Err(error) = writeln!(std::io::stdout().lock(), "{line}") {
+                return if error.kind() == std::io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error.into()) };
+            }
+        }
+        match batch.last() {
+            Some(last) => after = Some(last.id.clone()),
+            // Ids are in commit order, also across programs: none can come in before the last.
+            None => tokio::time::sleep(FOLLOW_POLL).await,
+        }
+    }
+}
+
+fn line(event: &UserEvent) -> String {
+    format!("{} {} {} {}", event.time, event.kind.type_name(), event.user_id, event.id)
+}
+
+async fn consumers(events: &Events, json: bool) -> anyhow::Result<()> {
+    let consumers = events.consumers().await?;
+    if json {
+        let consumer = |consumer: &tailor_idp::events::Consumer| json!({ "name": consumer.name, "pending": consumer.pending, "dead": consumer.dead });
+        return output::print_json(&consumers.iter().map(consumer).collect());
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(["CONSUMER", "PENDING", "DEAD"]);
+    for consumer in consumers {
+        table.add_row([consumer.name, consumer.pending.to_string(), consumer.dead.to_string()]);
+    }
+    output::print(&table.trim_fmt())
+}
+
+async fn dead(events: &Events, consumer: Option<&str>, first: u32, json: bool) -> anyhow::Result<()> {
+    let dead = events.dead(consumer, first).await?;
+    if json {
+        let mut by_consumer: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+        for dead in &dead {
+            let shown = json!({ "event": dead.event, "attempts": dead.attempts, "reason": dead.reason });
+            by_consumer.entry(&dead.consumer).or_default().push(shown);
+        }
+        return output::print_json(&json!(by_consumer));
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(["CONSUMER", "EVENT", "TYPE", "USER", "ATTEMPTS", "REASON"]);
+    for dead in dead {
+        let (event, attempts) = (dead.event, dead.attempts.to_string());
+        let type_name = event.kind.type_name().to_owned();
+        table.add_row([dead.consumer, event.id, type_name, event.user_id, attempts, dead.reason]);
+    }
+    output::print(&table.trim_fmt())
+}
+
+fn table(events: &[UserEvent]) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(["ID", "TIME", "TYPE", "USER"]);
+    for event in events {
+        let (time, type_name) = (event.time.to_string(), event.kind.type_name());
+        table.add_row([event.id.as_str(), &time, type_name, &event.user_id]);
+    }
+    table.trim_fmt()
+}
