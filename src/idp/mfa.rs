@@ -25,7 +25,7 @@ impl Namespace {
     }
 
     fn factors(&self) -> Result<&dyn MfaStore, IdpError> {
-        if !self.settings.enable_mfa {
+        if !self.policy().enable_mfa {
             return Err(IdpError::failed_precondition(format!("MFA is not enabled in namespace {}", self.name)));
         }
         let missing =

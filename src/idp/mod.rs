@@ -4,6 +4,7 @@
 //! implementation: it checks what it is given, hashes passwords off the caller's thread, and keeps the users of
 //! each namespace in a [`UserStore`](crate::store::UserStore).
 
+mod auth_policy;
 mod error;
 mod identifier;
 mod interface;
@@ -18,6 +19,7 @@ mod reset;
 mod service;
 mod settings;
 
+pub use auth_policy::UserAuthPolicy;
 pub(crate) use error::shortened;
 pub use error::{Code, IdpError};
 pub use interface::IdentityProvider;
@@ -29,4 +31,4 @@ pub use password::{HashCost, InvalidPasswordHash, PasswordHash};
 pub use permission::{Operation, Permission, PermissionConfig, PermissionFault, PolicyConfig, Subject, Target};
 pub use principal::{Invoker, InvokerType, Principal};
 pub use service::{Idp, IdpBuilder};
-pub use settings::{NameKind, NamespaceSettings};
+pub use settings::{EmailConfig, Lang, NameKind, NamespaceSettings, SettingFault};
