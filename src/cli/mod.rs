@@ -1,5 +1,8 @@
 //! The command line: what it takes, and how a command ends.
 
+mod check;
+mod init;
+mod invoker;
 mod output;
 mod run;
 mod store;
@@ -8,6 +11,7 @@ mod users;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tailor_idp::settings::SettingsError;
 use tracing_subscriber::EnvFilter;
 
 /// Sets what is logged, such as `debug` or `tailor_idp=trace`.
@@ -42,6 +46,10 @@ enum Command {
     Run(run::Run),
     /// Look into a store, or change it, from outside a script
     Users(users::Users),
+    /// Check a settings file and print what it allows
+    Check(check::Check),
+    /// Write a start: settings, a handler, and a golden test for it
+    Init(init::Init),
     /// Print the TypeScript declarations of what scripts can use
     Types,
 }
@@ -65,6 +73,11 @@ pub(crate) fn main() -> ExitCode {
     match dispatch(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<ScriptFailed>() => ExitCode::FAILURE,
+        Err(error) if error.is::<SettingsError>() => {
+            // A line a fault, each in the form that editors find their way by.
+            output::print_error(&error.to_string());
+            ExitCode::FAILURE
+        }
         Err(error) => {
             output::note("error", &format!("{error:#}"));
             if error.is::<WrongUse>() { ExitCode::from(2) } else { ExitCode::FAILURE }
@@ -77,6 +90,8 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Run(run) => tokio.block_on(run.execute()),
         Command::Users(users) => tokio.block_on(users.execute()),
+        Command::Check(check) => check.execute(),
+        Command::Init(init) => init.execute(),
         Command::Types => output::print(tailor_idp::TYPES.trim_end()),
     }
 }

@@ -76,8 +76,8 @@ enum UsersCommand {
 impl Users {
     pub(super) async fn execute(self) -> anyhow::Result<()> {
         let make = matches!(self.command, UsersCommand::Create { .. });
-        let idp = self.namespace.open(make).await?;
-        let namespace = self.namespace.namespace.as_str();
+        let (namespace, idp) = self.namespace.open(make).await?;
+        let namespace = namespace.as_str();
         let json = self.json;
         match self.command {
             UsersCommand::List { first, after, name } => {

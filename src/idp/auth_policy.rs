@@ -132,7 +132,8 @@ impl UserAuthPolicy {
             faults.push(Self::max_length_fault(max));
         }
         if faults.is_empty() && min > max {
-            let text = format!("passwordMinLength must be less than or equal to passwordMaxLength: got {min} and {max}");
+            let text =
+                format!("passwordMinLength must be less than or equal to passwordMaxLength: got {min} and {max}");
             faults.push(SettingFault::new("passwordMinLength", text));
         }
         faults
@@ -176,14 +177,22 @@ impl UserAuthPolicy {
                 "allowedEmailDomains",
                 "allowedEmailDomains cannot be set when useNonEmailIdentifier is true",
             ),
-            (google && non_email, "allowGoogleOauth", "allowGoogleOauth cannot be set when useNonEmailIdentifier is true"),
+            (
+                google && non_email,
+                "allowGoogleOauth",
+                "allowGoogleOauth cannot be set when useNonEmailIdentifier is true",
+            ),
             (google && !domains, "allowGoogleOauth", "allowGoogleOauth requires allowedEmailDomains to be set"),
             (
                 microsoft && non_email,
                 "allowMicrosoftOauth",
                 "allowMicrosoftOauth cannot be set when useNonEmailIdentifier is true",
             ),
-            (microsoft && !domains, "allowMicrosoftOauth", "allowMicrosoftOauth requires allowedEmailDomains to be set"),
+            (
+                microsoft && !domains,
+                "allowMicrosoftOauth",
+                "allowMicrosoftOauth requires allowedEmailDomains to be set",
+            ),
             (
                 microsoft && !no_password,
                 "allowMicrosoftOauth",

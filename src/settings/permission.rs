@@ -1,0 +1,135 @@
+//! `permission`: policies, with their faults at the line they are on.
+
+use serde::Deserialize;
+use serde_json::Value;
+use toml::de::DeValue;
+
+use super::reader::{Reader, Section, join, table_at, unknown, wrong};
+use crate::idp::{Permission, PermissionConfig, PermissionFault, PolicyConfig};
+
+/// What a permission has lists of policies for.
+pub const OPERATIONS: [&str; 6] = ["create", "read", "update", "delete", "sendPasswordResetEmail", "unenrollMfa"];
+
+const KEY: &str = "permission";
+const ALLOW_ALL: &str = "allow-all";
+
+/// The permission of a namespace; where there is none, nothing is permitted.
+pub(super) fn read(namespace: &Section<'_, '_>) -> Option<(PermissionConfig, Permission)> {
+    let Some(value) = namespace.value(KEY) else {
+        let nothing = PermissionConfig::Policies(std::collections::BTreeMap::new());
+        return Some((nothing, Permission::deny_all()));
+    };
+    let reader = namespace.reader();
+    let before = reader.count();
+    match value {
+        DeValue::String(word) if word == ALLOW_ALL => {}
+        DeValue::String(word) => {
+            namespace.fault(KEY, format!("must be {ALLOW_ALL:?} or lists of policies: got {word:?}"));
+        }
+        DeValue::Table(_) => {
+            if let Some(operations) = namespace.section(KEY) {
+                operations.entries().for_each(|(name, at, list)| check_list(&operations, name, at, list));
+            }
+        }
+        other => namespace.fault(KEY, wrong(&format!("{ALLOW_ALL:?} or lists of policies"), other)),
+    }
+    if reader.count() > before {
+        return None;
+    }
+    let config = match PermissionConfig::deserialize(json(value)) {
+        Ok(config) => config,
+        Err(error) => {
+            namespace.fault(KEY, error.to_string());
+            return None;
+        }
+    };
+    match config.compile() {
+        Ok(permission) => Some((config, permission)),
+        Err(faults) => {
+            faults.into_iter().for_each(|fault| locate(namespace, value, fault));
+            None
+        }
+    }
+}
+
+/// The form of the list of one operation. What the policies say is checked when they are compiled.
+fn check_list(operations: &Section<'_, '_>, name: &str, at: usize, list: &DeValue<'_>) {
+    let (reader, path) = (operations.reader(), operations.path(name));
+    if !OPERATIONS.contains(&name) {
+        return reader.fault(at, path, unknown(name, &OPERATIONS));
+    }
+    let DeValue::Array(policies) = list else {
+        return reader.fault(at, path, wrong("a list of policies", list));
+    };
+    for (index, policy) in policies.iter().enumerate() {
+        check_policy(reader, format!("{path}[{index}]"), policy.span().start, policy.get_ref());
+    }
+}
+
+fn check_policy<'t>(reader: &Reader<'t>, path: String, at: usize, policy: &DeValue<'t>) {
+    let before = reader.count();
+    let Some(section) = table_at(reader, path.clone(), at, policy) else { return };
+    section.boolean("permit");
+    section.string("description");
+    if let Some(other) = section.value("conditions")
+        && !matches!(other, DeValue::Array(_))
+    {
+        section.fault("conditions", wrong("a list of conditions", other));
+    }
+    section.finish();
+    if reader.count() == before
+        && let Err(error) = PolicyConfig::deserialize(json(policy))
+    {
+        reader.fault(at, path, error.to_string());
+    }
+}
+
+/// Notes a fault at the innermost part of its path that is in the file.
+fn locate(namespace: &Section<'_, '_>, permission: &DeValue<'_>, fault: PermissionFault) {
+    let mut path = namespace.path(KEY);
+    let mut at = None;
+    let mut value = Some(permission);
+    for part in &fault.path {
+        let next = match value {
+            Some(DeValue::Table(table)) => {
+                path = join(&path, part);
+                table.get_key_value(part.as_str()).map(|(key, value)| (key.span().start, value.get_ref()))
+            }
+            Some(DeValue::Array(entries)) => {
+                path = format!("{path}[{part}]");
+                let index = part.parse::<usize>().ok();
+                index.and_then(|index| entries.get(index)).map(|entry| (entry.span().start, entry.get_ref()))
+            }
+            _ => {
+                path = join(&path, part);
+                None
+            }
+        };
+        at = next.map(|(at, _)| at).or(at);
+        value = next.map(|(_, value)| value);
+    }
+    match at {
+        Some(at) => namespace.reader().fault(at, path, fault.text),
+        None => namespace.fault(KEY, fault.text),
+    }
+}
+
+fn json(value: &DeValue<'_>) -> Value {
+    match value {
+        DeValue::String(text) => text.as_ref().into(),
+        DeValue::Boolean(value) => (*value).into(),
+        DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
+            Ok(number) => number.into(),
+            Err(_) => number.to_string().into(),
+        },
+        DeValue::Float(number) => match number.as_str().parse::<f64>() {
+            Ok(number) => number.into(),
+            Err(_) => number.to_string().into(),
+        },
+        DeValue::Datetime(moment) => moment.to_string().into(),
+        DeValue::Array(entries) => entries.iter().map(|entry| json(entry.get_ref())).collect(),
+        DeValue::Table(table) => {
+            Value::Object(table.iter().map(|(key, value)| (key.get_ref().to_string(), json(value.get_ref()))).collect())
+        }
+    }
+}
