@@ -18,7 +18,7 @@ const FIELDS: [(&str, &str, bool); 5] = [
 
 /// An invoker from JSON, or from a file with JSON. `null` is nobody.
 pub(super) fn read(given: &str) -> Result<Option<Invoker>, WrongUse> {
-    let inline = given.trim_start().starts_with('{') || given.trim() == "null";
+    let inline = given.trim_start().starts_with(['{', '[', '"']) || given.trim() == "null";
     let (origin, text) = if inline {
         ("--invoker".to_owned(), given.to_owned())
     } else {
