@@ -10,7 +10,8 @@ use tailor_idp::settings::FILE_NAME;
 
 use super::{WrongUse, output};
 
-/// Writes a start: a settings file with comments, a handler, and a golden test for the handler. Overwrites nothing.
+/// Writes a start: a settings file with comments, and a handler in a folder that is its golden test, with an argument and the
+/// expected output. Overwrites nothing.
 #[derive(Args)]
 pub(super) struct Init {
     /// The folder; made where it is not there [default: this one]
@@ -18,12 +19,11 @@ pub(super) struct Init {
     folder: PathBuf,
 }
 
-const STARTER: [(&str, &str); 5] = [
+const STARTER: [(&str, &str); 4] = [
     (FILE_NAME, include_str!("starter/tailor-idp.toml")),
-    ("sign-up.js", include_str!("starter/sign-up.js")),
-    ("tests/sign-up/main.js", include_str!("starter/tests/sign-up/main.js")),
-    ("tests/sign-up/args.json", include_str!("starter/tests/sign-up/args.json")),
-    ("tests/sign-up/expected.txt", include_str!("starter/tests/sign-up/expected.txt")),
+    ("handlers/sign-up/main.js", include_str!("starter/main.js")),
+    ("handlers/sign-up/args.json", include_str!("starter/args.json")),
+    ("handlers/sign-up/expected.txt", include_str!("starter/expected.txt")),
 ];
 
 impl Init {
@@ -38,8 +38,8 @@ impl Init {
             write_new(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
             output::print(&format!("wrote {}", path.display()))?;
         }
-        let run = format!("tailor-idp run {} --arg-file", self.path("sign-up.js").display());
-        output::print(&format!("\nNow: {run} {}", self.path("tests/sign-up/args.json").display()))
+        let run = format!("tailor-idp run {} --arg-file", self.path("handlers/sign-up/main.js").display());
+        output::print(&format!("\nNow: {run} {}", self.path("handlers/sign-up/args.json").display()))
     }
 
     fn path(&self, name: &str) -> PathBuf {

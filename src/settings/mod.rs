@@ -103,6 +103,8 @@ impl Settings {
 
     /// The nearest file of the name [`FILE_NAME`], in `folder` or above it.
     pub fn find(folder: &Path) -> Option<PathBuf> {
+        // The parent of a bare file name is empty, and is the working directory.
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         let folder = std::path::absolute(folder).ok()?;
         folder.ancestors().map(|folder| folder.join(FILE_NAME)).find(|file| file.is_file())
     }
@@ -197,7 +199,7 @@ fn read_url(section: &Section<'_, '_>, key: &'static str) -> Option<Url> {
         return None;
     };
     if !url.username().is_empty() || url.password().is_some() {
-        section.fault(key, "must have no user name and no password: a secret does not belong into the file");
+        section.fault(key, "must have no user name and no password: a secret does not belong in the file");
         return None;
     }
     Some(url)

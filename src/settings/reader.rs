@@ -55,6 +55,7 @@ impl<'t> Reader<'t> {
             return Ok(());
         }
         faults.sort_by_key(|(at, _)| *at);
+        faults.dedup();
         Err(SettingsError::new(file.to_owned(), faults.into_iter().map(|(_, fault)| fault).collect()))
     }
 }
@@ -177,8 +178,9 @@ impl<'r, 't> Section<'r, 't> {
         let given = self.string(key)?;
         let found = choices.iter().find(|(word, _)| *word == given);
         if found.is_none() {
-            let words = choices.iter().map(|(word, _)| format!("{word:?}")).collect::<Vec<_>>().join(" or ");
-            self.fault(key, format!("must be {words}: got {:?}", shortened(&given)));
+            let words = choices.iter().map(|(word, _)| format!("{word:?}")).collect::<Vec<_>>();
+            let (last, rest) = words.split_last().map_or(("", String::new()), |(last, rest)| (last, rest.join(", ")));
+            self.fault(key, format!("must be {rest} or {last}: got {:?}", shortened(&given)));
         }
         found.map(|(_, choice)| *choice)
     }
@@ -187,7 +189,7 @@ impl<'r, 't> Section<'r, 't> {
     pub(super) fn secret(&self, key: &'static str, inline: &'static str, example: &str) -> Option<SecretVariable> {
         self.refused.borrow_mut().push(inline);
         if self.has(inline) {
-            let text = "a secret does not belong into the file: put it into an environment variable and name that";
+            let text = "a secret does not belong in the file: put it in an environment variable and name that";
             self.fault(inline, format!("{text}: {key} = {example:?}"));
         }
         let variable = match self.value(key)? {
@@ -266,7 +268,7 @@ pub(super) fn unknown(key: &str, known: &[&str]) -> String {
     }
     match similar(key, known) {
         Some(known) => format!("unknown key: did you mean {known}?"),
-        None => format!("unknown key: expected one of {}", known.join(", ")),
+        None => format!("unknown key: expected {}", known.join(", ")),
     }
 }
 

@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 mod examples;
+#[path = "../golden/expectation.rs"]
+mod expectation;
 mod function;
 mod kill;
+mod settings;
 mod snapshot;
 mod store_contract;
 mod support;
