@@ -59,7 +59,7 @@ impl SettingsFile {
 
 impl SettingsArgs {
     /// The file that holds: the one that was named, else the nearest from `folder` upwards, if there is one.
-    fn file(&self, folder: &Path) -> anyhow::Result<Option<SettingsFile>> {
+    pub(super) fn file(&self, folder: &Path) -> anyhow::Result<Option<SettingsFile>> {
         let path = match &self.config {
             Some(path) => Some(path.clone()),
             None if self.no_config => None,
@@ -86,7 +86,7 @@ impl SettingsArgs {
 }
 
 /// A namespace that is about to be opened.
-struct Opening {
+pub(super) struct Opening {
     name: NamespaceName,
     store: StoreLocation,
     settings: NamespaceSettings,
@@ -94,7 +94,7 @@ struct Opening {
 
 /// The namespaces that a command is about: those that were named, else all of the file, else the default one. `database`
 /// takes the place of every store.
-fn openings(
+pub(super) fn openings(
     file: Option<&SettingsFile>,
     named: &[NamespaceName],
     database: Option<&Path>,
@@ -124,7 +124,7 @@ fn openings(
 }
 
 /// An identity provider with these namespaces. Opens each database once.
-async fn open_idp(openings: Vec<Opening>) -> anyhow::Result<Idp> {
+pub(super) async fn open_idp(openings: Vec<Opening>) -> anyhow::Result<Idp> {
     let mut databases = BTreeMap::new();
     let mut idp = Idp::builder();
     for Opening { name, store, settings } in openings {

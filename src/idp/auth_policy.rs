@@ -321,11 +321,57 @@ fn is_domain(domain: &str) -> bool {
     domain.len() <= 253 && domain.contains('.') && domain.split('.').all(label)
 }
 
-/// The origin that an entry names, where it names one and nothing more.
+/// The origin that an entry names, where it names one and nothing more. There are no wildcards.
 fn origin_of(entry: &str) -> Option<url::Origin> {
     let url = Url::parse(entry).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
     let (_, authority) = entry.split_once("://")?;
-    let bare = !authority.is_empty() && !authority.contains(['/', '\\', '@', '?', '#']);
+    let bare = !authority.is_empty() && !authority.contains(['/', '\\', '@', '?', '#', '*']);
     let clean = !entry.chars().any(|c| c.is_whitespace() || c.is_control());
     (bare && clean).then(|| url.origin())
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+
+    use super::*;
+
+    #[test]
+    fn a_refused_domain_is_told_some_of_the_allowed_ones() {
+        let allowed_email_domains = (1..=7).map(|number| format!("d{number}.example")).collect();
+        let policy = UserAuthPolicy { allowed_email_domains, ..UserAuthPolicy::default() };
+        assert_eq!(
+            policy.check_domain("ana@example.com").unwrap_err().detail(),
+            "name must be at an allowed e-mail domain (d1.example, d2.example, d3.example, d4.example, d5.example and 2 \
+             more): got \"ana@example.com\""
+        );
+        assert!(policy.check_domain("ana@d7.example").is_ok());
+    }
+
+    #[test]
+    fn domains_and_origins_are_told_from_what_is_neither() {
+        for domain in ["example.com", "EXAMPLE.com", "bücher.example", "a-b.co.uk", "xn--bcher-kva.example"] {
+            assert!(is_domain(domain), "{domain}");
+        }
+        for domain in
+            ["", "example", ".com", "a..b", "-a.com", "a b.com", "@example.com", "*.example.com", "ex%61mple.com"]
+        {
+            assert!(!is_domain(domain), "{domain}");
+        }
+        for origin in ["https://app.example.com", "http://localhost:3000", "http://[::1]:8080"] {
+            assert!(origin_of(origin).is_some(), "{origin}");
+        }
+        for origin in [
+            "",
+            "https://",
+            "app.example.com",
+            "https://a.com/",
+            "https:a.com",
+            "ftp://a.com",
+            "https://u@a.com",
+            "https://*",
+        ] {
+            assert!(origin_of(origin).is_none(), "{origin}");
+        }
+    }
 }

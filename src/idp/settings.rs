@@ -213,7 +213,7 @@ impl NamespaceSettings {
     }
 }
 
-fn first_of<'a>(texts: [Option<&'a str>; 2]) -> Option<&'a str> {
+fn first_of(texts: [Option<&str>; 2]) -> Option<&str> {
     texts.into_iter().flatten().find(|text| !text.is_empty())
 }
 

@@ -108,9 +108,10 @@ fn read_policy(section: Section<'_, '_>) -> UserAuthPolicy {
 }
 
 fn read_email(section: Section<'_, '_>) -> EmailConfig {
-    let mut email = EmailConfig::default();
-    email.from_name = section.string("fromName");
-    email.password_reset_subject = section.string("passwordResetSubject");
+    let email = EmailConfig {
+        from_name: section.string("fromName"),
+        password_reset_subject: section.string("passwordResetSubject"),
+    };
     email.faults().into_iter().for_each(|fault| section.fault(fault.key, fault.text));
     section.finish();
     email

@@ -133,3 +133,42 @@ fn json(value: &DeValue<'_>) -> Value {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use pretty_assertions::assert_eq;
+
+    use super::*;
+
+    #[test]
+    fn a_fault_of_a_policy_is_at_the_innermost_part_that_is_in_the_file() {
+        let text = r#"[permission]
+create = []
+read = [
+  { conditions = [] },
+  { conditions = [
+    ["a", "=", "b"],
+    ["a", "like", "b"],
+  ] },
+]
+"#;
+        let reader = Reader::new(text);
+        let tree = reader.parse().unwrap();
+        let section = Section::new(&reader, "namespace.main".to_owned(), 0, &tree);
+        let permission = section.value(KEY).unwrap();
+        for path in [&["read", "1", "conditions", "1", "1"][..], &["read", "1", "permit"], &["read", "7"], &[]] {
+            let path = path.iter().map(ToString::to_string).collect();
+            locate(&section, permission, PermissionFault { path, text: "is wrong".to_owned() });
+        }
+        let error = reader.finish(Path::new("f")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "f:1: namespace.main.permission: is wrong\n\
+             f:3: namespace.main.permission.read[7]: is wrong\n\
+             f:5: namespace.main.permission.read[1].permit: is wrong\n\
+             f:7: namespace.main.permission.read[1].conditions[1][1]: is wrong"
+        );
+    }
+}

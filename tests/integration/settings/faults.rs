@@ -5,6 +5,9 @@ use tailor_idp::settings::Settings;
 
 use super::faults;
 
+/// Lines of a policy, and the line, key and text of each fault in them.
+type Rule<'a> = (&'a [&'a str], &'a [(usize, &'a str, &'a str)]);
+
 /// A namespace with this in its `userAuthPolicy`, from line 4 on.
 fn policy(lines: &str) -> String {
     format!("[namespace.main]\nstore = \"memory\"\n[namespace.main.userAuthPolicy]\n{lines}\n")
@@ -19,7 +22,7 @@ fn every_rule_of_a_policy_has_its_text_at_the_line_of_its_key() {
     let domains = "allowedEmailDomains = [\"example.com\"]";
     let no_password = "disablePasswordAuth = true";
     let non_email = "useNonEmailIdentifier = true";
-    let rules: &[(&[&str], &[(usize, &str, &str)])] = &[
+    let rules: &[Rule<'_>] = &[
         (&["passwordMinLength = 5"], &[(4, "passwordMinLength", "passwordMinLength must be between 6 and 30: got 5")]),
         (
             &["passwordMinLength = 31"],
