@@ -169,16 +169,17 @@ impl ScriptStoreArgs {
     pub(super) async fn open(&self, script: &Path) -> anyhow::Result<Idp> {
         let file = self.settings.file(script.parent().unwrap_or(Path::new("")))?;
         let openings = openings(file.as_ref(), &self.namespace, self.db.as_deref(), &self.settings)?;
+        let names = openings.iter().map(|opening| opening.name.to_string()).collect::<Vec<_>>();
+        let idp = open_idp(openings).await?;
         if file.is_none() {
             if self.db.is_none() {
                 output::note("note", "users live in memory and are gone at the end; --db PATH keeps them");
             }
-            let names = openings.iter().map(|opening| opening.name.as_str()).collect::<Vec<_>>();
             let (word, is) = if names.len() == 1 { ("namespace", "is") } else { ("namespaces", "are") };
             let names = names.join(", ");
             output::note("note", &format!("without settings, {word} {names} {is} open to every script (allow-all)"));
         }
-        open_idp(openings).await
+        Ok(idp)
     }
 }
 
