@@ -4,8 +4,8 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use tailor_idp::idp::{NamespaceName, PermissionConfig, UserAuthPolicy};
-use tailor_idp::settings::{FILE_NAME, MailTransport, NamespaceEntry, OPERATIONS, Settings, StoreLocation};
+use tailor_idp::idp::{NamespaceName, UserAuthPolicy};
+use tailor_idp::settings::{Audience, FILE_NAME, MailTransport, NamespaceEntry, OPERATIONS, Settings, StoreLocation};
 
 use super::store::SettingsFile;
 use super::{WrongUse, output};
@@ -61,7 +61,7 @@ fn namespace_summary(settings: &Settings, name: &NamespaceName, entry: &Namespac
         ("events", events),
         ("mail", format!("{}, in {}", mail(settings), entry.settings.lang)),
     ];
-    let rules = OPERATIONS.map(|operation| (operation, who(&entry.permission, operation)));
+    let rules = OPERATIONS.into_iter().zip(entry.audiences.map(who));
     let width = OPERATIONS.iter().map(|operation| operation.len()).max().unwrap_or_default();
     let mut text = format!("\nnamespace {name}\n");
     for (what, fact) in facts.into_iter().chain(rules) {
@@ -138,16 +138,12 @@ fn mail(settings: &Settings) -> String {
     }
 }
 
-fn who(permission: &PermissionConfig, operation: &str) -> String {
-    let policies = match permission {
-        PermissionConfig::Keyword(_) => return "everybody".to_owned(),
-        PermissionConfig::Policies(operations) => operations.get(operation).map_or(&[][..], Vec::as_slice),
-    };
-    match policies {
-        [] => "nobody".to_owned(),
-        [only] if only.conditions.is_empty() && only.permit == Some(false) => "nobody".to_owned(),
-        [only] if only.conditions.is_empty() => "everybody".to_owned(),
-        [_] => "1 policy".to_owned(),
-        many => format!("{} policies", many.len()),
+fn who(audience: Audience) -> String {
+    match audience {
+        Audience::Nobody => "nobody".to_owned(),
+        Audience::Everybody => "everybody".to_owned(),
+        Audience::Policies(1) => "1 policy".to_owned(),
+        Audience::Policies(policies) => format!("{policies} policies"),
+        other => format!("{other:?}"),
     }
 }

@@ -37,7 +37,7 @@ pub use error::{SettingsError, SettingsFault};
 pub use function::FunctionLimits;
 pub use mail::{MailSettings, MailTransport, SmtpSettings, SmtpTls};
 pub use namespace::{NamespaceEntry, StoreLocation};
-pub use permission::OPERATIONS;
+pub use permission::{Audience, OPERATIONS};
 pub use secret::{MissingSecret, SecretVariable};
 
 use self::reader::{Reader, Section, table_at};

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use toml::de::DeValue;
 
-use super::permission;
+use super::permission::{self, Audience, OPERATIONS};
 use super::reader::{Section, wrong};
-use crate::idp::{EmailConfig, Lang, NamespaceSettings, PermissionConfig, SettingFault, UserAuthPolicy, shortened};
+use crate::idp::{EmailConfig, Lang, NamespaceSettings, SettingFault, UserAuthPolicy, shortened};
 
 /// Where the users of a namespace live.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,8 +26,8 @@ pub struct NamespaceEntry {
     pub store: StoreLocation,
     /// What it allows.
     pub settings: NamespaceSettings,
-    /// Its permission as the file spells it.
-    pub permission: PermissionConfig,
+    /// Whom each of the [`OPERATIONS`] is open to, in their order.
+    pub audiences: [Audience; OPERATIONS.len()],
 }
 
 /// Stores, as the file spells them.
@@ -48,8 +48,8 @@ pub(super) fn read(section: Section<'_, '_>, folder: &Path) -> Option<NamespaceE
     settings.lang = section.choice("lang", &langs).unwrap_or_default();
     settings.publish_user_events = section.boolean("publishUserEvents").unwrap_or_default();
     section.finish();
-    let (permission, compiled) = permission?;
-    Some(NamespaceEntry { store: store?, settings: settings.permission(compiled), permission })
+    let (permission, audiences) = permission?;
+    Some(NamespaceEntry { store: store?, settings: settings.permission(permission), audiences })
 }
 
 fn read_store(section: &Section<'_, '_>, folder: &Path) -> Option<StoreLocation> {

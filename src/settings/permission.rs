@@ -5,7 +5,7 @@ use serde_json::Value;
 use toml::de::DeValue;
 
 use super::reader::{Reader, Section, join, table_at, unknown, wrong};
-use crate::idp::{Permission, PermissionConfig, PermissionFault, PolicyConfig};
+use crate::idp::{Permission, PermissionConfig, PermissionFault};
 
 /// What a permission has lists of policies for.
 pub const OPERATIONS: [&str; 6] = ["create", "read", "update", "delete", "sendPasswordResetEmail", "unenrollMfa"];
@@ -13,11 +13,23 @@ pub const OPERATIONS: [&str; 6] = ["create", "read", "update", "delete", "sendPa
 const KEY: &str = "permission";
 const ALLOW_ALL: &str = "allow-all";
 
-/// The permission of a namespace; where there is none, nothing is permitted.
-pub(super) fn read(namespace: &Section<'_, '_>) -> Option<(PermissionConfig, Permission)> {
+/// Whom the policies of an operation are about, at a glance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Audience {
+    /// Nothing permits it to anybody.
+    Nobody,
+    /// It is permitted without a condition.
+    Everybody,
+    /// That depends on so many policies.
+    Policies(usize),
+}
+
+/// The permission of a namespace, where nothing is wrong with it, and whom each of the [`OPERATIONS`] is open to. Where the
+/// namespace has none, nothing is permitted.
+pub(super) fn read(namespace: &Section<'_, '_>) -> Option<(Permission, [Audience; OPERATIONS.len()])> {
     let Some(value) = namespace.value(KEY) else {
-        let nothing = PermissionConfig::Policies(std::collections::BTreeMap::new());
-        return Some((nothing, Permission::deny_all()));
+        return Some((Permission::deny_all(), [Audience::Nobody; OPERATIONS.len()]));
     };
     let reader = namespace.reader();
     let before = reader.count();
@@ -33,22 +45,40 @@ pub(super) fn read(namespace: &Section<'_, '_>) -> Option<(PermissionConfig, Per
         }
         other => namespace.fault(KEY, wrong(&format!("{ALLOW_ALL:?} or lists of policies"), other)),
     }
-    if reader.count() > before {
-        return None;
-    }
-    let config = match PermissionConfig::deserialize(json(value)) {
-        Ok(config) => config,
+    let source = json(value);
+    let compiled = match PermissionConfig::deserialize(&source) {
+        Ok(config) => config.compile(),
         Err(error) => {
-            namespace.fault(KEY, error.to_string());
+            if reader.count() == before {
+                namespace.fault(KEY, error.to_string());
+            }
             return None;
         }
     };
-    match config.compile() {
-        Ok(permission) => Some((config, permission)),
+    match compiled {
+        Ok(permission) if reader.count() == before => {
+            Some((permission, OPERATIONS.map(|operation| audience(&source, operation))))
+        }
+        Ok(_) => None,
         Err(faults) => {
             faults.into_iter().for_each(|fault| locate(namespace, value, fault));
             None
         }
+    }
+}
+
+fn audience(permission: &Value, operation: &str) -> Audience {
+    if permission.is_string() {
+        return Audience::Everybody;
+    }
+    let policies = permission[operation].as_array().map_or(&[][..], Vec::as_slice);
+    let unconditional = |policy: &Value| policy["conditions"].as_array().is_none_or(Vec::is_empty);
+    let permits = |policy: &Value| policy["permit"].as_bool().unwrap_or(true);
+    match policies {
+        [] => Audience::Nobody,
+        [only] if unconditional(only) && permits(only) => Audience::Everybody,
+        many if !many.iter().any(permits) => Audience::Nobody,
+        many => Audience::Policies(many.len()),
     }
 }
 
@@ -67,8 +97,7 @@ fn check_list(operations: &Section<'_, '_>, name: &str, at: usize, list: &DeValu
 }
 
 fn check_policy<'t>(reader: &Reader<'t>, path: String, at: usize, policy: &DeValue<'t>) {
-    let before = reader.count();
-    let Some(section) = table_at(reader, path.clone(), at, policy) else { return };
+    let Some(section) = table_at(reader, path, at, policy) else { return };
     section.boolean("permit");
     section.string("description");
     if let Some(other) = section.value("conditions")
@@ -77,14 +106,9 @@ fn check_policy<'t>(reader: &Reader<'t>, path: String, at: usize, policy: &DeVal
         section.fault("conditions", wrong("a list of conditions", other));
     }
     section.finish();
-    if reader.count() == before
-        && let Err(error) = PolicyConfig::deserialize(json(policy))
-    {
-        reader.fault(at, path, error.to_string());
-    }
 }
 
-/// Notes a fault at the innermost part of its path that is in the file.
+/// Notes a fault at the innermost part of its path that is in the file, unless its form has been found faulty there.
 fn locate(namespace: &Section<'_, '_>, permission: &DeValue<'_>, fault: PermissionFault) {
     let mut path = namespace.path(KEY);
     let mut at = None;
@@ -108,9 +132,9 @@ fn locate(namespace: &Section<'_, '_>, permission: &DeValue<'_>, fault: Permissi
         at = next.map(|(at, _)| at).or(at);
         value = next.map(|(_, value)| value);
     }
-    match at {
-        Some(at) => namespace.reader().fault(at, path, fault.text),
-        None => namespace.fault(KEY, fault.text),
+    let at = at.unwrap_or_else(|| namespace.place(KEY));
+    if !namespace.reader().has_fault(at, &path) {
+        namespace.reader().fault(at, path, fault.text);
     }
 }
 

@@ -43,6 +43,11 @@ impl<'t> Reader<'t> {
         self.faults.borrow_mut().push((at, SettingsFault { line: Some(line), key, text }));
     }
 
+    /// Whether the key at this place has a fault already.
+    pub(super) fn has_fault(&self, at: usize, key: &str) -> bool {
+        self.faults.borrow().iter().any(|(there, fault)| *there == at && fault.key == key)
+    }
+
     /// How many faults there are so far.
     pub(super) fn count(&self) -> usize {
         self.faults.borrow().len()
@@ -93,9 +98,14 @@ impl<'r, 't> Section<'r, 't> {
         join(&self.path, key)
     }
 
+    /// Where a key is; where the table is, if the key is missing.
+    pub(super) fn place(&self, key: &str) -> usize {
+        self.entry(key).map_or(self.at, |(name, _)| name.span().start)
+    }
+
     /// Notes a fault of a key, which may as well be missing.
     pub(super) fn fault(&self, key: &str, text: impl Into<String>) {
-        let at = self.entry(key).map_or(self.at, |(name, _)| name.span().start);
+        let at = self.place(key);
         self.faulty.borrow_mut().push(key.to_owned());
         self.reader.fault(at, self.path(key), text.into());
     }
@@ -131,7 +141,7 @@ impl<'r, 't> Section<'r, 't> {
     /// The table under this key.
     pub(super) fn section(&self, key: &'static str) -> Option<Section<'r, 't>> {
         let value = self.value(key)?;
-        let at = self.entry(key).map_or(self.at, |(name, _)| name.span().start);
+        let at = self.place(key);
         table_at(self.reader, self.path(key), at, value)
     }
 
