@@ -4,7 +4,7 @@ const attempt = async (what, call) => {
     await call();
     console.log(what, "done");
   } catch (error) {
-    console.log(what, error.code, error.message);
+    console.log(what, error.code);
   }
 };
 
