@@ -45,6 +45,7 @@
 //! | [`function`] | running a script: isolate, module, handler, result, log |
 //! | [`extension`] | the bridge to JavaScript: ops, values, errors |
 //! | [`idp`] | the rules: the eight operations, names, passwords, page tokens |
+//! | [`settings`] | the settings file: reading it, and everything that is wrong with one |
 //! | [`store`] | where users live: the store's interface, and SQLite |
 //! | [`events`] | telling others of changes: readers, webhooks |
 
@@ -57,6 +58,7 @@ pub mod events;
 pub mod extension;
 pub mod function;
 pub mod idp;
+pub mod settings;
 pub mod store;
 
 /// The engine's crate, in the version that [`extension`] is made for.

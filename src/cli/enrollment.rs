@@ -10,25 +10,26 @@ use totp_rs::Totp;
 
 use super::{WrongUse, output};
 
-/// The version of a key from a file: there is but one.
-const KEY_VERSION: u8 = 1;
+/// The version of a key that is given by itself.
+pub(super) const KEY_VERSION: u8 = 1;
 
 #[derive(Args)]
 pub(super) struct EnrollMfa {
     /// The id or the name
     pub(super) user: String,
 
-    /// A file with the host's MFA key, 32 random bytes in base64 [default: a key that is thrown away]
+    /// A file with the host's MFA key, 32 random bytes in base64 [default: that of the settings, else one that is thrown away]
     #[arg(long, value_name = "FILE")]
     mfa_key_file: Option<PathBuf>,
 }
 
 impl EnrollMfa {
     /// The key that seals the new factor's secret.
-    pub(super) fn key(&self) -> anyhow::Result<MfaKey> {
-        match &self.mfa_key_file {
-            Some(path) => Ok(read_key(path)?),
-            None => {
+    pub(super) fn key(&self, set: Option<MfaKey>) -> anyhow::Result<MfaKey> {
+        match (&self.mfa_key_file, set) {
+            (Some(path), _) => Ok(read_key(path)?),
+            (None, Some(key)) => Ok(key),
+            (None, None) => {
                 output::note(
                     "note",
                     "the secret is sealed with a key that is thrown away: no host can verify codes of the factor; --mfa-key-file FILE gives the host's",

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use comfy_table::{Table, presets};
 use serde_json::json;
 use tailor_idp::events::{Events, Revival, StartAt, UserEvent, WebhookSettings, WebhookWorker};
+use tailor_idp::settings::Webhook;
 
 use super::store::NamespaceArgs;
 use super::{WrongUse, output};
@@ -92,9 +93,9 @@ enum EventsCommand {
 struct Deliver {
     /// Where to post to
     #[arg(long, value_name = "URL")]
-    webhook: String,
+    webhook: Option<String>,
     /// The environment variable with the secret that requests are signed with; twice while the receiver changes over
-    #[arg(long, value_name = "NAME", required = true)]
+    #[arg(long, value_name = "NAME", requires = "webhook")]
     secret_env: Vec<String>,
     /// Under which name the position is kept: one for each webhook
     #[arg(long, value_name = "NAME", default_value = "webhook")]
@@ -129,8 +130,8 @@ impl EventsArgs {
         if self.follow == self.command.is_some() {
             return Err(WrongUse("one of --follow and a command is needed: see tailor-idp help events".into()).into());
         }
-        let idp = self.namespace.open(false, None).await?;
-        let events = idp.events(self.namespace.namespace.as_str())?;
+        let (name, idp) = self.namespace.open(false, None).await?;
+        let events = idp.events(name.as_str())?;
         let json = self.json;
         let Some(command) = self.command else { return follow(&events, self.since, json).await };
         match command {
@@ -143,7 +144,7 @@ impl EventsArgs {
                 let found = found.ok_or_else(|| anyhow::anyhow!("event not found: {event}"))?;
                 if json { output::print_json(&json!(found)) } else { output::print(&table(&[found])) }
             }
-            EventsCommand::Deliver(deliver) => deliver.execute(events).await,
+            EventsCommand::Deliver(deliver) => deliver.execute(events, self.namespace.webhook()?).await,
             EventsCommand::Consumers => consumers(&events, json).await,
             EventsCommand::Dead { consumer, first } => dead(&events, consumer.as_deref(), first, json).await,
             EventsCommand::Retry(chosen) => chosen.execute(&events, Revival::Retry, json).await,
@@ -159,9 +160,23 @@ impl EventsArgs {
 }
 
 impl Deliver {
-    async fn execute(self, events: Events) -> anyhow::Result<()> {
-        let url = self.webhook.parse().map_err(|error| WrongUse(format!("--webhook is not a URL: {error}")))?;
+    /// To the webhook of the command line, else that of the settings.
+    async fn execute(self, events: Events, set: Option<Webhook>) -> anyhow::Result<()> {
         let mut secrets = Vec::new();
+        let url = match (&self.webhook, set) {
+            (Some(_), _) if self.secret_env.is_empty() => {
+                return Err(WrongUse("--secret-env NAME is missing: what are requests signed with?".to_owned()).into());
+            }
+            (Some(url), _) => url.parse().map_err(|error| WrongUse(format!("--webhook is not a URL: {error}")))?,
+            (None, Some(webhook)) => {
+                secrets.push(webhook.secret.read()?);
+                webhook.url
+            }
+            (None, None) => {
+                let text = "--webhook URL is missing, and the settings have no [events.webhook]: where to?";
+                return Err(WrongUse(text.to_owned()).into());
+            }
+        };
         for name in &self.secret_env {
             let secret = std::env::var(name);
             let secret = secret.map_err(|error| WrongUse(format!("--secret-env {name}: {error}")))?;

@@ -7,12 +7,11 @@ use clap::Args;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tailor_idp::idp::{
-    Compared, Decision, Invoker, Operation, Permission, PermissionConfig, PolicyOutcome, Principal, Reason, Subject,
-    Target,
+    Compared, Decision, Operation, Permission, PermissionConfig, PolicyOutcome, Principal, Reason, Subject, Target,
 };
 
 use super::store::NamespaceArgs;
-use super::{WrongUse, output, users};
+use super::{WrongUse, invoker, output, users};
 
 /// Says whether a namespace's permission allows an operation, and which policy decides.
 ///
@@ -20,7 +19,7 @@ use super::{WrongUse, output, users};
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  tailor-idp explain --operation read --permission permission.toml --user ana@example.com --db users.db
+  tailor-idp explain --operation read --user ana@example.com
   tailor-idp explain --operation delete --permission permission.toml --invoker invoker.json \\
     --user-json '{\"id\": \"1\", \"name\": \"ana@example.com\", \"disabled\": false}'
 
@@ -30,7 +29,8 @@ pub(super) struct Explain {
     #[arg(long, value_name = "OP", value_parser = operation)]
     operation: Operation,
 
-    /// The permission: what stands under `permission` in the settings, as TOML, or as JSON in a file named .json
+    /// The permission, in place of the settings': what stands under `permission` there, as TOML, or as JSON in a file named
+    /// .json
     #[arg(long, value_name = "FILE")]
     permission: Option<PathBuf>,
 
@@ -101,8 +101,7 @@ impl Explain {
 
     /// The permission of the namespace: the one place that knows where it is said.
     fn permission(&self) -> anyhow::Result<Permission> {
-        let missing = || WrongUse("--permission FILE is missing: which permission?".to_owned());
-        let path = self.permission.as_deref().ok_or_else(missing)?;
+        let Some(path) = self.permission.as_deref() else { return self.namespace.permission() };
         let config = read_permission(path).map_err(|error| WrongUse(format!("{}: {error}", path.display())))?;
         config.compile().map_err(|faults| {
             let faults: Vec<_> = faults.iter().map(|fault| format!("\n  {fault}")).collect();
@@ -112,22 +111,15 @@ impl Explain {
 
     fn principal(&self) -> anyhow::Result<Principal> {
         let Some(given) = &self.invoker else { return Ok(Principal::Anonymous) };
-        let text = if given.trim_start().starts_with('{') {
-            given.clone()
-        } else {
-            let cannot = |error| WrongUse(format!("cannot read --invoker {given}: {error}"));
-            std::fs::read_to_string(given).map_err(cannot)?
-        };
-        let invoker: Option<Invoker> = parsed("--invoker", &text)?;
-        Ok(invoker.into())
+        Ok(invoker::read(given)?.into())
     }
 
     async fn user(&self) -> anyhow::Result<GivenUser> {
         let Some(user) = &self.user else {
             return Ok(parsed("--user-json", self.user_json.as_deref().unwrap_or_default())?);
         };
-        let idp = self.namespace.open(false, None).await?;
-        let found = users::find(&idp, self.namespace.namespace.as_str(), user).await.context("--user")?;
+        let (name, idp) = self.namespace.open(false, None).await?;
+        let found = users::find(&idp, name.as_str(), user).await.context("--user")?;
         Ok(GivenUser { id: Some(found.id), name: found.name, disabled: found.disabled })
     }
 

@@ -1,8 +1,11 @@
 //! The command line: what it takes, and how a command ends.
 
+mod check;
 mod enrollment;
 mod events;
 mod explain;
+mod init;
+mod invoker;
 mod output;
 mod run;
 mod store;
@@ -11,6 +14,7 @@ mod users;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tailor_idp::settings::SettingsError;
 use tracing_subscriber::EnvFilter;
 
 /// Sets what is logged, such as `debug` or `tailor_idp=trace`.
@@ -50,6 +54,10 @@ enum Command {
     Explain(explain::Explain),
     /// Look into the events of users' changes, and deliver them
     Events(events::EventsArgs),
+    /// Check a settings file and print what it allows
+    Check(check::Check),
+    /// Write a start: settings, a handler, and a golden test for it
+    Init(init::Init),
     /// Print the TypeScript declarations of what scripts can use
     Types,
 }
@@ -75,6 +83,11 @@ pub(crate) fn main() -> ExitCode {
     match dispatch(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<ScriptFailed>() => ExitCode::FAILURE,
+        Err(error) if error.is::<SettingsError>() => {
+            // A line a fault, each in the form that editors find their way by.
+            output::print_error(&error.to_string());
+            ExitCode::FAILURE
+        }
         Err(error) => {
             output::note("error", &format!("{error:#}"));
             if error.is::<WrongUse>() { ExitCode::from(2) } else { ExitCode::FAILURE }
@@ -89,6 +102,8 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Users(users) => tokio.block_on(users.execute()),
         Command::Explain(explain) => tokio.block_on(explain.execute()),
         Command::Events(events) => tokio.block_on(events.execute()),
+        Command::Check(check) => check.execute(),
+        Command::Init(init) => init.execute(),
         Command::Types => output::print(tailor_idp::TYPES.trim_end()),
     }
 }

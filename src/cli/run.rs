@@ -9,7 +9,7 @@ use serde_json::Value;
 use tailor_idp::function::{FunctionRuntime, Invocation, Script};
 
 use super::store::ScriptStoreArgs;
-use super::{ScriptFailed, WrongUse, output};
+use super::{ScriptFailed, WrongUse, invoker, output};
 
 /// Runs the default export of an ES module (else its export `main`, else `globalThis.main`) with one JSON value.
 ///
@@ -42,6 +42,10 @@ pub(super) struct Run {
     #[arg(long, value_name = "FILE", group = "argument")]
     arg_file: Option<PathBuf>,
 
+    /// Who the script runs for, as JSON or a file with JSON; nobody if it is not said
+    #[arg(long, value_name = "JSON|FILE")]
+    invoker: Option<String>,
+
     /// Load the global scope from its sources: shows that the snapshot holds the same
     #[arg(long, hide = true)]
     without_snapshot: bool,
@@ -58,8 +62,11 @@ impl Run {
             return Err(WrongUse(format!("{path} is TypeScript: compile or bundle it to JavaScript first")).into());
         }
         let script = Script::from_file(&self.script).map_err(|error| WrongUse(error.to_string()))?;
-        let invocation = Invocation::new(self.argument()?).on_log(|line| output::print_error(&line.text));
-        let idp = self.store.open().await?;
+        let mut invocation = Invocation::new(self.argument()?).on_log(|line| output::print_error(&line.text));
+        if let Some(invoker) = self.invoker.as_deref().map(invoker::read).transpose()?.flatten() {
+            invocation = invocation.invoker(invoker);
+        }
+        let idp = self.store.open(&self.script).await?;
         let mut runtime = FunctionRuntime::builder(Arc::new(idp));
         if self.without_snapshot {
             runtime = runtime.without_snapshot();

@@ -1,13 +1,17 @@
-//! The options that say where users live.
+//! Which settings hold, where users live, and the identity provider that comes of it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
+use secrecy::ExposeSecret;
 use tailor_idp::idp::{Idp, IdpBuilder, MfaKey, NameKind, NamespaceName, NamespaceSettings, Permission};
+use tailor_idp::settings::{FILE_NAME, SecretVariable, Settings, StoreLocation, Webhook};
 use tailor_idp::store::SqliteDatabase;
 
+use super::enrollment::KEY_VERSION;
 use super::{WrongUse, output};
 
 /// The namespace that the platform's documents use.
@@ -17,56 +21,156 @@ const DEFAULT_NAMESPACE: &str = "builtin-idp";
 #[derive(Args)]
 #[command(next_help_heading = "Namespace settings")]
 pub(super) struct SettingsArgs {
-    /// Take any text as a name, rather than e-mail addresses only
+    /// The settings file [default: the nearest tailor-idp.toml, upwards]
+    #[arg(long, value_name = "PATH", global = true, conflicts_with = "no_config")]
+    config: Option<PathBuf>,
+
+    /// Take no settings file, wherever one is
+    #[arg(long, global = true)]
+    no_config: bool,
+
+    /// Without a settings file: take any text as a name, rather than e-mail addresses only
     #[arg(long, global = true)]
     use_non_email_identifier: bool,
 
-    /// Let users have MFA factors
+    /// Without a settings file: let users have MFA factors
     #[arg(long, global = true)]
     enable_mfa: bool,
 
-    /// Leave an event with each change of a user
+    /// Without a settings file: leave events of changes of users
     #[arg(long, global = true)]
     publish_user_events: bool,
 
-    /// The workspace that events name
+    /// Without a settings file: the workspace that events name
     #[arg(long, value_name = "ID", default_value = "", hide_default_value = true, global = true)]
     workspace_id: String,
 }
 
+/// A settings file that was read, and where it is.
+pub(super) struct SettingsFile {
+    pub(super) path: PathBuf,
+    pub(super) settings: Settings,
+}
+
+impl SettingsFile {
+    pub(super) fn load(path: PathBuf) -> anyhow::Result<Self> {
+        let settings = Settings::load(&path)?;
+        Ok(Self { path, settings })
+    }
+
+    /// The nearest file in `folder` or above it, named as it is seen from here.
+    pub(super) fn find(folder: &Path) -> Option<PathBuf> {
+        let path = Settings::find(folder)?;
+        let here = std::env::current_dir().ok();
+        let near = here.and_then(|here| path.strip_prefix(here).ok().map(Path::to_owned));
+        Some(near.unwrap_or(path))
+    }
+}
+
 impl SettingsArgs {
-    fn settings(&self) -> NamespaceSettings {
+    /// The file that holds: the one that was named, else the nearest from `folder` upwards, if there is one.
+    pub(super) fn file(&self, folder: &Path) -> anyhow::Result<Option<SettingsFile>> {
+        let path = match &self.config {
+            Some(path) => Some(path.clone()),
+            None if self.no_config => None,
+            None => SettingsFile::find(folder),
+        };
+        let Some(path) = path else { return Ok(None) };
+        let flags = [
+            (self.use_non_email_identifier, "--use-non-email-identifier", "userAuthPolicy.useNonEmailIdentifier"),
+            (self.enable_mfa, "--enable-mfa", "userAuthPolicy.enableMfa"),
+            (self.publish_user_events, "--publish-user-events", "publishUserEvents"),
+            (!self.workspace_id.is_empty(), "--workspace-id", "workspaceId"),
+        ];
+        if let Some((_, flag, key)) = flags.iter().find(|(given, ..)| *given) {
+            let text = format!("{flag} is for runs without settings: set {key} in {}", path.display());
+            return Err(WrongUse(format!("{text}, or ignore the file with --no-config")).into());
+        }
+        SettingsFile::load(path).map(Some)
+    }
+
+    /// What a namespace without a settings file allows: everything, for local work.
+    fn open_settings(&self) -> NamespaceSettings {
         let name_kind = if self.use_non_email_identifier { NameKind::Any } else { NameKind::Email };
         let settings = NamespaceSettings::default().permission(Permission::allow_all());
         let settings = settings.name_kind(name_kind).enable_mfa(self.enable_mfa);
-        settings.publish_user_events(self.publish_user_events).workspace_id(self.workspace_id.as_str())
+        settings.publish_user_events(self.publish_user_events).workspace_id(&self.workspace_id)
     }
+}
 
-    /// An identity provider with these namespaces of the database.
-    async fn idp(
-        &self,
-        database: &SqliteDatabase,
-        names: &[NamespaceName],
-        mfa_key: Option<MfaKey>,
-    ) -> anyhow::Result<Idp> {
-        let mut idp = mfa_key.into_iter().fold(Idp::builder(), IdpBuilder::mfa_key);
-        for name in names {
-            let store = database.namespace(name).await.with_context(|| format!("namespace {name}"))?;
-            idp = idp.namespace(name.clone(), Arc::new(store), self.settings());
-        }
-        Ok(idp.build())
+/// A namespace that is about to be opened.
+pub(super) struct Opening {
+    name: NamespaceName,
+    store: StoreLocation,
+    settings: NamespaceSettings,
+}
+
+/// The namespaces that a command is about: those that were named, else all of the file, else the default one. `database`
+/// takes the place of every store.
+pub(super) fn openings(
+    file: Option<&SettingsFile>,
+    named: &[NamespaceName],
+    database: Option<&Path>,
+    args: &SettingsArgs,
+) -> anyhow::Result<Vec<Opening>> {
+    let instead = database.map(|path| StoreLocation::Sqlite(path.to_owned()));
+    let Some(SettingsFile { path, settings }) = file else {
+        let default = [NamespaceName::new(DEFAULT_NAMESPACE)?];
+        let named = if named.is_empty() { &default } else { named };
+        let store = instead.unwrap_or(StoreLocation::Memory);
+        let opening =
+            |name: &NamespaceName| Opening { name: name.clone(), store: store.clone(), settings: args.open_settings() };
+        return Ok(named.iter().map(opening).collect());
+    };
+    let names = || settings.namespaces.keys().map(NamespaceName::as_str).collect::<Vec<_>>().join(", ");
+    if let Some(name) = named.iter().find(|name| !settings.namespaces.contains_key(name.as_str())) {
+        let text = format!("there is no namespace {name} in {}: it has {}", path.display(), names());
+        return Err(WrongUse(format!("{text}; --no-config ignores the file")).into());
     }
+    let wanted = settings.namespaces.iter().filter(|(name, _)| named.is_empty() || named.contains(name));
+    let opening = |(name, entry): (&NamespaceName, &tailor_idp::settings::NamespaceEntry)| Opening {
+        name: name.clone(),
+        store: instead.clone().unwrap_or_else(|| entry.store.clone()),
+        settings: entry.settings.clone(),
+    };
+    Ok(wanted.map(opening).collect())
+}
+
+/// An identity provider with these namespaces. Opens each database once.
+pub(super) async fn open_idp(openings: Vec<Opening>, mfa_key: Option<MfaKey>) -> anyhow::Result<Idp> {
+    let mut databases = BTreeMap::new();
+    let mut idp = mfa_key.into_iter().fold(Idp::builder(), IdpBuilder::mfa_key);
+    for Opening { name, store, settings } in openings {
+        let database = match databases.get(&store) {
+            Some(database) => database,
+            None => {
+                let database = match &store {
+                    StoreLocation::Sqlite(path) => {
+                        SqliteDatabase::open(path).with_context(|| path.display().to_string())?
+                    }
+                    StoreLocation::Memory => SqliteDatabase::in_memory()?,
+                    other => anyhow::bail!("namespace {name}: this program cannot open the store {other:?}"),
+                };
+                databases.entry(store).or_insert(database)
+            }
+        };
+        let store = database.namespace(&name).await.with_context(|| format!("namespace {name}"))?;
+        idp = idp.namespace(name, Arc::new(store), settings);
+    }
+    Ok(idp.build())
 }
 
 /// Where the users of a script live.
 #[derive(Args)]
 pub(super) struct ScriptStoreArgs {
-    /// The SQLite database with the users; made where it is not there [default: in memory, thrown away at the end]
+    /// The SQLite database with the users, in place of the settings' stores; made where it is not there [default without
+    /// settings: in memory, thrown away at the end]
     #[arg(long, value_name = "PATH")]
     db: Option<PathBuf>,
 
-    /// A namespace that the script can use; can be given several times
-    #[arg(long, value_name = "NAME", default_value = DEFAULT_NAMESPACE)]
+    /// A namespace that the script can use; can be given several times [default: all of the settings file; without one,
+    /// builtin-idp]
+    #[arg(long, value_name = "NAME")]
     namespace: Vec<NamespaceName>,
 
     #[command(flatten)]
@@ -74,60 +178,112 @@ pub(super) struct ScriptStoreArgs {
 }
 
 impl ScriptStoreArgs {
-    pub(super) async fn open(&self) -> anyhow::Result<Idp> {
-        let database = match &self.db {
-            Some(path) => open(path)?,
-            None => {
+    /// The identity provider of a script. The settings file is looked for from the script's folder upwards.
+    pub(super) async fn open(&self, script: &Path) -> anyhow::Result<Idp> {
+        let file = self.settings.file(script.parent().unwrap_or(Path::new("")))?;
+        let openings = openings(file.as_ref(), &self.namespace, self.db.as_deref(), &self.settings)?;
+        let names = openings.iter().map(|opening| opening.name.to_string()).collect::<Vec<_>>();
+        let idp = open_idp(openings, None).await?;
+        if file.is_none() {
+            if self.db.is_none() {
                 output::note("note", "users live in memory and are gone at the end; --db PATH keeps them");
-                SqliteDatabase::in_memory()?
             }
-        };
-        self.settings.idp(&database, &self.namespace, None).await
+            let (word, is) = if names.len() == 1 { ("namespace", "is") } else { ("namespaces", "are") };
+            let names = names.join(", ");
+            output::note("note", &format!("without settings, {word} {names} {is} open to every script (allow-all)"));
+        }
+        Ok(idp)
     }
 }
 
 /// One namespace of a database that is looked into.
 #[derive(Args)]
 pub(super) struct NamespaceArgs {
-    /// The SQLite database with the users
+    /// The SQLite database with the users, in place of the settings' store
     #[arg(long, value_name = "PATH", global = true)]
     db: Option<PathBuf>,
 
-    /// The namespace
-    #[arg(long, value_name = "NAME", default_value = DEFAULT_NAMESPACE, global = true)]
-    pub(super) namespace: NamespaceName,
+    /// The namespace [default: the settings file's, if it has but one, else builtin-idp]
+    #[arg(long, value_name = "NAME", global = true)]
+    namespace: Option<NamespaceName>,
 
     #[command(flatten)]
     settings: SettingsArgs,
 }
 
 impl NamespaceArgs {
-    /// Opens the database. Makes neither it nor the namespace unless `make` says so: a look into a store that is not
-    /// there is a mistake.
-    pub(super) async fn open(&self, make: bool, mfa_key: Option<MfaKey>) -> anyhow::Result<Idp> {
-        let path = self
-            .db
-            .as_deref()
-            .ok_or_else(|| WrongUse("--db PATH is missing: which database? Such as: --db users.db".to_owned()))?;
-        if !make && !path.exists() {
-            return Err(WrongUse(format!("there is no database at {}", path.display())).into());
-        }
-        let database = open(path)?;
-        if !make {
-            let there = database.namespaces()?;
-            if !there.iter().any(|name| name == self.namespace.as_str()) {
-                let there = if there.is_empty() { "none yet".to_owned() } else { there.join(", ") };
-                return Err(WrongUse(format!(
-                    "there is no namespace {} in the database: it has {there}",
-                    self.namespace
-                ))
+    /// Opens the database, and says which namespace it is about. Makes neither it nor the namespace unless `make` says so: a
+    /// look into a store that is not there is a mistake.
+    pub(super) async fn open(&self, make: bool, mfa_key: Option<MfaKey>) -> anyhow::Result<(NamespaceName, Idp)> {
+        let file = self.settings.file(Path::new(""))?;
+        let name = self.name(file.as_ref())?;
+        let openings = openings(file.as_ref(), std::slice::from_ref(&name), self.db.as_deref(), &self.settings)?;
+        for opening in &openings {
+            let StoreLocation::Sqlite(path) = &opening.store else {
+                return Err(WrongUse(match file {
+                    Some(_) => format!("the users of namespace {name} live in memory: --db PATH names a database"),
+                    None => format!("--db PATH is missing, and there is no {FILE_NAME}: which database?"),
+                })
                 .into());
+            };
+            if !make {
+                check_there(path, &name)?;
             }
         }
-        self.settings.idp(&database, std::slice::from_ref(&self.namespace), mfa_key).await
+        Ok((name, open_idp(openings, mfa_key).await?))
+    }
+
+    /// The permission of the namespace, as the settings have it.
+    pub(super) fn permission(&self) -> anyhow::Result<Permission> {
+        let Some(file) = self.settings.file(Path::new(""))? else {
+            let text = format!("there is no {FILE_NAME}: --permission FILE names a permission");
+            return Err(WrongUse(text).into());
+        };
+        let name = self.name(Some(&file))?;
+        let entry = file.settings.namespaces.get(name.as_str());
+        let missing = || WrongUse(format!("there is no namespace {name} in {}", file.path.display()));
+        Ok(entry.ok_or_else(missing)?.settings.permission.clone())
+    }
+
+    /// The webhook of the settings.
+    pub(super) fn webhook(&self) -> anyhow::Result<Option<Webhook>> {
+        Ok(self.settings.file(Path::new(""))?.and_then(|file| file.settings.webhook))
+    }
+
+    /// The key of MFA secrets that the settings name.
+    pub(super) fn mfa_key(&self) -> anyhow::Result<Option<MfaKey>> {
+        let file = self.settings.file(Path::new(""))?;
+        file.and_then(|file| file.settings.mfa_key).map(|variable| read_mfa_key(&variable)).transpose()
+    }
+
+    fn name(&self, file: Option<&SettingsFile>) -> anyhow::Result<NamespaceName> {
+        if let Some(name) = &self.namespace {
+            return Ok(name.clone());
+        }
+        let mut names = file.iter().flat_map(|file| file.settings.namespaces.keys());
+        match (names.next(), names.next()) {
+            (Some(only), None) => Ok(only.clone()),
+            _ => Ok(NamespaceName::new(DEFAULT_NAMESPACE)?),
+        }
     }
 }
 
-fn open(path: &Path) -> anyhow::Result<SqliteDatabase> {
-    SqliteDatabase::open(path).with_context(|| path.display().to_string())
+/// The key that the variable holds, in base64.
+fn read_mfa_key(variable: &SecretVariable) -> anyhow::Result<MfaKey> {
+    let text = variable.read()?;
+    MfaKey::from_base64(KEY_VERSION, text.expose_secret())
+        .with_context(|| format!("{} ({})", variable.variable(), variable.key()))
+}
+
+fn check_there(path: &Path, name: &NamespaceName) -> anyhow::Result<()> {
+    if !path.exists() {
+        return Err(WrongUse(format!("there is no database at {}", path.display())).into());
+    }
+    let database = SqliteDatabase::open(path).with_context(|| path.display().to_string())?;
+    let there = database.namespaces()?;
+    if !there.iter().any(|there| there == name.as_str()) {
+        let there = if there.is_empty() { "none yet".to_owned() } else { there.join(", ") };
+        return Err(WrongUse(format!("there is no namespace {name} in the database: it has {there}")).into());
+    }
+    Ok(())
 }

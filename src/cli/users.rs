@@ -77,11 +77,11 @@ impl Users {
     pub(super) async fn execute(self) -> anyhow::Result<()> {
         let make = matches!(self.command, UsersCommand::Create { .. });
         let mfa_key = match &self.command {
-            UsersCommand::EnrollMfa(enroll) => Some(enroll.key()?),
+            UsersCommand::EnrollMfa(enroll) => Some(enroll.key(self.namespace.mfa_key()?)?),
             _ => None,
         };
-        let idp = self.namespace.open(make, mfa_key).await?;
-        let namespace = self.namespace.namespace.as_str();
+        let (namespace, idp) = self.namespace.open(make, mfa_key).await?;
+        let namespace = namespace.as_str();
         let json = self.json;
         match self.command {
             UsersCommand::List { first, after, name } => {

@@ -5,6 +5,7 @@
 //! each namespace in a [`UserStore`](crate::store::UserStore).
 
 mod attempts;
+mod auth_policy;
 mod clock;
 mod error;
 mod identifier;
@@ -22,6 +23,7 @@ mod settings;
 mod sign_in;
 
 pub use attempts::{AttemptLimits, TooManyAttempts};
+pub use auth_policy::UserAuthPolicy;
 pub use clock::{Clock, SystemClock};
 pub(crate) use error::shortened;
 pub use error::{Code, IdpError};
@@ -38,5 +40,5 @@ pub use permission::{
 };
 pub use principal::{Invoker, InvokerType, Principal};
 pub use service::{Idp, IdpBuilder};
-pub use settings::{NameKind, NamespaceSettings};
+pub use settings::{EmailConfig, Lang, NameKind, NamespaceSettings, SettingFault};
 pub use sign_in::{MfaState, SignIn};

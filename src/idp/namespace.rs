@@ -8,7 +8,7 @@ use super::password::{PasswordHash, SharedHasher};
 use super::permission::{Operation, Subject, Target};
 use super::settings::NamespaceSettings;
 use super::sign_in::SignInState;
-use super::{Code, IdpError, Principal, identifier, page_token};
+use super::{Code, IdpError, Principal, UserAuthPolicy, identifier, page_token};
 use crate::store::{
     NewUser, PageRequest, PasswordChange, StoreError, UserChange, UserKey, UserRecord, UserStore, WriteOptions,
 };
@@ -65,14 +65,14 @@ impl Namespace {
     }
 
     pub(super) async fn user_by_name(&self, principal: &Principal, name: &str) -> Result<User, IdpError> {
-        let normal = identifier::normalize(self.settings.name_kind, name);
+        let normal = identifier::normalize(self.policy().name_kind(), name);
         let record = self.store.get(UserKey::Name(&normal)).await.map_err(failed)?;
         let record = record.ok_or_else(|| user_not_found(&normal))?;
         self.readable(principal, record)
     }
 
     pub(super) async fn create_user(&self, principal: &Principal, input: CreateUser) -> Result<User, IdpError> {
-        let name = identifier::validate(self.settings.name_kind, &input.name)?;
+        let name = self.new_name(&input.name)?;
         let subject = Subject { id: None, name: &name, disabled: input.disabled };
         self.require(Operation::Create, principal, &Target::User(subject))?;
         let password = match input.password {
@@ -92,7 +92,10 @@ impl Namespace {
         if input.password.is_some() && input.clear_password {
             return Err(IdpError::invalid_argument("password and clearPassword exclude each other"));
         }
-        let name = input.name.map(|name| identifier::validate(self.settings.name_kind, &name)).transpose()?;
+        if input.clear_password {
+            self.policy().check_password_use("clearPassword")?;
+        }
+        let name = input.name.map(|name| self.new_name(&name)).transpose()?;
         let password = match input.password {
             Some(password) => PasswordChange::Set(self.hash(password).await?),
             None if input.clear_password => PasswordChange::Clear,
@@ -143,14 +146,26 @@ impl Namespace {
         if self.settings.permission.allows(operation, principal, target) { Ok(()) } else { Err(denied(operation)) }
     }
 
+    pub(super) fn policy(&self) -> &UserAuthPolicy {
+        &self.settings.user_auth_policy
+    }
+
+    /// The stored form of a name for a new or renamed user.
+    fn new_name(&self, given: &str) -> Result<String, IdpError> {
+        let name = identifier::validate(self.policy().name_kind(), given)?;
+        self.policy().check_domain(&name)?;
+        Ok(name)
+    }
+
     async fn hash(&self, password: Password) -> Result<PasswordHash, IdpError> {
-        self.settings.check_password(&password)?;
+        self.policy().check_password_use("password")?;
+        self.policy().check_password(&password)?;
         self.hasher.hash(password).await.map_err(internal)
     }
 
     /// The query in the one form that all its spellings share: names normalised, sorted, no duplicates.
     fn canonical(&self, query: UserQuery) -> Result<UserQuery, IdpError> {
-        let kind = self.settings.name_kind;
+        let kind = self.policy().name_kind();
         let names = query.names.map(|names| names.iter().map(|name| identifier::normalize(kind, name)).collect());
         Ok(UserQuery { ids: canonical("query.ids", query.ids)?, names: canonical("query.names", names)? })
     }
@@ -161,7 +176,7 @@ impl Namespace {
             name: record.name,
             disabled: record.disabled,
             created_at: record.created_at,
-            mfa_enrolled: self.settings.enable_mfa && !record.mfa_factor_ids.is_empty(),
+            mfa_enrolled: self.policy().enable_mfa && !record.mfa_factor_ids.is_empty(),
             mfa_factor_ids: record.mfa_factor_ids,
         }
     }

@@ -3,11 +3,10 @@
 use super::model::SendPasswordResetEmail;
 use super::namespace::{Namespace, failed, refused, user_not_found};
 use super::permission::Operation;
+use super::settings::mail_text_fault;
 use super::{Code, IdpError, NameKind, Principal};
 use crate::store::{ResetMail, ResetMailStore};
 
-/// Characters in a mail's sender name or subject.
-const MAX_MAIL_TEXT: usize = 200;
 /// Characters in a redirect URI: what browsers and proxies agree to carry.
 const MAX_REDIRECT_URI: usize = 2048;
 
@@ -20,12 +19,19 @@ impl Namespace {
         check_redirect_uri(&input.redirect_uri)?;
         check_mail_text("fromName", input.from_name.as_deref())?;
         check_mail_text("subject", input.subject.as_deref())?;
-        if self.settings.name_kind != NameKind::Email {
+        if self.policy().name_kind() != NameKind::Email {
             return Err(IdpError::failed_precondition(format!(
                 "the users of namespace {} are not identified by e-mail addresses",
                 self.name
             )));
         }
+        if self.policy().disable_password_auth {
+            return Err(IdpError::failed_precondition(format!(
+                "the users of namespace {} do not sign in with passwords: disablePasswordAuth is set",
+                self.name
+            )));
+        }
+        self.policy().check_return(&input.redirect_uri)?;
         let SendPasswordResetEmail { user_id, redirect_uri, from_name, subject } = input;
         let mail = ResetMail { user_id: user_id.clone(), redirect_uri, from_name, subject };
         let options = self.write(Operation::SendPasswordResetEmail, principal);
@@ -69,15 +75,8 @@ fn is_absolute_http(uri: &str) -> bool {
 }
 
 fn check_mail_text(field: &str, text: Option<&str>) -> Result<(), IdpError> {
-    let Some(text) = text else { return Ok(()) };
-    let length = text.chars().count();
-    if length > MAX_MAIL_TEXT {
-        return Err(IdpError::invalid_argument(format!(
-            "{field} must be {MAX_MAIL_TEXT} characters or less: got {length}"
-        )));
+    match text.and_then(mail_text_fault) {
+        Some(fault) => Err(IdpError::invalid_argument(format!("{field} {fault}"))),
+        None => Ok(()),
     }
-    if text.contains(['\r', '\n']) {
-        return Err(IdpError::invalid_argument(format!("{field} must not contain newline characters: got {text:?}")));
-    }
-    Ok(())
 }

@@ -14,8 +14,7 @@ use super::model::{Password, User};
 use super::namespace::{Namespace, failed, internal};
 use super::password::Verdict;
 use super::service::Idp;
-use super::settings::NamespaceSettings;
-use super::{Code, IdpError, identifier};
+use super::{Code, IdpError, NamespaceSettings, UserAuthPolicy, identifier};
 use crate::store::{CredentialStore, UserRecord};
 
 /// The bytes of the longest password that the platform's settings allow: 4096 characters of 4 bytes. A longer one is not
@@ -86,10 +85,10 @@ impl Idp {
 
 impl Namespace {
     async fn verify_password(&self, name: &str, password: Password) -> Result<Option<SignIn>, IdpError> {
-        if self.settings.disable_password_auth {
+        if self.policy().disable_password_auth {
             return Err(IdpError::failed_precondition(format!("password sign-in is off in namespace {}", self.name)));
         }
-        let name = identifier::normalize(self.settings.name_kind, name);
+        let name = identifier::normalize(self.policy().name_kind(), name);
         let credentials = self.credentials()?;
         let attempt = self.sign_in.passwords.begin(&name, self.sign_in.clock.now())?;
         match self.compare(credentials, &name, password).await {
@@ -113,11 +112,13 @@ impl Namespace {
     ) -> Result<Option<UserRecord>, IdpError> {
         let found = credentials.credential(name).await.map_err(failed)?;
         // A host may have set longer ones.
-        let longest = MAX_PASSWORD_BYTES.max(self.settings.password_max_length.saturating_mul(4));
+        let longest = MAX_PASSWORD_BYTES.max(self.policy().password_max_length.saturating_mul(4));
         let too_long = password.expose_secret().len() > longest;
         let password = if too_long { Password::default() } else { password };
         let (user, hash) = match found {
-            Some(credential) if !credential.user.disabled && !too_long => (Some(credential.user), credential.password),
+            Some(credential) if self.may_sign_in(&credential.user) && !too_long => {
+                (Some(credential.user), credential.password)
+            }
             _ => (None, None),
         };
         let verdict = self.hasher.verify(password, hash.clone()).await.map_err(internal)?;
@@ -139,11 +140,16 @@ impl Namespace {
         }
     }
 
+    /// Who is disabled may not, nor who has a name that the namespace no longer allows.
+    fn may_sign_in(&self, user: &UserRecord) -> bool {
+        !user.disabled && self.policy().check_domain(&user.name).is_ok()
+    }
+
     fn signed_in(&self, record: UserRecord) -> SignIn {
         let user = self.visible(record);
-        let mfa = match &*self.settings {
+        let mfa = match self.policy() {
             _ if user.mfa_enrolled => MfaState::CodeDue,
-            NamespaceSettings { enable_mfa: true, require_mfa: true, .. } => MfaState::EnrollmentDue,
+            UserAuthPolicy { enable_mfa: true, require_mfa: true, .. } => MfaState::EnrollmentDue,
             _ => MfaState::NotDue,
         };
         SignIn { user, mfa }

@@ -14,6 +14,9 @@ use crate::expectation;
 /// A case that runs longer hangs.
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// Flags for runs without a settings file.
+const STAND_INS: [&str; 3] = ["--namespace", "--enable-mfa", "--use-non-email-identifier"];
+
 /// What `case.json` says.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
@@ -22,6 +25,11 @@ struct Settings {
     script: Option<String>,
     /// More flags of `tailor-idp run`, such as `["--enable-mfa"]`.
     flags: Vec<String>,
+    /// The settings file in the folder, such as `tailor-idp.toml`, where the case is about settings. Without it, and without
+    /// flags that stand in for settings, `tests/golden/open.toml` holds.
+    config: Option<String>,
+    /// Who the script runs for.
+    invoker: Option<serde_json::Value>,
     /// Commands of the program that prepare the database, such as `["users", "create", "ana@example.com"]`.
     before: Vec<Vec<String>>,
     /// Why QuickJS cannot run the case, where it cannot.
@@ -77,18 +85,42 @@ impl Case {
         elsewhere.map_or("main.js".into(), |script| Path::new(env!("CARGO_MANIFEST_DIR")).join(script))
     }
 
+    /// The flags that say which settings hold.
+    fn config(&self) -> Vec<String> {
+        let stands_in = |flag: &String| STAND_INS.contains(&flag.as_str());
+        match &self.settings.config {
+            Some(config) => vec!["--config".to_owned(), config.clone()],
+            None if self.settings.flags.iter().any(stands_in) => vec!["--no-config".to_owned()],
+            None => {
+                vec!["--config".to_owned(), concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/open.toml").to_owned()]
+            }
+        }
+    }
+
     fn run(&self) -> Result<String, String> {
         let scratch = TempDir::new().map_err(|error| error.to_string())?;
         let database = scratch.path().join("users.db");
         for arguments in &self.settings.before {
-            let end = self.program(&scratch, |program| program.args(arguments).arg("--db").arg(&database))?;
+            let end = self.program(&scratch, |program| {
+                program.args(arguments).arg("--db").arg(&database);
+                if self.settings.config.is_some() { program.args(self.config()) } else { program }
+            })?;
             if !end.status.success() {
                 return Err(format!("{arguments:?} failed: {}", end.text(&self.folder)));
             }
         }
         let argument = self.folder.join("args.json");
         let end = self.program(&scratch, |program| {
-            program.arg("run").arg(self.script()).arg("--db").arg(&database).args(&self.settings.flags);
+            program
+                .arg("run")
+                .arg(self.script())
+                .arg("--db")
+                .arg(&database)
+                .args(self.config())
+                .args(&self.settings.flags);
+            if let Some(invoker) = &self.settings.invoker {
+                program.arg("--invoker").arg(invoker.to_string());
+            }
             if argument.exists() { program.arg("--arg-file").arg(argument) } else { program }
         })?;
         Ok(end.text(&self.folder))

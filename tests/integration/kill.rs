@@ -14,7 +14,7 @@ use pretty_assertions::assert_eq;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::support::{End, program};
+use crate::support::{End, OPEN_SETTINGS, program};
 
 /// Calls in flight at once.
 const LANES: usize = 8;
@@ -86,7 +86,10 @@ struct Writer {
 impl Writer {
     fn start(path: &Path, run: String) -> Self {
         let mut writer = program();
-        writer.args(["run", "writer.js", "--db"]).arg(path).current_dir(path.parent().unwrap());
+        writer
+            .args(["run", "writer.js", "--config", OPEN_SETTINGS, "--db"])
+            .arg(path)
+            .current_dir(path.parent().unwrap());
         writer.args(["--arg", &serde_json::json!({ "run": run, "lanes": LANES }).to_string()]);
         let mut process = writer.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = Arc::new(Mutex::new(Vec::new()));
@@ -135,7 +138,9 @@ impl Drop for Writer {
 
 /// What the next run of the program finds.
 fn read(path: &Path) -> Users {
-    let end = End::of(program().args(["run", "reader.js", "--db"]).arg(path).current_dir(path.parent().unwrap()));
+    let mut reader = program();
+    reader.args(["run", "reader.js", "--config", OPEN_SETTINGS, "--db"]);
+    let end = End::of(reader.arg(path).current_dir(path.parent().unwrap()));
     assert_eq!((end.code, end.stderr.as_str()), (Some(0), ""), "the next run fails");
     let users: Vec<(String, String, bool)> = serde_json::from_value(end.json()).unwrap();
     let count = users.len();

@@ -4,10 +4,13 @@
 
 mod events;
 mod examples;
+#[path = "../golden/expectation.rs"]
+mod expectation;
 mod function;
 mod kill;
 mod mfa;
 mod permission;
+mod settings;
 mod snapshot;
 mod store_contract;
 mod support;

@@ -11,6 +11,9 @@ pub(crate) fn program() -> Command {
     program
 }
 
+/// A settings file in which everything is permitted, so that the program need not say so.
+pub(crate) const OPEN_SETTINGS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/open.toml");
+
 /// How a run of the program ended, in a form that shows well in a failed test.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct End {

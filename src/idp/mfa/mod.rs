@@ -13,7 +13,6 @@ use super::model::UnenrollMfa;
 use super::namespace::{Namespace, failed, internal, refused, user_not_found};
 use super::permission::Operation;
 use super::service::Idp;
-use super::settings::NamespaceSettings;
 use super::{Code, IdpError, Principal, Timestamp};
 use crate::store::{Factor, MfaStore, NewFactor, StoreError, UserFactors, WriteOptions};
 
@@ -100,11 +99,7 @@ impl Namespace {
         let id = Uuid::now_v7().to_string();
         let secret = totp::new_secret().map_err(internal)?;
         let sealed = self.sign_in.keys.seal(self.place(user_id, &id), &secret).map_err(cannot_open)?;
-        let issuer = match self.settings.mfa_issuer.as_str() {
-            "" => NamespaceSettings::DEFAULT_MFA_ISSUER,
-            issuer => issuer,
-        };
-        let otpauth_uri = totp::otpauth_uri(&secret, issuer, &known.user.name).map_err(internal)?;
+        let otpauth_uri = totp::otpauth_uri(&secret, self.policy().mfa_issuer(), &known.user.name).map_err(internal)?;
         let factor = NewFactor { id: id.clone(), secret: sealed, expires_at: after(self.now(), ENROLLMENT_LIFETIME) };
         if !store.add_factor(user_id, factor).await.map_err(failed)? {
             return Err(user_not_found(user_id));
@@ -194,7 +189,7 @@ impl Namespace {
     }
 
     fn factors(&self) -> Result<&dyn MfaStore, IdpError> {
-        if !self.settings.enable_mfa {
+        if !self.policy().enable_mfa {
             return Err(IdpError::failed_precondition(format!("MFA is not enabled in namespace {}", self.name)));
         }
         let missing =

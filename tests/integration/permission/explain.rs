@@ -90,7 +90,7 @@ fn wrong_use_is_told_with_all_faults() {
         with(&["--operation", "update", "--new-user-json", r#"{"id": "2"}"#]),
         "error: --new-user-json: the id of a user does not change\n"
     );
-    assert!(with(&["--operation", "read", "--invoker", "{"]).starts_with("error: --invoker: EOF"));
+    assert!(with(&["--operation", "read", "--invoker", "{"]).starts_with("error: --invoker is not JSON: EOF"));
     assert!(
         with(&["--operation", "read", "--invoker", "nowhere.json"])
             .starts_with("error: cannot read --invoker nowhere.json: ")
@@ -98,6 +98,9 @@ fn wrong_use_is_told_with_all_faults() {
     let missing = explain(folder.path(), &["--operation", "read", "--user-json", ANA]);
     assert_eq!(
         (missing.code, missing.stderr.as_str()),
-        (Some(2), "error: --permission FILE is missing: which permission?\n")
+        (Some(2), "error: there is no tailor-idp.toml: --permission FILE names a permission\n")
     );
+    std::fs::write(folder.path().join("tailor-idp.toml"), "[namespace.staff]\npermission = \"allow-all\"\n").unwrap();
+    let of_settings = explain(folder.path(), &["--operation", "read", "--user-json", ANA, "--json"]);
+    assert_eq!(of_settings.json()["allowed"], json!(true));
 }

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio::task::unconstrained;
 
 use super::{by_id, by_name, everyone, insert, insert_many, mail, names, subjects, total, user};
-use crate::support::{End, namespace, password_hash, program};
+use crate::support::{End, OPEN_SETTINGS, namespace, password_hash, program};
 
 /// A folder for a database file, and the file's path.
 fn place() -> (TempDir, PathBuf) {
@@ -240,7 +240,7 @@ fn a_run_leaves_one_file_behind() {
     };";
     std::fs::write(&script, text).unwrap();
     for run in 0..15 {
-        let end = End::of(program().arg("run").arg(&script).arg("--db").arg(&path));
+        let end = End::of(program().args(["run", "--config", OPEN_SETTINGS]).arg(&script).arg("--db").arg(&path));
         assert_eq!((end.code, end.stderr.as_str()), (Some(0), ""));
         let files = folder.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
         let mut files: Vec<_> = files.collect();

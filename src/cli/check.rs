@@ -1,0 +1,149 @@
+//! `tailor-idp check`.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use tailor_idp::idp::{NamespaceName, UserAuthPolicy};
+use tailor_idp::settings::{Audience, FILE_NAME, MailTransport, NamespaceEntry, OPERATIONS, Settings, StoreLocation};
+
+use super::store::SettingsFile;
+use super::{WrongUse, output};
+
+/// Checks a settings file and prints what its namespaces allow.
+///
+/// Everything that is wrong with it goes to stderr, a line each. A secret whose environment variable is not set is a
+/// warning.
+#[derive(Args)]
+pub(super) struct Check {
+    /// The settings file [default: the nearest tailor-idp.toml, upwards]
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+impl Check {
+    pub(super) fn execute(self) -> anyhow::Result<()> {
+        let path = self.file.or_else(|| SettingsFile::find(Path::new("")));
+        let missing = || WrongUse(format!("there is no {FILE_NAME} here or above: `tailor-idp init` writes one"));
+        let file = SettingsFile::load(path.ok_or_else(missing)?)?;
+        output::print(summary(&file).trim_end())?;
+        for secret in file.settings.secrets() {
+            if let Err(error) = secret.read() {
+                output::note("warning", &error.to_string());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn summary(file: &SettingsFile) -> String {
+    let mut text = format!("{} is valid\n", file.path.display());
+    for (name, entry) in &file.settings.namespaces {
+        text.push_str(&namespace_summary(&file.settings, name, entry));
+    }
+    text
+}
+
+fn namespace_summary(settings: &Settings, name: &NamespaceName, entry: &NamespaceEntry) -> String {
+    let policy = &entry.settings.user_auth_policy;
+    let events = match (entry.settings.publish_user_events, &settings.webhook) {
+        (false, _) => "not published".to_owned(),
+        (true, None) => "published to the outbox, and to no webhook".to_owned(),
+        (true, Some(webhook)) => format!("published to {}", webhook.url),
+    };
+    let facts = [
+        ("store", store(&entry.store)),
+        ("names", names(policy)),
+        ("passwords", passwords(policy)),
+        ("sign-in", sign_in(policy)),
+        ("MFA", mfa(policy)),
+        ("returns to", or_any(&policy.allowed_return_origins)),
+        ("events", events),
+        ("mail", format!("{}, in {}", mail(settings), entry.settings.lang)),
+    ];
+    let rules = OPERATIONS.into_iter().zip(entry.audiences.map(who));
+    let width = OPERATIONS.iter().map(|operation| operation.len()).max().unwrap_or_default();
+    let mut text = format!("\nnamespace {name}\n");
+    for (what, fact) in facts.into_iter().chain(rules) {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "  {what:width$}  {fact}");
+    }
+    text
+}
+
+fn store(store: &StoreLocation) -> String {
+    match store {
+        StoreLocation::Memory => "memory: gone when the program ends".to_owned(),
+        StoreLocation::Sqlite(path) => format!("SQLite database {}", path.display()),
+        other => format!("{other:?}"),
+    }
+}
+
+fn names(policy: &UserAuthPolicy) -> String {
+    if policy.use_non_email_identifier {
+        return "any text".to_owned();
+    }
+    match policy.allowed_email_domains.as_slice() {
+        [] => "e-mail addresses".to_owned(),
+        [all] if all == "*" => "e-mail addresses".to_owned(),
+        domains => format!("e-mail addresses at {}", domains.join(", ")),
+    }
+}
+
+fn passwords(policy: &UserAuthPolicy) -> String {
+    if policy.disable_password_auth {
+        return "none".to_owned();
+    }
+    let classes = [
+        (policy.password_require_uppercase, "an upper-case letter"),
+        (policy.password_require_lowercase, "a lower-case letter"),
+        (policy.password_require_numeric, "a number"),
+        (policy.password_require_non_alphanumeric, "a character that is neither letter nor number"),
+    ];
+    let required: Vec<_> = classes.iter().filter(|(required, _)| *required).map(|(_, class)| *class).collect();
+    let with = if required.is_empty() { String::new() } else { format!(", with {}", required.join(", ")) };
+    format!("{} to {} characters{with}", policy.password_min_length, policy.password_max_length)
+}
+
+fn sign_in(policy: &UserAuthPolicy) -> String {
+    let ways = [
+        (!policy.disable_password_auth, "password"),
+        (policy.allow_google_oauth, "Google"),
+        (policy.allow_microsoft_oauth, "Microsoft"),
+        (policy.allow_self_password_reset, "self-service password reset"),
+    ];
+    ways.iter().filter(|(allowed, _)| *allowed).map(|(_, way)| *way).collect::<Vec<_>>().join(", ")
+}
+
+fn mfa(policy: &UserAuthPolicy) -> String {
+    match (policy.enable_mfa, policy.require_mfa) {
+        (false, _) => "off".to_owned(),
+        (true, required) => {
+            let state = if required { "required" } else { "on" };
+            format!("{state}, as {:?}", policy.mfa_issuer())
+        }
+    }
+}
+
+fn or_any(entries: &[String]) -> String {
+    if entries.is_empty() { "any http or https URL".to_owned() } else { entries.join(", ") }
+}
+
+fn mail(settings: &Settings) -> String {
+    match settings.mail.as_ref().map(|mail| &mail.transport) {
+        None => "kept in the queue".to_owned(),
+        Some(MailTransport::Folder(folder)) => format!("into the folder {}", folder.display()),
+        Some(MailTransport::Smtp(smtp)) => format!("by SMTP over {}:{}", smtp.host, smtp.port),
+        Some(other) => format!("{other:?}"),
+    }
+}
+
+fn who(audience: Audience) -> String {
+    match audience {
+        Audience::Nobody => "nobody".to_owned(),
+        Audience::Everybody => "everybody".to_owned(),
+        Audience::Policies(1) => "1 policy".to_owned(),
+        Audience::Policies(policies) => format!("{policies} policies"),
+        other => format!("{other:?}"),
+    }
+}

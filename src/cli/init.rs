@@ -1,0 +1,56 @@
+//! `tailor-idp init`.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::Args;
+use tailor_idp::settings::FILE_NAME;
+
+use super::{WrongUse, output};
+
+/// Writes a start: a settings file with comments, and a handler in a folder that is its golden test, with an argument and the
+/// expected output. Overwrites nothing.
+#[derive(Args)]
+pub(super) struct Init {
+    /// The folder; made where it is not there [default: this one]
+    #[arg(value_name = "DIR", default_value = ".", hide_default_value = true)]
+    folder: PathBuf,
+}
+
+const STARTER: [(&str, &str); 4] = [
+    (FILE_NAME, include_str!("starter/tailor-idp.toml")),
+    ("handlers/sign-up/main.js", include_str!("starter/main.js")),
+    ("handlers/sign-up/args.json", include_str!("starter/args.json")),
+    ("handlers/sign-up/expected.txt", include_str!("starter/expected.txt")),
+];
+
+impl Init {
+    pub(super) fn execute(self) -> anyhow::Result<()> {
+        let there: Vec<_> = STARTER.iter().map(|(name, _)| *name).filter(|name| self.path(name).exists()).collect();
+        if !there.is_empty() {
+            let there = there.join(", ");
+            return Err(WrongUse(format!("{} has {there} already: nothing was written", self.folder.display())).into());
+        }
+        for (name, text) in STARTER {
+            let path = self.path(name);
+            write_new(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+            output::print(&format!("wrote {}", path.display()))?;
+        }
+        let run = format!("tailor-idp run {} --arg-file", self.path("handlers/sign-up/main.js").display());
+        output::print(&format!("\nNow: {run} {}", self.path("handlers/sign-up/args.json").display()))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        if self.folder == Path::new(".") { PathBuf::from(name) } else { self.folder.join(name) }
+    }
+}
+
+/// Fails where a file has come up in the meantime.
+fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    OpenOptions::new().write(true).create_new(true).open(path)?.write_all(text.as_bytes())
+}

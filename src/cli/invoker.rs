@@ -1,0 +1,63 @@
+//! `--invoker`: who a script runs for.
+
+use std::path::Path;
+
+use serde_json::Value;
+use tailor_idp::idp::Invoker;
+
+use super::WrongUse;
+
+/// The fields of an invoker: what each must be, and whether it must be there.
+const FIELDS: [(&str, &str, bool); 5] = [
+    ("id", "a string", true),
+    ("type", r#""user" or "machine_user""#, true),
+    ("workspaceId", "a string", false),
+    ("attributes", "a list of strings", false),
+    ("attributeMap", "an object", false),
+];
+
+/// An invoker from JSON, or from a file with JSON. `null` is nobody.
+pub(super) fn read(given: &str) -> Result<Option<Invoker>, WrongUse> {
+    let inline = given.trim_start().starts_with(['{', '[', '"']) || given.trim() == "null";
+    let (origin, text) = if inline {
+        ("--invoker".to_owned(), given.to_owned())
+    } else {
+        let text = std::fs::read_to_string(Path::new(given));
+        let text = text.map_err(|error| WrongUse(format!("cannot read --invoker {given}: {error}")))?;
+        (given.to_owned(), text)
+    };
+    let value = serde_json::from_str(&text).map_err(|error| WrongUse(format!("{origin} is not JSON: {error}")))?;
+    from_value(value).map_err(|error| WrongUse(format!("{origin}: {error}")))
+}
+
+fn from_value(value: Value) -> Result<Option<Invoker>, String> {
+    let fields = match &value {
+        Value::Null => return Ok(None),
+        Value::Object(fields) => fields,
+        _ => return Err("an invoker must be an object, or null for nobody".to_owned()),
+    };
+    let mut faults = Vec::new();
+    for (name, expected, required) in FIELDS {
+        match fields.get(name) {
+            None if required => faults.push(format!("{name} is missing: it must be {expected}")),
+            Some(value) if !fits(name, value) => faults.push(format!("{name} must be {expected}: got {value}")),
+            _ => {}
+        }
+    }
+    let strange = fields.keys().filter(|name| !FIELDS.iter().any(|(known, ..)| known == name));
+    let known = FIELDS.map(|(name, ..)| name).join(", ");
+    faults.extend(strange.map(|name| format!("unknown field {name:?}: expected {known}")));
+    if !faults.is_empty() {
+        return Err(faults.join("; "));
+    }
+    serde_json::from_value(value).map(Some).map_err(|error| error.to_string())
+}
+
+fn fits(name: &str, value: &Value) -> bool {
+    match name {
+        "type" => matches!(value.as_str(), Some("user" | "machine_user")),
+        "attributes" => value.as_array().is_some_and(|list| list.iter().all(Value::is_string)),
+        "attributeMap" => value.is_object(),
+        _ => value.is_string(),
+    }
+}

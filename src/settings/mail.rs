@@ -1,0 +1,135 @@
+//! `[mail]`: how mails leave.
+
+use std::path::{Path, PathBuf};
+
+use email_address::EmailAddress;
+
+use super::reader::Section;
+use super::secret::SecretVariable;
+use crate::idp::shortened;
+
+/// How mails leave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MailSettings {
+    /// The sender's address. Always there where mails leave over SMTP.
+    pub from: Option<String>,
+    /// Which way they go.
+    pub transport: MailTransport,
+}
+
+/// Which way mails go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MailTransport {
+    /// Each into a file of this folder.
+    Folder(PathBuf),
+    /// To a mail server.
+    Smtp(SmtpSettings),
+}
+
+/// A mail server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SmtpSettings {
+    /// Its host name or address.
+    pub host: String,
+    /// Its port: that of `tls`, where the file says none.
+    pub port: u16,
+    /// How the connection is kept secret.
+    pub tls: SmtpTls,
+    /// Who signs in, and with what, if anybody does.
+    pub credentials: Option<(String, SecretVariable)>,
+}
+
+/// How a connection to a mail server is kept secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum SmtpTls {
+    /// `"starttls"`: in the clear at first, and not a word more before TLS is on.
+    #[default]
+    StartTls,
+    /// `"implicit"`: TLS from the first byte.
+    Implicit,
+    /// `"none"`: not at all.
+    None,
+}
+
+impl SmtpTls {
+    /// The port that is the custom.
+    pub const fn default_port(self) -> u16 {
+        match self {
+            Self::StartTls => 587,
+            Self::Implicit => 465,
+            Self::None => 25,
+        }
+    }
+}
+
+const SMTP_TLS: [(&str, SmtpTls); 3] =
+    [("starttls", SmtpTls::StartTls), ("implicit", SmtpTls::Implicit), ("none", SmtpTls::None)];
+
+pub(super) fn read(section: Section<'_, '_>, folder: &Path) -> Option<MailSettings> {
+    let from = section.string("from");
+    if let Some(from) = from.as_deref().filter(|from| !EmailAddress::is_valid(from)) {
+        section.fault("from", format!("must be an e-mail address: got {:?}", shortened(from)));
+    }
+    let mails = section.string("folder");
+    if mails.as_deref() == Some("") {
+        section.fault("folder", "must not be empty");
+    }
+    let smtp = section.section("smtp").map(read_smtp);
+    if section.has("folder") && section.has("smtp") {
+        section.fault("smtp", "excludes folder: mails go one way");
+    }
+    if !section.has("folder") && !section.has("smtp") {
+        section.own_fault("must have a folder or smtp");
+    }
+    if section.has("smtp") && !section.has("from") {
+        section.fault("from", "is missing: the sender's address of mails that leave over SMTP");
+    }
+    section.finish();
+    let transport = match (mails, smtp) {
+        (Some(mails), _) => MailTransport::Folder(folder.join(mails)),
+        (None, smtp) => MailTransport::Smtp(smtp??),
+    };
+    Some(MailSettings { from, transport })
+}
+
+fn read_smtp(section: Section<'_, '_>) -> Option<SmtpSettings> {
+    let host = section.string("host");
+    match host.as_deref() {
+        None if !section.has("host") => section.fault("host", "is missing"),
+        Some(name) if url::Host::parse(name).is_err() => {
+            section.fault("host", format!("must be a host name or address: got {:?}", shortened(name)));
+        }
+        _ => {}
+    }
+    let tls = section.choice("tls", &SMTP_TLS).unwrap_or_default();
+    let port = section.integer("port").map_or(Some(tls.default_port()), |given| {
+        let port = u16::try_from(given).ok().filter(|port| *port > 0);
+        if port.is_none() {
+            section.fault("port", format!("must be between 1 and 65535: got {given}"));
+        }
+        port
+    });
+    let username = section.string("username");
+    let password = section.secret("password_env", "password", "SMTP_PASSWORD");
+    if section.has("username") && !section.has("password_env") && !section.has("password") {
+        section.fault("username", "requires password_env, the environment variable with the password");
+    }
+    if section.has("password_env") && !section.has("username") {
+        section.fault("password_env", "requires username");
+    }
+    let in_the_clear = tls == SmtpTls::None && host.as_deref().is_some_and(|host| !is_this_machine(host));
+    if in_the_clear && section.has("password_env") {
+        section.fault("tls", "must not be \"none\" with a password, unless the host is this machine");
+    }
+    section.finish();
+    Some(SmtpSettings { host: host?, port: port?, tls, credentials: username.zip(password) })
+}
+
+fn is_this_machine(host: &str) -> bool {
+    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}

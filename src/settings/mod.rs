@@ -1,0 +1,206 @@
+//! The settings file, `tailor-idp.toml`: namespaces, what each allows, and what is around them.
+//!
+//! [`Settings::load`] reads a file and finds everything that is wrong with it, each with its line. What it returns is
+//! within the rules. The format is in `docs/settings.md`.
+//!
+//! ```
+//! use tailor_idp::settings::Settings;
+//!
+//! let wrong = "
+//! [namespace.builtin-idp]
+//! store = \"memory\"
+//! userAuthPolicy.passwordMinLength = 3
+//! ";
+//! let error = Settings::parse(wrong, "tailor-idp.toml".as_ref()).unwrap_err();
+//! assert_eq!(
+//!     error.to_string(),
+//!     "tailor-idp.toml:4: namespace.builtin-idp.userAuthPolicy.passwordMinLength: \
+//!      passwordMinLength must be between 6 and 30: got 3",
+//! );
+//! ```
+
+mod error;
+mod function;
+mod mail;
+mod namespace;
+mod permission;
+mod reader;
+mod secret;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use toml::de::DeTable;
+use url::Url;
+
+pub use error::{SettingsError, SettingsFault};
+pub use function::FunctionLimits;
+pub use mail::{MailSettings, MailTransport, SmtpSettings, SmtpTls};
+pub use namespace::{NamespaceEntry, StoreLocation};
+pub use permission::{Audience, OPERATIONS};
+pub use secret::{MissingSecret, SecretVariable};
+
+use self::reader::{Reader, Section, table_at};
+use crate::idp::{NamespaceName, shortened};
+
+/// The name under which the file is looked for.
+pub const FILE_NAME: &str = "tailor-idp.toml";
+
+/// What a settings file says. Paths in it start from the file's folder.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Settings {
+    /// The namespaces, by name. At least one.
+    pub namespaces: BTreeMap<NamespaceName, NamespaceEntry>,
+    /// How mails leave (`[mail]`). Without it they stay in the queue.
+    pub mail: Option<MailSettings>,
+    /// Where the page is on which users choose a new password (`reset_page.base_url`).
+    pub reset_page: Option<Url>,
+    /// Where events go (`[events.webhook]`).
+    pub webhook: Option<Webhook>,
+    /// The key that seals MFA secrets (`mfa_key_env`).
+    pub mfa_key: Option<SecretVariable>,
+    /// What a script may use (`[function]`).
+    pub function: FunctionLimits,
+}
+
+/// Where events go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Webhook {
+    /// An absolute `http` or `https` URL.
+    pub url: Url,
+    /// What deliveries are signed with.
+    pub secret: SecretVariable,
+}
+
+impl Settings {
+    /// Reads a file.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with it; where it is not TOML, only that.
+    pub fn load(file: &Path) -> Result<Self, SettingsError> {
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| SettingsError::whole(file.to_owned(), format!("cannot be read: {error}")))?;
+        Self::parse(&text, file)
+    }
+
+    /// Reads the text of `file`.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn parse(text: &str, file: &Path) -> Result<Self, SettingsError> {
+        let reader = Reader::new(text);
+        let tree = reader.parse();
+        let folder = file.parent().unwrap_or(Path::new(""));
+        let settings = tree.as_ref().and_then(|tree| read(&reader, tree, folder));
+        reader.finish(file)?;
+        // Where a part could not be read, a fault was noted.
+        settings.ok_or_else(|| SettingsError::whole(file.to_owned(), "cannot be read".to_owned()))
+    }
+
+    /// The nearest file of the name [`FILE_NAME`], in `folder` or above it.
+    pub fn find(folder: &Path) -> Option<PathBuf> {
+        // The parent of a bare file name is empty, and is the working directory.
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let folder = std::path::absolute(folder).ok()?;
+        folder.ancestors().map(|folder| folder.join(FILE_NAME)).find(|file| file.is_file())
+    }
+
+    /// Every secret that the file names.
+    pub fn secrets(&self) -> Vec<&SecretVariable> {
+        let smtp = self.mail.as_ref().and_then(|mail| match &mail.transport {
+            MailTransport::Smtp(smtp) => smtp.credentials.as_ref().map(|(_, password)| password),
+            MailTransport::Folder(_) => None,
+        });
+        let webhook = self.webhook.as_ref().map(|webhook| &webhook.secret);
+        [smtp, webhook, self.mfa_key.as_ref()].into_iter().flatten().collect()
+    }
+}
+
+/// Reads the whole file. `None` only where a fault has been noted.
+fn read(reader: &Reader<'_>, tree: &DeTable<'_>, folder: &Path) -> Option<Settings> {
+    let top = Section::top(reader, tree);
+    let mfa_key = top.secret(reader::TOP_KEYS[0], "mfa_key", "TAILOR_IDP_MFA_KEY");
+    let namespaces = read_namespaces(&top, folder);
+    let mail = top.section("mail").map(|section| mail::read(section, folder));
+    let reset_page = top.section("reset_page").map(read_reset_page);
+    let webhook = top.section("events").map(read_events);
+    let function = top.section("function").map(function::read).unwrap_or_default();
+    top.finish();
+    let reset_page = reset_page.flatten();
+    let webhook = webhook.flatten();
+    Some(Settings { namespaces: namespaces?, mail: mail.flatten(), reset_page, webhook, mfa_key, function })
+}
+
+fn read_namespaces(top: &Section<'_, '_>, folder: &Path) -> Option<BTreeMap<NamespaceName, NamespaceEntry>> {
+    let empty = "must have at least one namespace, such as [namespace.builtin-idp]";
+    if !top.has("namespace") {
+        top.value("namespace");
+        top.fault("namespace", empty);
+        return None;
+    }
+    let all = top.section("namespace")?;
+    let mut namespaces = Some(BTreeMap::new());
+    let mut any = false;
+    for (name, at, value) in all.entries() {
+        any = true;
+        let read = table_at(all.reader(), all.path(name), at, value).and_then(|section| {
+            let valid = NamespaceName::new(name).map_err(|error| section.own_fault(error.to_string())).ok();
+            Some((valid, namespace::read(section, folder)?))
+        });
+        match (read, &mut namespaces) {
+            (Some((Some(name), entry)), Some(namespaces)) => drop(namespaces.insert(name, entry)),
+            _ => namespaces = None,
+        }
+    }
+    if !any {
+        all.own_fault(empty);
+    }
+    namespaces
+}
+
+fn read_reset_page(section: Section<'_, '_>) -> Option<Url> {
+    let url = read_url(&section, "base_url");
+    if let Some(url) = url.as_ref().filter(|url| url.query().is_some() || url.fragment().is_some()) {
+        section.fault("base_url", format!("must have no query and no fragment: got {:?}", shortened(url.as_str())));
+    }
+    section.finish();
+    url
+}
+
+fn read_events(section: Section<'_, '_>) -> Option<Webhook> {
+    let webhook = section.section("webhook").map(|webhook| {
+        let url = read_url(&webhook, "url");
+        let secret = webhook.secret("secret_env", "secret", "WEBHOOK_SECRET");
+        if !webhook.has("secret_env") && !webhook.has("secret") {
+            webhook.fault("secret_env", "is missing: the environment variable with the secret that signs deliveries");
+        }
+        webhook.finish();
+        Some(Webhook { url: url?, secret: secret? })
+    });
+    section.finish();
+    webhook.flatten()
+}
+
+/// A URL that must be there.
+fn read_url(section: &Section<'_, '_>, key: &'static str) -> Option<Url> {
+    let text = section.string(key);
+    if !section.has(key) {
+        section.fault(key, "is missing");
+    }
+    let text = text?;
+    let Some(url) = Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "http" | "https")) else {
+        // What does not parse may hold a password, too.
+        let got = if text.contains('@') { String::new() } else { format!(": got {:?}", shortened(&text)) };
+        section.fault(key, format!("must be an absolute http or https URL{got}"));
+        return None;
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        section.fault(key, "must have no user name and no password: a secret does not belong in the file");
+        return None;
+    }
+    Some(url)
+}

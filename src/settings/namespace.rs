@@ -1,0 +1,124 @@
+//! `[namespace.<name>]`.
+
+use std::path::{Path, PathBuf};
+
+use toml::de::DeValue;
+
+use super::permission::{self, Audience, OPERATIONS};
+use super::reader::{Section, wrong};
+use crate::idp::{EmailConfig, Lang, NamespaceSettings, SettingFault, UserAuthPolicy, shortened};
+
+/// Where the users of a namespace live.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum StoreLocation {
+    /// In memory, for as long as the program runs.
+    Memory,
+    /// In a SQLite database at this path: made absolute, or relative to the working directory, by the file's folder.
+    Sqlite(PathBuf),
+}
+
+/// A namespace of the file.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct NamespaceEntry {
+    /// Where its users live.
+    pub store: StoreLocation,
+    /// What it allows.
+    pub settings: NamespaceSettings,
+    /// Whom each of the [`OPERATIONS`] is open to, in their order.
+    pub audiences: [Audience; OPERATIONS.len()],
+}
+
+/// Stores, as the file spells them.
+const STORES: &str = r#"{ sqlite = "users.db" } or "memory""#;
+
+/// Reads a namespace. `None` only where a fault has been noted.
+pub(super) fn read(section: Section<'_, '_>, folder: &Path) -> Option<NamespaceEntry> {
+    let store = read_store(&section, folder);
+    let permission = permission::read(&section);
+    let mut settings = NamespaceSettings::default();
+    if let Some(policy) = section.section("userAuthPolicy") {
+        settings.user_auth_policy = read_policy(policy);
+    }
+    if let Some(email) = section.section("emailConfig") {
+        settings.email_config = read_email(email);
+    }
+    let langs = Lang::ALL.map(|lang| (lang.as_str(), lang));
+    settings.lang = section.choice("lang", &langs).unwrap_or_default();
+    settings.publish_user_events = section.boolean("publishUserEvents").unwrap_or_default();
+    section.finish();
+    let (permission, audiences) = permission?;
+    Some(NamespaceEntry { store: store?, settings: settings.permission(permission), audiences })
+}
+
+fn read_store(section: &Section<'_, '_>, folder: &Path) -> Option<StoreLocation> {
+    match section.value("store") {
+        None => section.fault("store", format!("is missing: {STORES}")),
+        Some(DeValue::String(word)) if word == "memory" => return Some(StoreLocation::Memory),
+        Some(DeValue::String(word)) => {
+            section.fault("store", format!("must be {STORES}: got {:?}", shortened(word)));
+        }
+        Some(DeValue::Table(_)) => {
+            let table = section.section("store")?;
+            let path = table.string("sqlite");
+            if !table.has("sqlite") {
+                table.own_fault(format!("must be {STORES}"));
+            } else if path.as_deref() == Some("") {
+                table.fault("sqlite", "must not be empty");
+            }
+            table.finish();
+            return path.map(|path| StoreLocation::Sqlite(folder.join(path)));
+        }
+        Some(other) => section.fault("store", wrong(STORES, other)),
+    }
+    None
+}
+
+fn read_policy(section: Section<'_, '_>) -> UserAuthPolicy {
+    let mut policy = UserAuthPolicy::default();
+    let mut strange = Vec::new();
+    set(&mut policy.use_non_email_identifier, section.boolean("useNonEmailIdentifier"));
+    set(&mut policy.allow_self_password_reset, section.boolean("allowSelfPasswordReset"));
+    set(&mut policy.password_require_uppercase, section.boolean("passwordRequireUppercase"));
+    set(&mut policy.password_require_lowercase, section.boolean("passwordRequireLowercase"));
+    set(&mut policy.password_require_non_alphanumeric, section.boolean("passwordRequireNonAlphanumeric"));
+    set(&mut policy.password_require_numeric, section.boolean("passwordRequireNumeric"));
+    let mut length = |length: &mut usize, given: Option<i128>, fault: fn(i128) -> SettingFault| {
+        let Some(given) = given else { return };
+        match usize::try_from(given) {
+            Ok(given) => *length = given,
+            Err(_) => strange.push(fault(given)),
+        }
+    };
+    length(&mut policy.password_min_length, section.integer("passwordMinLength"), UserAuthPolicy::min_length_fault);
+    length(&mut policy.password_max_length, section.integer("passwordMaxLength"), UserAuthPolicy::max_length_fault);
+    set(&mut policy.allowed_email_domains, section.strings("allowedEmailDomains"));
+    set(&mut policy.allow_google_oauth, section.boolean("allowGoogleOauth"));
+    set(&mut policy.allow_microsoft_oauth, section.boolean("allowMicrosoftOauth"));
+    set(&mut policy.disable_password_auth, section.boolean("disablePasswordAuth"));
+    set(&mut policy.enable_mfa, section.boolean("enableMfa"));
+    set(&mut policy.require_mfa, section.boolean("requireMfa"));
+    set(&mut policy.allowed_return_origins, section.strings("allowedReturnOrigins"));
+    set(&mut policy.mfa_issuer, section.string("mfaIssuer"));
+    strange.extend(policy.faults().into_iter().filter(|fault| !section.is_in_a_wake(&fault.text)));
+    strange.into_iter().for_each(|fault| section.fault(fault.key, fault.text));
+    section.finish();
+    policy
+}
+
+fn read_email(section: Section<'_, '_>) -> EmailConfig {
+    let email = EmailConfig {
+        from_name: section.string("fromName"),
+        password_reset_subject: section.string("passwordResetSubject"),
+    };
+    email.faults().into_iter().for_each(|fault| section.fault(fault.key, fault.text));
+    section.finish();
+    email
+}
+
+fn set<T>(setting: &mut T, given: Option<T>) {
+    if let Some(given) = given {
+        *setting = given;
+    }
+}

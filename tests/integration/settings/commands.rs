@@ -1,0 +1,248 @@
+//! `check`, `init`, and how the other commands find their settings.
+
+use std::path::Path;
+use std::process::Command;
+
+use pretty_assertions::assert_eq;
+use tempfile::TempDir;
+
+use crate::expectation;
+use crate::support::{End, program};
+
+struct Folder(TempDir);
+
+impl Folder {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let folder = Self(TempDir::new().unwrap());
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        folder
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// The program, run in this folder.
+    fn run(&self, arguments: &[&str]) -> End {
+        self.run_with(arguments, |program| program)
+    }
+
+    fn run_with(&self, arguments: &[&str], more: impl FnOnce(&mut Command) -> &mut Command) -> End {
+        End::of(more(program().current_dir(self.path()).args(arguments)))
+    }
+}
+
+fn end(code: i32, stdout: &str, stderr: &str) -> End {
+    End { code: Some(code), stdout: stdout.to_owned(), stderr: stderr.to_owned() }
+}
+
+const OPEN: &str = "[namespace.main]\nstore = { sqlite = \"users.db\" }\npermission = \"allow-all\"\n";
+const CREATE: &str = "export default async () => (await new tailor.idp.Client(\"main\").createUser({ name: \"ana@example.com\" })).name;";
+
+#[test]
+fn what_init_writes_passes_check_runs_and_passes_its_golden_test() {
+    let folder = Folder::new(&[]);
+    let init = folder.run(&["init"]);
+    assert_eq!(
+        init,
+        end(
+            0,
+            "wrote tailor-idp.toml\nwrote handlers/sign-up/main.js\nwrote handlers/sign-up/args.json\n\
+             wrote handlers/sign-up/expected.txt\n\n\
+             Now: tailor-idp run handlers/sign-up/main.js --arg-file handlers/sign-up/args.json\n",
+            ""
+        )
+    );
+    let check = folder.run(&["check"]);
+    assert_eq!((check.code, check.stderr.as_str()), (Some(0), ""), "{check:#?}");
+
+    let run = ["run", "handlers/sign-up/main.js", "--arg-file", "handlers/sign-up/args.json"];
+    let golden = folder.run(&[&run[..], &["--db", "fresh.db"]].concat());
+    let expected = std::fs::read_to_string(folder.path().join("handlers/sign-up/expected.txt")).unwrap();
+    let actual =
+        format!("--- exit code\n{}\n--- stdout\n{}--- stderr\n{}", golden.code.unwrap(), golden.stdout, golden.stderr);
+    assert!(expectation::matches(&expected, &actual), "{}", expectation::diff(&expected, &actual));
+
+    assert_eq!(folder.run(&run).json()["created"], true);
+    assert_eq!(folder.run(&run).json()["created"], false, "the user is in the settings' store");
+    let short = "{\"email\": \"bo@example.com\", \"password\": \"seven77\"}";
+    let refused = folder.run(&["run", "handlers/sign-up/main.js", "--arg", short]);
+    assert!(refused.stderr.contains("password must be at least 8 characters: got 7"), "{refused:#?}");
+    assert_eq!(folder.run(&["users", "list", "--json"]).json()["totalCount"], 1);
+}
+
+#[test]
+fn init_overwrites_nothing_and_writes_nothing_beside_it() {
+    let folder = Folder::new(&[("there/handlers/sign-up/main.js", "mine")]);
+    assert_eq!(
+        folder.run(&["init", "there"]),
+        end(2, "", "error: there has handlers/sign-up/main.js already: nothing was written\n")
+    );
+    assert!(!folder.path().join("there/tailor-idp.toml").exists());
+    assert_eq!(folder.run(&["init", "new/folder"]).code, Some(0));
+    assert_eq!(folder.run(&["check", "new/folder/tailor-idp.toml"]).code, Some(0));
+}
+
+#[test]
+fn check_says_what_every_namespace_allows() {
+    let text = r#"
+[namespace.customers]
+store = { sqlite = "users.db" }
+lang = "ja"
+publishUserEvents = true
+[namespace.customers.userAuthPolicy]
+passwordMinLength = 12
+passwordRequireNumeric = true
+passwordRequireNonAlphanumeric = true
+allowedEmailDomains = ["example.com", "example.org"]
+enableMfa = true
+requireMfa = true
+allowedReturnOrigins = ["https://app.example.com"]
+[namespace.customers.permission]
+create = [{ conditions = [] }]
+read = [{ conditions = [[{ user = "_loggedIn" }, "=", true]] }]
+update = [{ conditions = [[{ user = "role" }, "=", "ADMIN"]] }, { conditions = [], permit = false }]
+delete = []
+
+[namespace.staff]
+store = "memory"
+permission = "allow-all"
+[namespace.staff.userAuthPolicy]
+useNonEmailIdentifier = true
+
+[mail]
+from = "no-reply@example.com"
+smtp = { host = "smtp.example.com", username = "idp", password_env = "NO_SUCH_PASSWORD" }
+[events.webhook]
+url = "https://hook.example.com/users"
+secret_env = "THERE_IS_A_SECRET"
+"#;
+    let folder = Folder::new(&[("tailor-idp.toml", text), ("below/it/x", "")]);
+    let expected = "tailor-idp.toml is valid
+
+namespace customers
+  store                   SQLite database users.db
+  names                   e-mail addresses at example.com, example.org
+  passwords               12 to 4096 characters, with a number, a character that is neither letter nor number
+  sign-in                 password
+  MFA                     required, as \"Tailor Platform IdP\"
+  returns to              https://app.example.com
+  events                  published to https://hook.example.com/users
+  mail                    by SMTP over smtp.example.com:587, in ja
+  create                  everybody
+  read                    1 policy
+  update                  2 policies
+  delete                  nobody
+  sendPasswordResetEmail  nobody
+  unenrollMfa             nobody
+
+namespace staff
+  store                   memory: gone when the program ends
+  names                   any text
+  passwords               6 to 4096 characters
+  sign-in                 password
+  MFA                     off
+  returns to              any http or https URL
+  events                  not published
+  mail                    by SMTP over smtp.example.com:587, in en
+  create                  everybody
+  read                    everybody
+  update                  everybody
+  delete                  everybody
+  sendPasswordResetEmail  everybody
+  unenrollMfa             everybody
+";
+    let warning = "warning: the environment variable NO_SUCH_PASSWORD is not set: mail.smtp.password_env names it\n";
+    let checked = folder.run_with(&["check"], |program| program.env("THERE_IS_A_SECRET", "hunter2"));
+    assert_eq!(checked.stdout, expected);
+    assert_eq!((checked.code, checked.stderr.as_str()), (Some(0), warning));
+    let below = End::of(program().current_dir(folder.path().join("below/it")).arg("check"));
+    assert_eq!(below.code, Some(0), "found upwards: {below:#?}");
+}
+
+#[test]
+fn check_prints_all_faults_and_fails() {
+    let folder = Folder::new(&[("bad.toml", "[namespace.main]\nlang = \"fr\"\nstore = 1\n")]);
+    assert_eq!(
+        folder.run(&["check", "bad.toml"]),
+        end(
+            1,
+            "",
+            "bad.toml:2: namespace.main.lang: must be \"en\" or \"ja\": got \"fr\"\n\
+             bad.toml:3: namespace.main.store: must be { sqlite = \"users.db\" } or \"memory\": got an integer\n"
+        )
+    );
+}
+
+#[test]
+fn run_finds_the_settings_from_the_script_upwards_and_users_from_here() {
+    let folder = Folder::new(&[("app/tailor-idp.toml", OPEN), ("app/handlers/create.js", CREATE)]);
+    assert_eq!(folder.run(&["run", "app/handlers/create.js"]), end(0, "\"ana@example.com\"\n", ""));
+    assert!(folder.path().join("app/users.db").exists(), "relative to the file");
+    let users = ["users", "get", "ana@example.com", "--json"];
+    let app = End::of(program().current_dir(folder.path().join("app/handlers")).args(users));
+    assert_eq!(app.json()["name"], "ana@example.com");
+    let here = folder.run(&users);
+    assert_eq!(here, end(2, "", "error: --db PATH is missing, and there is no tailor-idp.toml: which database?\n"));
+    let named = folder.run(&[&users[..], &["--config", "app/tailor-idp.toml"]].concat());
+    assert_eq!(named.json()["name"], "ana@example.com");
+}
+
+#[test]
+fn a_database_on_the_command_line_takes_the_place_of_the_settings_store() {
+    let folder = Folder::new(&[("tailor-idp.toml", OPEN), ("create.js", CREATE)]);
+    assert_eq!(folder.run(&["run", "create.js", "--db", "other.db"]), end(0, "\"ana@example.com\"\n", ""));
+    assert!(folder.path().join("other.db").exists() && !folder.path().join("users.db").exists());
+    assert_eq!(folder.run(&["users", "list", "--json", "--db", "other.db"]).json()["totalCount"], 1);
+}
+
+#[test]
+fn without_settings_a_namespace_is_open_and_that_is_said() {
+    let closed = OPEN.replace("allow-all", "allow-nobody-knows-what");
+    let folder = Folder::new(&[("tailor-idp.toml", &closed), ("create.js", CREATE)]);
+    assert_eq!(
+        folder.run(&["run", "create.js", "--no-config", "--namespace", "main", "--db", "users.db"]),
+        end(0, "\"ana@example.com\"\n", "note: without settings, namespace main is open to every script (allow-all)\n")
+    );
+    assert_eq!(folder.run(&["run", "create.js"]).code, Some(1), "the file holds where it is not ignored");
+}
+
+#[test]
+fn flags_that_contradict_the_settings_are_refused() {
+    let folder = Folder::new(&[("tailor-idp.toml", OPEN), ("create.js", CREATE)]);
+    assert_eq!(
+        folder.run(&["run", "create.js", "--namespace", "elsewhere"]),
+        end(
+            2,
+            "",
+            "error: there is no namespace elsewhere in tailor-idp.toml: it has main; --no-config ignores the file\n"
+        )
+    );
+    assert_eq!(
+        folder.run(&["run", "create.js", "--enable-mfa"]),
+        end(
+            2,
+            "",
+            "error: --enable-mfa is for runs without settings: set userAuthPolicy.enableMfa in tailor-idp.toml, or \
+             ignore the file with --no-config\n"
+        )
+    );
+    assert_eq!(folder.run(&["run", "create.js", "--config", "x.toml", "--no-config"]).code, Some(2));
+    let missing = folder.run(&["run", "create.js", "--config", "x.toml"]);
+    assert_eq!(missing.code, Some(1));
+    assert!(missing.stderr.starts_with("x.toml: cannot be read: "), "{missing:#?}");
+}
+
+#[test]
+fn users_in_memory_cannot_be_looked_into() {
+    let memory = OPEN.replace("{ sqlite = \"users.db\" }", "\"memory\"");
+    let folder = Folder::new(&[("tailor-idp.toml", &memory)]);
+    assert_eq!(
+        folder.run(&["users", "list"]),
+        end(2, "", "error: the users of namespace main live in memory: --db PATH names a database\n")
+    );
+}

@@ -1,0 +1,351 @@
+//! What is wrong, in which line, and in which words.
+
+use pretty_assertions::assert_eq;
+use tailor_idp::settings::Settings;
+
+use super::faults;
+
+/// Lines of a policy, and the line, key and text of each fault in them.
+type Rule<'a> = (&'a [&'a str], &'a [(usize, &'a str, &'a str)]);
+
+/// A namespace with this in its `userAuthPolicy`, from line 4 on.
+fn policy(lines: &str) -> String {
+    format!("[namespace.main]\nstore = \"memory\"\n[namespace.main.userAuthPolicy]\n{lines}\n")
+}
+
+#[test]
+fn every_rule_of_a_policy_has_its_text_at_the_line_of_its_key() {
+    let long_issuer = format!("mfaIssuer = \"{}\"", "m".repeat(65));
+    let many_domains = format!("allowedEmailDomains = [{}]", "\"example.com\", ".repeat(101));
+    let google = "allowGoogleOauth = true";
+    let microsoft = "allowMicrosoftOauth = true";
+    let domains = "allowedEmailDomains = [\"example.com\"]";
+    let no_password = "disablePasswordAuth = true";
+    let non_email = "useNonEmailIdentifier = true";
+    let rules: &[Rule<'_>] = &[
+        (&["passwordMinLength = 5"], &[(4, "passwordMinLength", "passwordMinLength must be between 6 and 30: got 5")]),
+        (
+            &["passwordMinLength = 31"],
+            &[(4, "passwordMinLength", "passwordMinLength must be between 6 and 30: got 31")],
+        ),
+        (
+            &["passwordMinLength = -1"],
+            &[(4, "passwordMinLength", "passwordMinLength must be between 6 and 30: got -1")],
+        ),
+        (
+            &["", "passwordMaxLength = 5"],
+            &[(5, "passwordMaxLength", "passwordMaxLength must be between 6 and 4096: got 5")],
+        ),
+        (
+            &["passwordMaxLength = 4097"],
+            &[(4, "passwordMaxLength", "passwordMaxLength must be between 6 and 4096: got 4097")],
+        ),
+        (
+            &["passwordMaxLength = 10", "passwordMinLength = 20"],
+            &[(
+                5,
+                "passwordMinLength",
+                "passwordMinLength must be less than or equal to passwordMaxLength: got 20 and 10",
+            )],
+        ),
+        (
+            &[non_email, domains],
+            &[(5, "allowedEmailDomains", "allowedEmailDomains cannot be set when useNonEmailIdentifier is true")],
+        ),
+        (
+            &[non_email, google],
+            &[
+                (5, "allowGoogleOauth", "allowGoogleOauth cannot be set when useNonEmailIdentifier is true"),
+                (5, "allowGoogleOauth", "allowGoogleOauth requires allowedEmailDomains to be set"),
+            ],
+        ),
+        (&[google], &[(4, "allowGoogleOauth", "allowGoogleOauth requires allowedEmailDomains to be set")]),
+        (
+            &[non_email, microsoft, no_password],
+            &[
+                (5, "allowMicrosoftOauth", "allowMicrosoftOauth cannot be set when useNonEmailIdentifier is true"),
+                (5, "allowMicrosoftOauth", "allowMicrosoftOauth requires allowedEmailDomains to be set"),
+            ],
+        ),
+        (
+            &[microsoft, no_password],
+            &[(4, "allowMicrosoftOauth", "allowMicrosoftOauth requires allowedEmailDomains to be set")],
+        ),
+        (
+            &[domains, microsoft],
+            &[(5, "allowMicrosoftOauth", "allowMicrosoftOauth requires disablePasswordAuth to be enabled")],
+        ),
+        (
+            &[no_password],
+            &[(
+                4,
+                "disablePasswordAuth",
+                "disablePasswordAuth requires allowGoogleOauth or allowMicrosoftOauth to be enabled",
+            )],
+        ),
+        (
+            &[domains, google, "allowSelfPasswordReset = true", no_password],
+            &[(7, "disablePasswordAuth", "disablePasswordAuth cannot be used with allowSelfPasswordReset")],
+        ),
+        (&["requireMfa = true"], &[(4, "requireMfa", "requireMfa requires enableMfa to be enabled")]),
+        (
+            &["requireMfa = true", "enableMfa = true"],
+            &[(
+                5,
+                "enableMfa",
+                "enableMfa requires allowedReturnOrigins to list at least one origin so MFA self-service has a valid \
+                 return target",
+            )],
+        ),
+        (&[&long_issuer], &[(4, "mfaIssuer", "mfaIssuer must be 64 characters or less: got 65")]),
+        (&[&many_domains], &[(4, "allowedEmailDomains", "allowedEmailDomains must have at most 100 entries: got 101")]),
+        (
+            &["allowedEmailDomains = [\"*\", \"example.com\"]"],
+            &[(4, "allowedEmailDomains", "allowedEmailDomains must have \"*\" alone or not at all")],
+        ),
+        (
+            &["allowedEmailDomains = [\"ana@example.com\", \"example\"]"],
+            &[
+                (
+                    4,
+                    "allowedEmailDomains",
+                    "allowedEmailDomains must be domains such as example.com, or \"*\": got \"ana@example.com\"",
+                ),
+                (
+                    4,
+                    "allowedEmailDomains",
+                    "allowedEmailDomains must be domains such as example.com, or \"*\": got \"example\"",
+                ),
+            ],
+        ),
+        (
+            &["allowedReturnOrigins = [\"https://app.example.com/\"]"],
+            &[(
+                4,
+                "allowedReturnOrigins",
+                "allowedReturnOrigins must be http or https origins such as https://app.example.com: got \
+                 \"https://app.example.com/\"",
+            )],
+        ),
+        (&["enableMfa = 1"], &[(4, "enableMfa", "must be true or false: got an integer")]),
+        (&["passwordMinLength = \"8\""], &[(4, "passwordMinLength", "must be an integer: got a string")]),
+        (
+            &["allowedEmailDomains = [1]", google],
+            &[(4, "allowedEmailDomains", "must be a list of strings: got an integer")],
+        ),
+    ];
+    for (lines, expected) in rules {
+        let expected = expected
+            .iter()
+            .map(|(line, key, text)| format!("tailor-idp.toml:{line}: namespace.main.userAuthPolicy.{key}: {text}"))
+            .collect::<Vec<_>>();
+        assert_eq!(faults(&policy(&lines.join("\n"))), expected.join("\n"), "{lines:?}");
+    }
+}
+
+#[test]
+fn the_limits_themselves_are_within_the_rules() {
+    let issuer = "m".repeat(64);
+    let text = policy(&format!(
+        "passwordMinLength = 30\npasswordMaxLength = 30\nmfaIssuer = \"{issuer}\"\nallowedEmailDomains = [{}]",
+        "\"example.com\", ".repeat(100)
+    ));
+    let settings = super::parse(&text).unwrap();
+    assert_eq!(settings.namespaces["main"].settings.user_auth_policy.password_min_length, 30);
+}
+
+#[test]
+fn every_rule_of_the_mail_texts_has_its_text() {
+    for key in ["fromName", "passwordResetSubject"] {
+        let email = |text: &str| {
+            faults(&format!("[namespace.main]\nstore = \"memory\"\n[namespace.main.emailConfig]\n{key} = \"{text}\""))
+        };
+        let place = format!("tailor-idp.toml:4: namespace.main.emailConfig.{key}:");
+        assert_eq!(email(&"x".repeat(201)), format!("{place} must be 200 characters or less: got 201"));
+        assert_eq!(email("a\\nb"), format!("{place} must not contain newline characters: got \"a\\nb\""));
+        assert_eq!(email("a\\rb"), format!("{place} must not contain newline characters: got \"a\\rb\""));
+    }
+}
+
+#[test]
+fn everything_that_is_wrong_is_said_at_once_in_the_order_of_the_file() {
+    let text = r#"
+mfa_key = "hunter2hunter2"
+[namespace.Main]
+store = "disk"
+lang = "fr"
+publishUserEvents = "yes"
+permission = "allow-some"
+[namespace.main.userAuthPolicy]
+password_min_length = 8
+passwordMaxLength = 5000
+shoeSize = 43
+[namespace.main.emailConfig]
+form_name = "Shop"
+[mail]
+from = "nobody"
+smtp = { hots = "h", port = 70000, tls = "tls", username = "u", password = "hunter2" }
+[reset_page]
+base_url = "/reset"
+[events.webhook]
+url = "https://hook.example.com"
+secret = "hunter2"
+secret_env = "hunter2-hunter2"
+mfa_key_env = "MFA_KEY"
+[function]
+timeout = "25h"
+memory = "32 potatoes"
+[funktion]
+"#;
+    let all = faults(text);
+    assert!(!all.contains("hunter2"), "{all}");
+    let secret = "a secret does not belong in the file: put it in an environment variable and name that";
+    let expected = [
+        format!("2: mfa_key: {secret}: mfa_key_env = \"TAILOR_IDP_MFA_KEY\""),
+        "3: namespace.Main: a namespace name is 3 to 63 lower-case letters, digits and hyphens, with a letter or digit \
+         at both ends: got \"Main\""
+            .into(),
+        "4: namespace.Main.store: must be { sqlite = \"users.db\" } or \"memory\": got \"disk\"".into(),
+        "5: namespace.Main.lang: must be \"en\" or \"ja\": got \"fr\"".into(),
+        "6: namespace.Main.publishUserEvents: must be true or false: got a string".into(),
+        "7: namespace.Main.permission: must be \"allow-all\" or lists of policies: got \"allow-some\"".into(),
+        "8: namespace.main.store: is missing: { sqlite = \"users.db\" } or \"memory\"".into(),
+        "9: namespace.main.userAuthPolicy.password_min_length: unknown key: did you mean passwordMinLength?".into(),
+        "10: namespace.main.userAuthPolicy.passwordMaxLength: passwordMaxLength must be between 6 and 4096: got 5000"
+            .into(),
+        "11: namespace.main.userAuthPolicy.shoeSize: unknown key: expected useNonEmailIdentifier, \
+         allowSelfPasswordReset, passwordRequireUppercase, passwordRequireLowercase, passwordRequireNonAlphanumeric, \
+         passwordRequireNumeric, passwordMinLength, passwordMaxLength, allowedEmailDomains, allowGoogleOauth, \
+         allowMicrosoftOauth, disablePasswordAuth, enableMfa, requireMfa, allowedReturnOrigins, mfaIssuer"
+            .into(),
+        "13: namespace.main.emailConfig.form_name: unknown key: did you mean fromName?".into(),
+        "15: mail.from: must be an e-mail address: got \"nobody\"".into(),
+        "16: mail.smtp.host: is missing".into(),
+        "16: mail.smtp.hots: unknown key: did you mean host?".into(),
+        "16: mail.smtp.port: must be between 1 and 65535: got 70000".into(),
+        "16: mail.smtp.tls: must be \"starttls\", \"implicit\" or \"none\": got \"tls\"".into(),
+        format!("16: mail.smtp.password: {secret}: password_env = \"SMTP_PASSWORD\""),
+        "18: reset_page.base_url: must be an absolute http or https URL: got \"/reset\"".into(),
+        format!("21: events.webhook.secret: {secret}: secret_env = \"WEBHOOK_SECRET\""),
+        "22: events.webhook.secret_env: must be the name of an environment variable, in capitals, such as \
+         WEBHOOK_SECRET"
+            .into(),
+        "23: events.webhook.mfa_key_env: unknown key: mfa_key_env belongs at the top of the file, before the first table"
+            .into(),
+        "25: function.timeout: must be between 1ms and 24h: got \"25h\"".into(),
+        "26: function.memory: must be a size such as \"32MB\": got \"32 potatoes\"".into(),
+        "27: funktion: unknown key: did you mean function?".into(),
+    ];
+    let expected = expected.map(|fault: String| format!("tailor-idp.toml:{fault}")).join("\n");
+    assert_eq!(all, expected);
+}
+
+#[test]
+fn a_line_is_right_wherever_the_key_stands() {
+    let inline = "namespace.main = { store = \"memory\", lang = \"xx\" }";
+    assert_eq!(faults(inline), "tailor-idp.toml:1: namespace.main.lang: must be \"en\" or \"ja\": got \"xx\"");
+    let dotted =
+        "\r\n# Ünïcödé\r\nnamespace.main.store = \"memory\"\r\nnamespace.main.userAuthPolicy.requireMfa = true\r\n";
+    assert_eq!(
+        faults(dotted),
+        "tailor-idp.toml:4: namespace.main.userAuthPolicy.requireMfa: requireMfa requires enableMfa to be enabled"
+    );
+    let header = "[namespace.main]\nstore = \"memory\"\n\n[namespace.main.usrAuthPolicy]\nrequireMfa = true\n";
+    assert_eq!(
+        faults(header),
+        "tailor-idp.toml:4: namespace.main.usrAuthPolicy: unknown key: did you mean userAuthPolicy?"
+    );
+    let missing = "\n[mail]\nfrom = \"a@example.com\"\n[namespace.main]\nstore = \"memory\"\n";
+    assert_eq!(faults(missing), "tailor-idp.toml:2: mail: must have a folder or smtp");
+}
+
+#[test]
+fn a_policy_s_fault_is_at_the_policy_s_line() {
+    let text = r#"[namespace.main]
+store = "memory"
+[namespace.main.permission]
+read = [
+  { conditions = [] },
+  { condition = [] },
+  { permit = "yes" },
+  3,
+]
+reed = []
+create = { conditions = [] }
+"#;
+    assert_eq!(
+        faults(text),
+        "tailor-idp.toml:6: namespace.main.permission.read[1].condition: unknown key: did you mean conditions?\n\
+         tailor-idp.toml:7: namespace.main.permission.read[2].permit: must be true or false: got a string\n\
+         tailor-idp.toml:8: namespace.main.permission.read[3]: must be a table: got an integer\n\
+         tailor-idp.toml:10: namespace.main.permission.reed: unknown key: did you mean read?\n\
+         tailor-idp.toml:11: namespace.main.permission.create: must be a list of policies: got a table"
+    );
+}
+
+#[test]
+fn what_is_no_toml_is_refused_with_its_lines_and_without_quoting_them() {
+    let text = "password = \"hunter2\nlang = hunter2\n";
+    let all = faults(text);
+    assert!(!all.contains("hunter2"), "{all}");
+    assert!(all.starts_with("tailor-idp.toml:1: ") && all.contains("\ntailor-idp.toml:2: "), "{all}");
+}
+
+#[test]
+fn mail_goes_one_way_and_no_password_in_the_clear() {
+    let mail = |lines: &str| faults(&format!("[namespace.main]\nstore = \"memory\"\n[mail]\n{lines}"));
+    assert_eq!(
+        mail("folder = \"mails\"\nfrom = \"a@example.com\"\nsmtp = { host = \"h.example.com\" }"),
+        "tailor-idp.toml:6: mail.smtp: excludes folder: mails go one way"
+    );
+    assert_eq!(
+        mail("smtp = { host = \"localhost\" }"),
+        "tailor-idp.toml:3: mail.from: is missing: the sender's address of mails that leave over SMTP"
+    );
+    let credentials = "username = \"u\", password_env = \"PASSWORD\"";
+    assert_eq!(
+        mail(&format!(
+            "from = \"a@example.com\"\nsmtp = {{ host = \"h.example.com\", tls = \"none\", {credentials} }}"
+        )),
+        "tailor-idp.toml:5: mail.smtp.tls: must not be \"none\" with a password, unless the host is this machine"
+    );
+    assert_eq!(
+        mail("from = \"a@example.com\"\nsmtp = { host = \"localhost\", username = \"u\" }"),
+        "tailor-idp.toml:5: mail.smtp.username: requires password_env, the environment variable with the password"
+    );
+    assert_eq!(
+        mail("from = \"a@example.com\"\nsmtp = { host = \"localhost\", password_env = \"P\" }"),
+        "tailor-idp.toml:5: mail.smtp.password_env: requires username"
+    );
+}
+
+#[test]
+fn a_url_with_a_password_is_refused_and_not_shown() {
+    let url = |url: &str| faults(&format!("[namespace.main]\nstore = \"memory\"\n[reset_page]\nbase_url = \"{url}\""));
+    let place = "tailor-idp.toml:4: reset_page.base_url:";
+    assert_eq!(
+        url("https://ana:hunter2@example.com"),
+        format!("{place} must have no user name and no password: a secret does not belong in the file")
+    );
+    assert_eq!(url("ftp://ana:hunter2@example.com"), format!("{place} must be an absolute http or https URL"));
+    assert_eq!(
+        url("https://example.com/?a=b"),
+        format!("{place} must have no query and no fragment: got \"https://example.com/?a=b\"")
+    );
+}
+
+#[test]
+fn a_file_without_namespaces_is_refused() {
+    let text = "must have at least one namespace, such as [namespace.builtin-idp]";
+    assert_eq!(faults(""), format!("tailor-idp.toml:1: namespace: {text}"));
+    assert_eq!(faults("\n[namespace]"), format!("tailor-idp.toml:2: namespace: {text}"));
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tailor-idp.toml");
+    let error = Settings::load(&path).unwrap_err();
+    assert!(error.to_string().starts_with(&format!("{}: cannot be read: ", path.display())), "{error}");
+    assert_eq!(error.faults()[0].line, None);
+}

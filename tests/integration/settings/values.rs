@@ -1,0 +1,125 @@
+//! What a file says when nothing is wrong with it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use pretty_assertions::assert_eq;
+use tailor_idp::idp::{Lang, NamespaceSettings};
+use tailor_idp::settings::{FunctionLimits, MailTransport, Settings, SmtpTls, StoreLocation};
+
+use super::parse;
+
+#[test]
+fn a_namespace_that_sets_nothing_has_the_defaults_of_the_contract() {
+    let settings = parse("[namespace.main]\nstore = \"memory\"").unwrap();
+    let namespace = &settings.namespaces["main"];
+    let default = NamespaceSettings::default();
+    assert_eq!(namespace.store, StoreLocation::Memory);
+    assert_eq!(namespace.settings.user_auth_policy, default.user_auth_policy);
+    assert_eq!(namespace.settings.email_config, default.email_config);
+    assert_eq!(namespace.settings.lang, Lang::En);
+    assert!(!namespace.settings.publish_user_events);
+    assert!(settings.mail.is_none() && settings.reset_page.is_none() && settings.webhook.is_none());
+    assert!(settings.mfa_key.is_none() && settings.secrets().is_empty());
+    assert_eq!(settings.function, FunctionLimits::default());
+    assert_eq!((settings.function.timeout, settings.function.memory), (Duration::from_secs(60), 32 * 1024 * 1024));
+}
+
+#[test]
+fn everything_that_can_be_set_is_set() {
+    let text = r#"
+mfa_key_env = "MFA_KEY"
+
+[namespace.main]
+store = { sqlite = "data/users.db" }
+lang = "ja"
+publishUserEvents = true
+permission = "allow-all"
+
+[namespace.main.userAuthPolicy]
+allowSelfPasswordReset = true
+passwordRequireUppercase = true
+passwordRequireLowercase = true
+passwordRequireNonAlphanumeric = true
+passwordRequireNumeric = true
+passwordMinLength = 8
+passwordMaxLength = 0x80
+allowedEmailDomains = ["example.com"]
+allowGoogleOauth = true
+enableMfa = true
+requireMfa = true
+allowedReturnOrigins = ["https://app.example.com"]
+mfaIssuer = "Shop"
+
+[namespace.main.emailConfig]
+fromName = "Shop"
+passwordResetSubject = "New password"
+
+[mail]
+from = "no-reply@example.com"
+smtp = { host = "smtp.example.com", tls = "implicit", username = "idp", password_env = "SMTP_PASSWORD" }
+
+[reset_page]
+base_url = "https://id.example.com/reset"
+
+[events.webhook]
+url = "https://hook.example.com"
+secret_env = "WEBHOOK_SECRET"
+
+[function]
+timeout = "90s"
+memory = "1GB"
+"#;
+    let settings = Settings::parse(text, Path::new("etc/tailor-idp.toml")).unwrap();
+    let namespace = &settings.namespaces["main"];
+    assert_eq!(namespace.store, StoreLocation::Sqlite(PathBuf::from("etc/data/users.db")));
+    let policy = &namespace.settings.user_auth_policy;
+    assert!(policy.allow_self_password_reset && policy.password_require_uppercase);
+    assert!(policy.password_require_lowercase && policy.password_require_numeric);
+    assert!(policy.password_require_non_alphanumeric && policy.allow_google_oauth);
+    assert!(policy.enable_mfa && policy.require_mfa);
+    assert_eq!((policy.password_min_length, policy.password_max_length), (8, 128));
+    assert_eq!(policy.allowed_email_domains, ["example.com"]);
+    assert_eq!(policy.allowed_return_origins, ["https://app.example.com"]);
+    assert_eq!(policy.mfa_issuer(), "Shop");
+    assert_eq!(namespace.settings.mail_from_name(None), "Shop");
+    assert_eq!(namespace.settings.password_reset_subject(None), "New password");
+    assert_eq!(namespace.settings.lang, Lang::Ja);
+    assert!(namespace.settings.publish_user_events);
+
+    let mail = settings.mail.as_ref().unwrap();
+    let MailTransport::Smtp(smtp) = &mail.transport else { panic!("{mail:?}") };
+    assert_eq!(mail.from.as_deref(), Some("no-reply@example.com"));
+    assert_eq!((smtp.host.as_str(), smtp.port, smtp.tls), ("smtp.example.com", 465, SmtpTls::Implicit));
+    assert_eq!(smtp.credentials.as_ref().unwrap().0, "idp");
+    assert_eq!(settings.reset_page.as_ref().unwrap().as_str(), "https://id.example.com/reset");
+    assert_eq!(settings.webhook.as_ref().unwrap().url.as_str(), "https://hook.example.com/");
+    assert_eq!((settings.function.timeout, settings.function.memory), (Duration::from_secs(90), 1 << 30));
+    let secrets: Vec<_> = settings.secrets().iter().map(|secret| (secret.variable(), secret.key())).collect();
+    assert_eq!(
+        secrets,
+        [
+            ("SMTP_PASSWORD", "mail.smtp.password_env"),
+            ("WEBHOOK_SECRET", "events.webhook.secret_env"),
+            ("MFA_KEY", "mfa_key_env"),
+        ]
+    );
+}
+
+#[test]
+fn a_mail_folder_starts_from_the_file_s_folder() {
+    let text = "[namespace.main]\nstore = \"memory\"\n[mail]\nfolder = \"mails\"";
+    let settings = Settings::parse(text, Path::new("etc/tailor-idp.toml")).unwrap();
+    assert_eq!(settings.mail.unwrap().transport, MailTransport::Folder(PathBuf::from("etc/mails")));
+}
+
+#[test]
+fn a_secret_that_is_not_set_is_an_error_when_it_is_read() {
+    let text = "mfa_key_env = \"NO_SUCH_VARIABLE_ANYWHERE\"\n[namespace.main]\nstore = \"memory\"";
+    let secret = parse(text).unwrap().mfa_key.unwrap();
+    let error = secret.read().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the environment variable NO_SUCH_VARIABLE_ANYWHERE is not set: mfa_key_env names it"
+    );
+}

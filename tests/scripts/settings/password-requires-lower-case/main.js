@@ -1,0 +1,14 @@
+const idp = new tailor.idp.Client("builtin-idp");
+const attempt = async (what, call) => {
+  try {
+    await call();
+    console.log(what, "done");
+  } catch (error) {
+    console.log(what, error.code, error.message);
+  }
+};
+
+export default async () => {
+  await attempt("without", () => idp.createUser({ name: "ana@example.com", password: "RABBIT-42" }));
+  await attempt("with", () => idp.createUser({ name: "ana@example.com", password: "RABBIt" }));
+};
