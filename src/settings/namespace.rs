@@ -47,6 +47,7 @@ pub(super) fn read(section: Section<'_, '_>, folder: &Path) -> Option<NamespaceE
     let langs = Lang::ALL.map(|lang| (lang.as_str(), lang));
     settings.lang = section.choice("lang", &langs).unwrap_or_default();
     settings.publish_user_events = section.boolean("publishUserEvents").unwrap_or_default();
+    settings.workspace_id = section.string("workspaceId").unwrap_or_default();
     section.finish();
     let (permission, audiences) = permission?;
     Some(NamespaceEntry { store: store?, settings: settings.permission(permission), audiences })

@@ -100,7 +100,11 @@ fn wrong_use_is_told_with_all_faults() {
         (missing.code, missing.stderr.as_str()),
         (Some(2), "error: there is no tailor-idp.toml: --permission FILE names a permission\n")
     );
-    std::fs::write(folder.path().join("tailor-idp.toml"), "[namespace.staff]\npermission = \"allow-all\"\n").unwrap();
+    std::fs::write(
+        folder.path().join("tailor-idp.toml"),
+        "[namespace.staff]\nstore = \"memory\"\npermission = \"allow-all\"\n",
+    )
+    .unwrap();
     let of_settings = explain(folder.path(), &["--operation", "read", "--user-json", ANA, "--json"]);
     assert_eq!(of_settings.json()["allowed"], json!(true));
 }
