@@ -45,6 +45,8 @@
 //! | [`function`] | running a script: isolate, module, handler, result, log |
 //! | [`extension`] | the bridge to JavaScript: ops, values, errors |
 //! | [`idp`] | the rules: the eight operations, names, passwords, page tokens |
+//! | [`mail`] | sending password-reset mails |
+//! | `serve` | the page behind a reset link, over HTTP |
 //! | [`store`] | where users live: the store's interface, and SQLite |
 
 #[cfg(all(feature = "v8", feature = "quickjs"))]
@@ -55,6 +57,9 @@ compile_error!("an engine, please: `--features v8`, or `--features quickjs` for 
 pub mod extension;
 pub mod function;
 pub mod idp;
+pub mod mail;
+#[cfg(feature = "cli")]
+pub mod serve;
 pub mod store;
 
 /// The engine's crate, in the version that [`extension`] is made for.

@@ -10,11 +10,13 @@ mod interface;
 mod mfa;
 mod model;
 mod namespace;
+mod outbox;
 mod page_token;
 mod password;
 mod permission;
 mod principal;
 mod reset;
+mod reset_token;
 mod service;
 mod settings;
 
@@ -25,8 +27,12 @@ pub use model::{
     CreateUser, InvalidNamespaceName, ListUsers, NamespaceName, Password, SendPasswordResetEmail, Timestamp,
     UnenrollMfa, UpdateUser, User, UserPage, UserQuery,
 };
+pub(crate) use outbox::{LEASE, TOKEN_LIFETIME};
+pub use outbox::{OutgoingMail, SendFailure};
 pub use password::{HashCost, InvalidPasswordHash, PasswordHash};
 pub use permission::{Operation, Permission, PermissionConfig, PermissionFault, PolicyConfig, Subject, Target};
 pub use principal::{Invoker, InvokerType, Principal};
+pub use reset::{PasswordReset, ResetPasswordError};
+pub use reset_token::ResetToken;
 pub use service::{Idp, IdpBuilder};
-pub use settings::{NameKind, NamespaceSettings};
+pub use settings::{EmailConfig, Lang, NameKind, NamespaceSettings};

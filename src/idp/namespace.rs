@@ -131,7 +131,7 @@ impl Namespace {
         if self.settings.permission.allows(operation, principal, target) { Ok(()) } else { Err(denied()) }
     }
 
-    async fn hash(&self, password: Password) -> Result<PasswordHash, IdpError> {
+    pub(super) async fn hash(&self, password: Password) -> Result<PasswordHash, IdpError> {
         self.settings.check_password(&password)?;
         self.hasher.hash(password).await.map_err(internal)
     }

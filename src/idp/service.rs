@@ -99,7 +99,11 @@ impl Idp {
         self.namespace(namespace)?.queued_reset_mails().await
     }
 
-    fn namespace(&self, name: &str) -> Result<&Namespace, IdpError> {
+    pub(super) fn names(&self) -> impl Iterator<Item = &NamespaceName> {
+        self.0.keys()
+    }
+
+    pub(super) fn namespace(&self, name: &str) -> Result<&Namespace, IdpError> {
         self.0.get(name).ok_or_else(|| IdpError::not_found(format!("namespace not found: {name}")))
     }
 }

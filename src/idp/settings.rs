@@ -1,8 +1,10 @@
 //! What a host can set for a namespace.
 
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use super::{IdpError, Permission};
+use crate::store::MailLimit;
 use secrecy::ExposeSecret;
 
 /// What names look like in a namespace.
@@ -15,6 +17,38 @@ pub enum NameKind {
     /// (`useNonEmailIdentifier`).
     Any,
 }
+
+/// The language of mails and pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Lang {
+    /// English.
+    #[default]
+    En,
+    /// Japanese.
+    Ja,
+}
+
+impl Lang {
+    /// The tag of BCP 47, which is what configurations say, too.
+    pub const fn tag(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::Ja => "ja",
+        }
+    }
+}
+
+/// What mails say where the request does not (`emailConfig`).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EmailConfig {
+    /// The sender's name.
+    pub from_name: Option<String>,
+    /// The subject of password-reset mails.
+    pub password_reset_subject: Option<String>,
+}
+
+/// Enough for somebody who asks again and looks into the wrong inbox; too little to flood one.
+const RESET_MAIL_LIMIT: MailLimit = MailLimit { mails: 5, window: Duration::from_secs(60 * 60) };
 
 /// The settings of one namespace. The defaults are the platform's.
 #[derive(Debug, Clone)]
@@ -32,6 +66,12 @@ pub struct NamespaceSettings {
     pub permission: Permission,
     /// Whether changes of users leave events (`publishUserEvents`).
     pub publish_user_events: bool,
+    /// The language of mails and pages (`lang`).
+    pub lang: Lang,
+    /// What mails say where the request does not (`emailConfig`).
+    pub email_config: EmailConfig,
+    /// How often one user is sent a password-reset mail.
+    pub reset_mail_limit: MailLimit,
 }
 
 impl Default for NamespaceSettings {
@@ -43,6 +83,9 @@ impl Default for NamespaceSettings {
             password_max_length: 4096,
             permission: Permission::deny_all(),
             publish_user_events: false,
+            lang: Lang::En,
+            email_config: EmailConfig::default(),
+            reset_mail_limit: RESET_MAIL_LIMIT,
         }
     }
 }
@@ -66,6 +109,27 @@ impl NamespaceSettings {
     #[must_use]
     pub fn permission(mut self, permission: Permission) -> Self {
         self.permission = permission;
+        self
+    }
+
+    /// With mails and pages in this language.
+    #[must_use]
+    pub fn lang(mut self, lang: Lang) -> Self {
+        self.lang = lang;
+        self
+    }
+
+    /// With this sender and subject of mails.
+    #[must_use]
+    pub fn email_config(mut self, email_config: EmailConfig) -> Self {
+        self.email_config = email_config;
+        self
+    }
+
+    /// With so many password-reset mails to one user.
+    #[must_use]
+    pub fn reset_mail_limit(mut self, limit: MailLimit) -> Self {
+        self.reset_mail_limit = limit;
         self
     }
 

@@ -4,12 +4,17 @@
 //! embedded store, on disk or in memory.
 
 mod error;
+mod mail;
 mod predicate;
 mod sqlite;
 
 use async_trait::async_trait;
 
 pub use error::StoreError;
+pub use mail::{
+    Attempt, Claim, ClaimedMail, MailLimit, MailRecord, MailState, Queued, ResetMail, ResetMailStore, TokenHash,
+    TokenTarget,
+};
 pub use predicate::{Field, Predicate, Scalar};
 pub use sqlite::{SqliteDatabase, SqliteStore};
 
@@ -97,19 +102,6 @@ pub struct Page {
     pub total: u64,
 }
 
-/// A password-reset mail in the queue.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ResetMail {
-    /// Whom to mail.
-    pub user_id: String,
-    /// Where the browser goes after the reset.
-    pub redirect_uri: String,
-    /// The sender's name, where the request gave one.
-    pub from_name: Option<String>,
-    /// The subject, where the request gave one.
-    pub subject: Option<String>,
-}
-
 /// Decides on a write when the user is at hand: called in the write's own transaction with the user as they are and, for an
 /// update, as they would be. `false` refuses the write with [`StoreError::Denied`].
 pub type Check = Box<dyn FnOnce(&UserRecord, Option<&UserRecord>) -> bool + Send>;
@@ -166,7 +158,7 @@ pub trait UserStore: Send + Sync {
         None
     }
 
-    /// The queue of password-reset mails, where the backend keeps one.
+    /// The outbox of password-reset mails, where the backend keeps one.
     fn reset_mails(&self) -> Option<&dyn ResetMailStore> {
         None
     }
@@ -185,14 +177,4 @@ pub trait MfaStore: Send + Sync {
         factor_id: &str,
         options: WriteOptions,
     ) -> Result<Option<bool>, StoreError>;
-}
-
-/// The password-reset mails of one namespace.
-#[async_trait]
-pub trait ResetMailStore: Send + Sync {
-    /// Queues the mail. `false` if there is no such user.
-    async fn queue(&self, mail: ResetMail, options: WriteOptions) -> Result<bool, StoreError>;
-
-    /// The mails in the queue, oldest first.
-    async fn queued(&self) -> Result<Vec<ResetMail>, StoreError>;
 }

@@ -9,6 +9,7 @@ mod factors;
 mod listing;
 mod mails;
 mod schema;
+mod tokens;
 mod users;
 mod writer;
 

@@ -7,7 +7,11 @@ use super::error::map_migration;
 use crate::store::StoreError;
 
 /// Append only: a migration that has shipped is never edited.
-const MIGRATIONS: &[M<'_>] = &[M::up(include_str!("0001_users.sql")), M::up(include_str!("0002_rules.sql"))];
+const MIGRATIONS: &[M<'_>] = &[
+    M::up(include_str!("0001_users.sql")),
+    M::up(include_str!("0002_rules.sql")),
+    M::up(include_str!("0005_mail.sql")),
+];
 
 /// Brings the database up to this program's schema. A database of a newer schema is left alone.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
