@@ -1,7 +1,9 @@
 //! The command line: what it takes, and how a command ends.
 
+mod mail;
 mod output;
 mod run;
+mod serve;
 mod store;
 mod users;
 
@@ -42,6 +44,10 @@ enum Command {
     Run(run::Run),
     /// Look into a store, or change it, from outside a script
     Users(users::Users),
+    /// Look into the outbox of password-reset mails, and send what is due
+    Mail(mail::Mail),
+    /// Serve the page behind password-reset links, and send the mails
+    Serve(serve::Serve),
     /// Print the TypeScript declarations of what scripts can use
     Types,
 }
@@ -77,6 +83,8 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Run(run) => tokio.block_on(run.execute()),
         Command::Users(users) => tokio.block_on(users.execute()),
+        Command::Mail(mail) => tokio.block_on(mail.execute()),
+        Command::Serve(serve) => tokio.block_on(serve.execute()),
         Command::Types => output::print(tailor_idp::TYPES.trim_end()),
     }
 }

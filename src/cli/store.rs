@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
-use tailor_idp::idp::{Idp, NameKind, NamespaceName, NamespaceSettings, Permission};
+use tailor_idp::idp::{Idp, Lang, NameKind, NamespaceName, NamespaceSettings, Permission};
 use tailor_idp::store::SqliteDatabase;
 
 use super::{WrongUse, output};
@@ -24,13 +24,18 @@ pub(super) struct SettingsArgs {
     /// Let users have MFA factors
     #[arg(long, global = true)]
     enable_mfa: bool,
+
+    /// The language of mails and pages
+    #[arg(long, value_name = "LANG", value_parser = ["en", "ja"], default_value = "en", global = true)]
+    lang: String,
 }
 
 impl SettingsArgs {
     fn settings(&self) -> NamespaceSettings {
         let name_kind = if self.use_non_email_identifier { NameKind::Any } else { NameKind::Email };
         let settings = NamespaceSettings::default().permission(Permission::allow_all());
-        settings.name_kind(name_kind).enable_mfa(self.enable_mfa)
+        let lang = if self.lang == Lang::Ja.tag() { Lang::Ja } else { Lang::En };
+        settings.lang(lang).name_kind(name_kind).enable_mfa(self.enable_mfa)
     }
 
     /// An identity provider with these namespaces of the database.
@@ -69,6 +74,42 @@ impl ScriptStoreArgs {
             }
         };
         self.settings.idp(&database, &self.namespace).await
+    }
+}
+
+/// A database, and all of its namespaces or some.
+#[derive(Args)]
+pub(super) struct DatabaseArgs {
+    /// The SQLite database with the users
+    #[arg(long, value_name = "PATH", global = true)]
+    db: Option<PathBuf>,
+
+    /// Only this namespace; can be given several times [default: all that the database has]
+    #[arg(long, value_name = "NAME", global = true)]
+    namespace: Vec<NamespaceName>,
+
+    #[command(flatten)]
+    settings: SettingsArgs,
+}
+
+impl DatabaseArgs {
+    /// Opens the database, which has to be there with its namespaces.
+    pub(super) async fn open(&self) -> anyhow::Result<Idp> {
+        let path = self.db.as_deref().ok_or_else(|| WrongUse("--db PATH is missing: which database?".to_owned()))?;
+        if !path.exists() {
+            return Err(WrongUse(format!("there is no database at {}", path.display())).into());
+        }
+        let database = open(path)?;
+        let there = database.namespaces()?;
+        if let Some(missing) = self.namespace.iter().find(|name| !there.iter().any(|there| there == name.as_str())) {
+            let there = if there.is_empty() { "none yet".to_owned() } else { there.join(", ") };
+            return Err(WrongUse(format!("there is no namespace {missing} in the database: it has {there}")).into());
+        }
+        let names = match self.namespace.as_slice() {
+            [] => there.iter().map(|name| NamespaceName::new(name)).collect::<Result<Vec<_>, _>>()?,
+            some => some.to_vec(),
+        };
+        self.settings.idp(&database, &names).await
     }
 }
 

@@ -74,7 +74,8 @@ impl Templates {
         let values = context! {
             link => settings.link(namespace, &mail.token),
             address => encode::one_line(&mail.to),
-            from_name, subject,
+            from_name => &from_name,
+            subject => &subject,
             minutes => TOKEN_LIFETIME.as_secs() / 60,
         };
         let body = |format: &str| self.0.get_template(&format!("{lang}.{format}"))?.render(&values);
