@@ -5,6 +5,7 @@
 mod examples;
 mod function;
 mod kill;
+mod mail;
 mod snapshot;
 mod store_contract;
 mod support;

@@ -1,0 +1,1 @@
+//! The page in a real browser: `tests/mail/browser.mjs` drives a headless Chromium.
