@@ -33,7 +33,8 @@ fn without_a_mail_server_mails_become_files_for_their_owner_alone() {
     assert_eq!(text::header(&mails[0], "From"), r#""Tailor Platform IdP" <no-reply@localhost.localdomain>"#);
     assert_eq!(text::header(&mails[0], "To"), "ana@example.com");
     assert_eq!(text::header(&mails[0], "Subject"), "Reset your password");
-    assert!(text::part(&mails[0], "text/html").contains(&link));
+    // HTML may spell a slash as a reference.
+    assert!(text::part(&mails[0], "text/html").replace("&#x2f;", "/").contains(&link));
     #[cfg(unix)]
     {
         let path = place.folder.path().join("mails/builtin-idp-000001-1.eml");
