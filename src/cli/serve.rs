@@ -48,10 +48,9 @@ impl Serve {
             TcpListener::bind(&self.listen).await.with_context(|| format!("cannot listen on {}", self.listen))?;
         let address = listener.local_addr()?;
         let settings = self.transport.settings(&address.to_string())?;
-        let wrong = |error: Box<dyn std::error::Error + Send + Sync>| WrongUse(error.to_string());
         let base_url = settings.base_url.clone();
-        let server = Server::new(idp.clone(), base_url.clone()).map_err(wrong)?;
-        let worker = MailWorker::new(idp, settings).map_err(wrong)?;
+        let server = Server::new(idp.clone(), base_url.clone())?;
+        let worker = MailWorker::new(idp, settings).map_err(|error| WrongUse(error.to_string()))?;
         let (stop, stopped) = watch::channel(false);
         tokio::spawn(async move {
             signal().await;

@@ -9,6 +9,6 @@ mod worker;
 
 pub use message::MailError;
 pub use settings::{InvalidMailSettings, MailSettings, MailTransport, SmtpCredentials, SmtpServer, SmtpTls};
-pub use worker::{Delivery, MailWorker, Tally};
+pub use worker::{Delivery, MailWorker, StartError, Tally};
 
 pub(crate) use settings::reset_path;

@@ -58,8 +58,11 @@ pub struct Tally {
 /// Why a worker cannot start.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-pub(super) enum StartError {
+#[non_exhaustive]
+pub enum StartError {
+    /// The settings are at fault.
     Settings(#[from] InvalidMailSettings),
+    /// A template is at fault.
     Templates(#[from] MailError),
 }
 
@@ -69,12 +72,9 @@ impl MailWorker {
     /// # Errors
     ///
     /// What is wrong with the settings.
-    pub fn new(idp: Idp, settings: MailSettings) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        let start = || -> Result<_, StartError> {
-            settings.check()?;
-            Ok((Templates::load()?, Mailer::new(&settings.transport)?))
-        };
-        let (templates, mailer) = start()?;
+    pub fn new(idp: Idp, settings: MailSettings) -> Result<Self, StartError> {
+        settings.check()?;
+        let (templates, mailer) = (Templates::load()?, Mailer::new(&settings.transport)?);
         Ok(Self { idp, settings, templates, mailer })
     }
 

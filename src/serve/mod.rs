@@ -31,6 +31,11 @@ const MAX_BODY: usize = 128 * 1024;
 /// For how long requests that are being answered may go on when the server stops.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
 
+/// A template is at fault.
+#[derive(Debug, thiserror::Error)]
+#[error("the page's template is at fault: {0}")]
+pub struct InvalidTemplate(#[from] minijinja::Error);
+
 /// Serves the pages of an [`Idp`].
 #[derive(Debug)]
 pub struct Server {
@@ -50,7 +55,7 @@ impl Server {
     /// # Errors
     ///
     /// A template at fault.
-    pub fn new(idp: Idp, base_url: Url) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+    pub fn new(idp: Idp, base_url: Url) -> Result<Self, InvalidTemplate> {
         Ok(Self { state: Arc::new(State { idp, base_url, pages: Pages::load()? }) })
     }
 

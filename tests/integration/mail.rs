@@ -78,9 +78,15 @@ impl Place {
 struct Serve {
     process: Child,
     base: String,
+    address: String,
 }
 
 impl Serve {
+    /// Where it listens, whatever its links say.
+    fn base_here(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     fn start(db: &Path, arguments: &[&str]) -> Self {
         let mut serve = program();
         serve.args(["serve", "--listen", "127.0.0.1:0", "--db"]).arg(db).args(arguments);
@@ -91,7 +97,8 @@ impl Serve {
         stderr.read_line(&mut line).unwrap();
         let base = line.rsplit_once(' ').map(|(_, base)| base.trim().trim_end_matches('/').to_owned());
         std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::stderr()));
-        Self { process, base: base.unwrap_or_else(|| panic!("serve says: {line:?}")) }
+        let address = line.split(' ').nth(2).unwrap_or_default().trim_end_matches(',').to_owned();
+        Self { process, address, base: base.unwrap_or_else(|| panic!("serve says: {line:?}")) }
     }
 }
 

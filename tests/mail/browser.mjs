@@ -52,6 +52,7 @@ listeners.add(({ method, params }) => {
 });
 for (const domain of ["Page", "Network", "Accessibility"]) await send(`${domain}.enable`);
 await send("Emulation.setScriptExecutionDisabled", { value: true });
+await send("Emulation.setFocusEmulationEnabled", { enabled: true });
 await send("Emulation.setDeviceMetricsOverride", { width: 600, height: 640, deviceScaleFactor: 1, mobile: false });
 
 const loaded = () =>

@@ -41,7 +41,7 @@ fn app() -> String {
             let onward = format!("HTTP/1.1 303 See Other\r\nlocation: http://localhost:{port}/home\r\n");
             let start = request[..length].starts_with(b"GET /start");
             let head = if start { onward } else { "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\n".into() };
-            let _ = write!(stream, "{head}connection: close\r\ncontent-length: 21\r\n\r\n<title>The app</title");
+            let _ = write!(stream, "{head}connection: close\r\ncontent-length: 22\r\n\r\n<title>The app</title>");
         }
     });
     format!("http://127.0.0.1:{port}/start")

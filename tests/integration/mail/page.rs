@@ -207,13 +207,23 @@ async fn a_body_beyond_the_limit_is_refused_in_the_namespaces_language() {
     assert!(page.body.contains("フォームを正しく受け取れませんでした"), "{}", page.body);
 }
 
+#[tokio::test]
+async fn behind_https_the_cookie_is_for_https_and_for_the_page_alone() {
+    let (_place, serve, link) = mailed(&["--base-url", "https://id.example.com/auth"]);
+    let token = link.strip_prefix("https://id.example.com/auth/reset-password/builtin-idp?token=").unwrap();
+    let here = format!("{}/reset-password/builtin-idp?token={token}", serve.base_here());
+    let moved = Browser::new().get(&here).await;
+    assert_eq!(moved.location.as_deref(), Some("/auth/reset-password/builtin-idp"));
+    let cookie = moved.headers["set-cookie"].to_str().unwrap();
+    let rest = "Path=/auth/reset-password/builtin-idp; Max-Age=3600; HttpOnly; SameSite=Lax; Secure";
+    assert_eq!(cookie, format!("tailor-idp-reset-builtin-idp={token}; {rest}"));
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn a_signal_stops_the_server_with_success() {
     let (_place, mut serve, _) = mailed(&[]);
-    for signal in ["-TERM"] {
-        let kill = std::process::Command::new("kill").args([signal, &serve.process.id().to_string()]).status().unwrap();
-        assert!(kill.success());
-        assert_eq!(serve.process.wait().unwrap().code(), Some(0));
-    }
+    let kill = std::process::Command::new("kill").args(["-TERM", &serve.process.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    assert_eq!(serve.process.wait().unwrap().code(), Some(0));
 }
