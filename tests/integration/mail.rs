@@ -8,9 +8,10 @@ mod page;
 mod smtp;
 mod text;
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::thread::JoinHandle;
 
 use argon2::{Argon2, PasswordVerifier};
 use rusqlite::Connection;
@@ -79,9 +80,16 @@ struct Serve {
     process: Child,
     base: String,
     address: String,
+    log: Option<JoinHandle<String>>,
 }
 
 impl Serve {
+    /// Kills it, and returns all that it logged.
+    fn kill(&mut self) -> String {
+        self.process.kill().unwrap();
+        self.log.take().unwrap().join().unwrap()
+    }
+
     /// Where it listens, whatever its links say.
     fn base_here(&self) -> String {
         format!("http://{}", self.address)
@@ -89,16 +97,19 @@ impl Serve {
 
     fn start(db: &Path, arguments: &[&str]) -> Self {
         let mut serve = program();
-        serve.args(["serve", "--listen", "127.0.0.1:0", "--db"]).arg(db).args(arguments);
+        serve.env("TAILOR_IDP_LOG", "trace").args(["serve", "--listen", "127.0.0.1:0", "--db"]).arg(db).args(arguments);
         let folder = db.parent().unwrap();
         let mut process = serve.current_dir(folder).stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = BufReader::new(process.stderr.take().unwrap());
         let mut line = String::new();
         stderr.read_line(&mut line).unwrap();
         let base = line.rsplit_once(' ').map(|(_, base)| base.trim().trim_end_matches('/').to_owned());
-        std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::stderr()));
+        let log = std::thread::spawn(move || {
+            let mut log = String::new();
+            stderr.read_to_string(&mut log).map(|_| log).unwrap()
+        });
         let address = line.split(' ').nth(2).unwrap_or_default().trim_end_matches(',').to_owned();
-        Self { process, address, base: base.unwrap_or_else(|| panic!("serve says: {line:?}")) }
+        Self { process, log: Some(log), address, base: base.unwrap_or_else(|| panic!("serve says: {line:?}")) }
     }
 }
 

@@ -1,22 +1,22 @@
 // A walk through the reset page in a headless Chromium, JavaScript switched off, by keyboard alone: as a person without a mouse does.
 //
-// Arguments: the program, the link, a folder for screenshots. Prints what the accessibility tree shows at each step.
+// Arguments: the program, the link, a folder for screenshots, one for the browser's own files. Prints what the accessibility tree shows at each step.
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-const [chromium, link, folder] = process.argv.slice(2);
-const profile = mkdtempSync(join(tmpdir(), "tailor-idp-browser-"));
+const [chromium, link, folder, profile] = process.argv.slice(2);
 const flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--remote-debugging-pipe"];
 const browser = spawn(chromium, [...flags, `--user-data-dir=${profile}`, "about:blank"], {
   // It reads commands from 3, answers on 4, and ends when we do.
   stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"],
 });
 const end = async (code) => {
+  // It takes its own processes with it; where it hangs, it is killed.
   const gone = new Promise((resolve) => browser.once("exit", resolve));
-  browser.kill("SIGKILL");
+  session = undefined;
+  send("Browser.close").catch(() => {});
+  setTimeout(() => browser.kill("SIGKILL"), 5_000).unref();
   await gone;
-  rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
   process.exit(code);
 };
 setTimeout(() => { console.error("the walk takes too long"); end(1); }, 60_000).unref();

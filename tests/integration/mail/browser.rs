@@ -67,7 +67,13 @@ fn walk(chromium: &Path, lang: &str) -> (Vec<Value>, Vec<Value>, String) {
     let folder = kept.unwrap_or_else(|| place.folder.path().join("screenshots"));
     std::fs::create_dir_all(&folder).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mail/browser.mjs");
-    let output = Command::new("node").arg(script).arg(chromium).arg(&link).arg(folder).output();
+    let output = Command::new("node")
+        .arg(script)
+        .arg(chromium)
+        .arg(&link)
+        .arg(folder)
+        .arg(place.folder.path().join("browser"))
+        .output();
     let output = output.unwrap_or_else(|error| panic!("node, which drives the browser: {error}"));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let printed = String::from_utf8(output.stdout).unwrap();

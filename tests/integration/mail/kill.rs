@@ -64,6 +64,13 @@ fn no_mail_is_lost_to_a_killed_worker_and_only_one_that_it_was_sending_is_double
     let mut in_flight = Vec::new();
     let file = Connection::open(place.db()).unwrap();
     for kill in 0..4 {
+        let sql = "SELECT count(*) FROM reset_mails WHERE state = 'queued'";
+        let left: i64 = file.query_row(sql, [], |row| row.get(0)).unwrap();
+        if left < 2 {
+            // A fast machine: the kills so far have to do.
+            assert!(kill > 0, "the workers were done before the first kill");
+            break;
+        }
         let (mut dying, mut other) = (worker(&place, &server), worker(&place, &server));
         mails.push(server.next());
         std::thread::sleep(Duration::from_millis(7 * kill));

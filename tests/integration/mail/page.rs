@@ -219,6 +219,20 @@ async fn behind_https_the_cookie_is_for_https_and_for_the_page_alone() {
     assert_eq!(cookie, format!("tailor-idp-reset-builtin-idp={token}; {rest}"));
 }
 
+#[tokio::test]
+async fn neither_token_nor_password_is_logged_however_much_is_logged() {
+    let (place, mut serve, link) = mailed(&[]);
+    let bare = link.split('?').next().unwrap();
+    let mut browser = Browser::new();
+    let page = browser.open(&link).await;
+    browser.submit(bare, &proof(&page), "hunter", "hunter two").await;
+    assert_eq!(browser.submit(bare, &proof(&page), "hunter two", "hunter two").await.status, StatusCode::SEE_OTHER);
+    let log = serve.kill();
+    assert!(log.contains("sent"), "nothing is logged: {log}");
+    assert!(!log.contains(link.split_once("token=").unwrap().1) && !log.contains("hunter"), "{log}");
+    assert!(place.verifies("ana@example.com", "hunter two"));
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn a_signal_stops_the_server_with_success() {
