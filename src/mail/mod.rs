@@ -11,4 +11,5 @@ pub use message::MailError;
 pub use settings::{InvalidMailSettings, MailSettings, MailTransport, SmtpCredentials, SmtpServer, SmtpTls};
 pub use worker::{Delivery, MailWorker, StartError, Tally};
 
+#[cfg(feature = "cli")]
 pub(crate) use settings::reset_path;

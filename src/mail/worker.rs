@@ -7,10 +7,12 @@ use tokio::sync::watch;
 use super::message::{MailError, Templates};
 use super::settings::{InvalidMailSettings, MailSettings};
 use super::transport::Mailer;
-use crate::idp::{Idp, IdpError, NamespaceName, OutgoingMail, SendFailure, Timestamp};
+use crate::idp::{Code, Idp, IdpError, NamespaceName, OutgoingMail, SendFailure, Timestamp};
 
 /// How often the outbox is looked into: scripts in other processes queue mails, too.
 const POLL: Duration = Duration::from_secs(1);
+/// How often an outcome is tried to be noted while the store is busy. Each waits for some seconds; all end before the lease.
+const SETTLE_ATTEMPTS: u32 = 4;
 /// The pause after the store failed.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(5);
 /// How often finished mails of long ago are deleted.
@@ -97,7 +99,7 @@ impl MailWorker {
                     Ok(()) => tally.sent += 1,
                     Err(_) => tally.failed += 1,
                 }
-                if !self.idp.settle_reset_mail(namespace.as_str(), &mail, outcome.clone()).await? {
+                if !self.settle(&namespace, &mail, &outcome).await? {
                     tracing::debug!(%namespace, mail = mail.id, "the mail was ended, or taken up by another, while it was sent");
                 }
                 let OutgoingMail { id, to, attempt, .. } = mail;
@@ -143,6 +145,22 @@ impl MailWorker {
             self.send_due(stop, log).await?;
         }
         Ok(POLL)
+    }
+
+    /// Notes the outcome. Does not give in to a busy store at once: a mail that is out, and not noted, is sent again.
+    async fn settle(
+        &self,
+        namespace: &NamespaceName,
+        mail: &OutgoingMail,
+        outcome: &Result<(), SendFailure>,
+    ) -> Result<bool, IdpError> {
+        for _ in 1..SETTLE_ATTEMPTS {
+            match self.idp.settle_reset_mail(namespace.as_str(), mail, outcome.clone()).await {
+                Err(error) if error.code() == Code::Unavailable => {}
+                settled => return settled,
+            }
+        }
+        self.idp.settle_reset_mail(namespace.as_str(), mail, outcome.clone()).await
     }
 
     async fn send(&self, namespace: &NamespaceName, mail: &OutgoingMail) -> Result<(), SendFailure> {
