@@ -12,14 +12,18 @@ step() { printf '\n== %s\n' "$*" >&2; }
 component() { cargo "$1" --version >/dev/null 2>&1 || { have rustup && rustup component add "$2"; }; }
 
 # The real compiler checks tailor.d.ts; a test runs it where it is installed.
-typescript() {
-  cd tests/types || return
+typescript() { npm_ci tests/types; }
+# Mails are sent to a real SMTP server.
+smtp_server() { npm_ci tests/mail; }
+
+npm_ci() {
+  cd "$1" || return
   [ node_modules/.package-lock.json -nt package-lock.json ] && return
   if ! have npm && [ "$(id -u)" = 0 ] && have apt-get; then
     apt-get update -qq || true
     DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends nodejs npm
   fi
-  have npm && npm ci --no-audit --no-fund
+  have npm && npm ci --omit=optional --no-audit --no-fund
 }
 
 if component fmt rustfmt; then
@@ -37,6 +41,10 @@ if [ "$ENGINE" = quickjs ]; then
 else
   what=(--all-targets)
   tests=()
+  (smtp_server) >&2 || export TAILOR_IDP_SKIP_SMTP=1
+  [ -z "${TAILOR_IDP_SKIP_SMTP:-}" ] || left_out+=("mails to a real SMTP server: npm, or what it downloads, is not at hand")
+  have chromium || have chromium-browser || have google-chrome || export TAILOR_IDP_SKIP_BROWSER=1
+  [ -z "${TAILOR_IDP_SKIP_BROWSER:-}" ] || left_out+=("the reset page in a browser: Chromium is not installed")
   (typescript) >&2 || export TAILOR_IDP_SKIP_TYPES=1
   [ -z "${TAILOR_IDP_SKIP_TYPES:-}" ] || left_out+=("the TypeScript compiler's check of tailor.d.ts: npm, or what it downloads, is not at hand")
 fi

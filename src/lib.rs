@@ -45,6 +45,8 @@
 //! | [`function`] | running a script: isolate, module, handler, result, log |
 //! | [`extension`] | the bridge to JavaScript: ops, values, errors |
 //! | [`idp`] | the rules: the eight operations, names, passwords, page tokens |
+//! | [`mail`] | sending password-reset mails |
+//! | `serve` | the page behind a reset link, over HTTP |
 //! | [`settings`] | the settings file: reading it, and everything that is wrong with one |
 //! | [`store`] | where users live: the store's interface, and SQLite |
 //! | [`events`] | telling others of changes: readers, webhooks |
@@ -58,6 +60,9 @@ pub mod events;
 pub mod extension;
 pub mod function;
 pub mod idp;
+pub mod mail;
+#[cfg(feature = "cli")]
+pub mod serve;
 pub mod settings;
 pub mod store;
 

@@ -6,8 +6,10 @@ mod events;
 mod explain;
 mod init;
 mod invoker;
+mod mail;
 mod output;
 mod run;
+mod serve;
 mod store;
 mod users;
 
@@ -58,6 +60,10 @@ enum Command {
     Check(check::Check),
     /// Write a start: settings, a handler, and a golden test for it
     Init(init::Init),
+    /// Look into the outbox of password-reset mails, and send what is due
+    Mail(mail::Mail),
+    /// Serve the page behind password-reset links, and send the mails
+    Serve(serve::Serve),
     /// Print the TypeScript declarations of what scripts can use
     Types,
 }
@@ -104,6 +110,8 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Events(events) => tokio.block_on(events.execute()),
         Command::Check(check) => check.execute(),
         Command::Init(init) => init.execute(),
+        Command::Mail(mail) => tokio.block_on(mail.execute()),
+        Command::Serve(serve) => tokio.block_on(serve.execute()),
         Command::Types => output::print(tailor_idp::TYPES.trim_end()),
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Args;
 use secrecy::ExposeSecret;
-use tailor_idp::idp::{Idp, IdpBuilder, MfaKey, NameKind, NamespaceName, NamespaceSettings, Permission};
+use tailor_idp::idp::{Idp, IdpBuilder, Lang, MfaKey, NameKind, NamespaceName, NamespaceSettings, Permission};
 use tailor_idp::settings::{FILE_NAME, SecretVariable, Settings, StoreLocation, Webhook};
 use tailor_idp::store::SqliteDatabase;
 
@@ -44,6 +44,10 @@ pub(super) struct SettingsArgs {
     /// Without a settings file: the workspace that events name
     #[arg(long, value_name = "ID", default_value = "", hide_default_value = true, global = true)]
     workspace_id: String,
+
+    /// Without a settings file: the language of mails and pages [default: en]
+    #[arg(long, value_name = "LANG", value_parser = ["en", "ja"], hide_possible_values = true, global = true)]
+    lang: Option<String>,
 }
 
 /// A settings file that was read, and where it is.
@@ -81,6 +85,7 @@ impl SettingsArgs {
             (self.enable_mfa, "--enable-mfa", "userAuthPolicy.enableMfa"),
             (self.publish_user_events, "--publish-user-events", "publishUserEvents"),
             (!self.workspace_id.is_empty(), "--workspace-id", "workspaceId"),
+            (self.lang.is_some(), "--lang", "lang"),
         ];
         if let Some((_, flag, key)) = flags.iter().find(|(given, ..)| *given) {
             let text = format!("{flag} is for runs without settings: set {key} in {}", path.display());
@@ -94,7 +99,8 @@ impl SettingsArgs {
         let name_kind = if self.use_non_email_identifier { NameKind::Any } else { NameKind::Email };
         let settings = NamespaceSettings::default().permission(Permission::allow_all());
         let settings = settings.name_kind(name_kind).enable_mfa(self.enable_mfa);
-        settings.publish_user_events(self.publish_user_events).workspace_id(&self.workspace_id)
+        let lang = Lang::ALL.into_iter().find(|lang| self.lang.as_deref() == Some(lang.as_str())).unwrap_or_default();
+        settings.lang(lang).publish_user_events(self.publish_user_events).workspace_id(&self.workspace_id)
     }
 }
 
@@ -196,6 +202,48 @@ impl ScriptStoreArgs {
     }
 }
 
+/// A database, and all of its namespaces or some.
+#[derive(Args)]
+pub(super) struct DatabaseArgs {
+    /// The SQLite database with the users, in place of the settings' stores
+    #[arg(long, value_name = "PATH", global = true)]
+    db: Option<PathBuf>,
+
+    /// Only this namespace; can be given several times [default: all that the settings or the database have]
+    #[arg(long, value_name = "NAME", global = true)]
+    namespace: Vec<NamespaceName>,
+
+    #[command(flatten)]
+    settings: SettingsArgs,
+}
+
+impl DatabaseArgs {
+    /// Opens the databases, which have to be there with their namespaces. Returns the settings file as well.
+    pub(super) async fn open(&self) -> anyhow::Result<(Idp, Option<SettingsFile>)> {
+        let file = self.settings.file(Path::new(""))?;
+        let names = match (&file, &self.db) {
+            (None, None) => return Err(which_database().into()),
+            (None, Some(path)) if self.namespace.is_empty() => {
+                let there = namespaces_of(path)?;
+                there.iter().map(|name| NamespaceName::new(name)).collect::<Result<Vec<_>, _>>()?
+            }
+            _ => self.namespace.clone(),
+        };
+        let openings = openings(file.as_ref(), &names, self.db.as_deref(), &self.settings)?;
+        for opening in &openings {
+            match &opening.store {
+                StoreLocation::Sqlite(path) => check_there(path, &opening.name)?,
+                _ => {
+                    let text =
+                        format!("the users of namespace {} live in memory: --db PATH names a database", opening.name);
+                    return Err(WrongUse(text).into());
+                }
+            }
+        }
+        Ok((open_idp(openings, None).await?, file))
+    }
+}
+
 /// One namespace of a database that is looked into.
 #[derive(Args)]
 pub(super) struct NamespaceArgs {
@@ -222,7 +270,7 @@ impl NamespaceArgs {
             let StoreLocation::Sqlite(path) = &opening.store else {
                 return Err(WrongUse(match file {
                     Some(_) => format!("the users of namespace {name} live in memory: --db PATH names a database"),
-                    None => format!("--db PATH is missing, and there is no {FILE_NAME}: which database?"),
+                    None => which_database().to_string(),
                 })
                 .into());
             };
@@ -275,12 +323,21 @@ fn read_mfa_key(variable: &SecretVariable) -> anyhow::Result<MfaKey> {
         .with_context(|| format!("{} ({})", variable.variable(), variable.key()))
 }
 
-fn check_there(path: &Path, name: &NamespaceName) -> anyhow::Result<()> {
+fn which_database() -> WrongUse {
+    WrongUse(format!("--db PATH is missing, and there is no {FILE_NAME}: which database?"))
+}
+
+/// The namespaces of a database that has to be there.
+fn namespaces_of(path: &Path) -> anyhow::Result<Vec<String>> {
     if !path.exists() {
         return Err(WrongUse(format!("there is no database at {}", path.display())).into());
     }
     let database = SqliteDatabase::open(path).with_context(|| path.display().to_string())?;
-    let there = database.namespaces()?;
+    Ok(database.namespaces()?)
+}
+
+fn check_there(path: &Path, name: &NamespaceName) -> anyhow::Result<()> {
+    let there = namespaces_of(path)?;
     if !there.iter().any(|there| there == name.as_str()) {
         let there = if there.is_empty() { "none yet".to_owned() } else { there.join(", ") };
         return Err(WrongUse(format!("there is no namespace {name} in the database: it has {there}")).into());

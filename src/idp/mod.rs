@@ -13,11 +13,13 @@ mod interface;
 mod mfa;
 mod model;
 mod namespace;
+mod outbox;
 mod page_token;
 mod password;
 mod permission;
 mod principal;
 mod reset;
+mod reset_token;
 mod service;
 mod settings;
 mod sign_in;
@@ -33,12 +35,16 @@ pub use model::{
     CreateUser, InvalidNamespaceName, ListUsers, NamespaceName, Password, SendPasswordResetEmail, Timestamp,
     UnenrollMfa, UpdateUser, User, UserPage, UserQuery,
 };
+pub(crate) use outbox::{LEASE, TOKEN_LIFETIME};
+pub use outbox::{OutgoingMail, SendFailure};
 pub use password::{HashCost, InvalidHashCost, InvalidPasswordHash, PasswordHash};
 pub use permission::{
     Compared, ConditionOutcome, Decision, Operation, Operator, Permission, PermissionConfig, PermissionFault,
     PolicyOutcome, Reason, Subject, Target,
 };
 pub use principal::{Invoker, InvokerType, Principal};
+pub use reset::{PasswordReset, ResetPasswordError};
+pub use reset_token::ResetToken;
 pub use service::{Idp, IdpBuilder};
 pub use settings::{EmailConfig, Lang, NameKind, NamespaceSettings, SettingFault};
 pub use sign_in::{MfaState, SignIn};

@@ -157,7 +157,7 @@ impl Namespace {
         Ok(name)
     }
 
-    async fn hash(&self, password: Password) -> Result<PasswordHash, IdpError> {
+    pub(super) async fn hash(&self, password: Password) -> Result<PasswordHash, IdpError> {
         self.policy().check_password_use("password")?;
         self.policy().check_password(&password)?;
         self.hasher.hash(password).await.map_err(internal)

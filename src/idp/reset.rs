@@ -1,16 +1,91 @@
-//! Password resets.
+//! Password resets: what a script asks for, and what the page behind the mail's link does.
 
-use super::model::SendPasswordResetEmail;
+use super::model::{Password, SendPasswordResetEmail, Timestamp};
 use super::namespace::{Namespace, failed, refused, user_not_found};
 use super::permission::Operation;
+use super::reset_token::ResetToken;
 use super::settings::mail_text_fault;
-use super::{Code, IdpError, NameKind, Principal};
-use crate::store::{ResetMail, ResetMailStore};
+use super::{Code, Idp, IdpError, NameKind, Principal};
+use crate::store::{Queued, ResetMail, ResetMailStore, TokenTarget};
 
 /// Characters in a redirect URI: what browsers and proxies agree to carry.
 const MAX_REDIRECT_URI: usize = 2048;
 
+/// A password that was set by way of a reset link, or a link that can set one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PasswordReset {
+    /// Whose password.
+    pub user_id: String,
+    /// Where the browser goes afterwards: what the script gave as `redirectUri`.
+    pub redirect_uri: String,
+}
+
+/// Why a password was not set.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResetPasswordError {
+    /// The token is unknown, used, ended or run out; which of these is not said, nor to be told from how long it took.
+    #[error("the reset link is not valid, or no longer")]
+    InvalidToken,
+    /// The password is against the policy. The token is still good.
+    #[error("{0}")]
+    Password(IdpError),
+    /// It could not be done now. The token is still good.
+    #[error(transparent)]
+    Failed(IdpError),
+}
+
+impl Idp {
+    /// Sets the password of the user whom the token was mailed to, and uses the token up: both or neither.
+    ///
+    /// # Errors
+    ///
+    /// [`ResetPasswordError`]: what is wrong is the token, the password or the store, looked at in this order. A token is used up
+    /// by success alone.
+    pub async fn reset_password(
+        &self,
+        namespace: &str,
+        token: &ResetToken,
+        password: Password,
+    ) -> Result<PasswordReset, ResetPasswordError> {
+        let namespace = self.namespace(namespace).map_err(ResetPasswordError::Failed)?;
+        namespace.reset_password(token, password).await
+    }
+
+    /// What the token could do now, without using it: for the page that asks for the password.
+    ///
+    /// # Errors
+    ///
+    /// [`ResetPasswordError::InvalidToken`], or [`ResetPasswordError::Failed`].
+    pub async fn reset_link(&self, namespace: &str, token: &ResetToken) -> Result<PasswordReset, ResetPasswordError> {
+        self.namespace(namespace).map_err(ResetPasswordError::Failed)?.reset_link(token).await
+    }
+}
+
 impl Namespace {
+    async fn reset_link(&self, token: &ResetToken) -> Result<PasswordReset, ResetPasswordError> {
+        let failed = |error| ResetPasswordError::Failed(failed(error));
+        let store = self.reset_mails().map_err(ResetPasswordError::Failed)?;
+        // The store looks the hash up, not the token: how long that takes tells nothing of any token.
+        let found = store.token(token.hash(), Timestamp::now()).await.map_err(failed)?;
+        found.map(PasswordReset::from).ok_or(ResetPasswordError::InvalidToken)
+    }
+
+    async fn reset_password(
+        &self,
+        token: &ResetToken,
+        password: Password,
+    ) -> Result<PasswordReset, ResetPasswordError> {
+        // Ahead of the hash, which is dear: whoever has no link cannot make us work.
+        self.reset_link(token).await?;
+        self.policy().check_password(&password).map_err(ResetPasswordError::Password)?;
+        let hash = self.hash(password).await.map_err(ResetPasswordError::Failed)?;
+        let store = self.reset_mails().map_err(ResetPasswordError::Failed)?;
+        let used = store.use_token(token.hash(), hash, Timestamp::now(), self.publishes()).await;
+        let used = used.map_err(|error| ResetPasswordError::Failed(failed(error)))?;
+        used.map(PasswordReset::from).ok_or(ResetPasswordError::InvalidToken)
+    }
+
     pub(super) async fn send_password_reset_email(
         &self,
         principal: &Principal,
@@ -35,19 +110,37 @@ impl Namespace {
         let SendPasswordResetEmail { user_id, redirect_uri, from_name, subject } = input;
         let mail = ResetMail { user_id: user_id.clone(), redirect_uri, from_name, subject };
         let options = self.write(Operation::SendPasswordResetEmail, principal);
-        let queued = self.reset_mails()?.queue(mail, options).await;
-        let queued = queued.map_err(|error| refused(error, Operation::SendPasswordResetEmail))?;
-        if queued { Ok(()) } else { Err(user_not_found(&user_id)) }
+        let limit = self.settings.reset_mail_limit;
+        let queued = self.reset_mails()?.queue(mail, Timestamp::now(), limit, options).await;
+        match queued.map_err(|error| refused(error, Operation::SendPasswordResetEmail))? {
+            Queued::Done => Ok(()),
+            Queued::NoUser => Err(user_not_found(&user_id)),
+            Queued::TooSoon(wait) => Err(IdpError::new(
+                Code::ResourceExhausted,
+                format!(
+                    "the user may be sent {} password-reset mails within {} s: try again in {} s",
+                    limit.mails,
+                    limit.window.as_secs(),
+                    wait.as_millis().div_ceil(1000)
+                ),
+            )),
+        }
     }
 
     pub(super) async fn queued_reset_mails(&self) -> Result<Vec<ResetMail>, IdpError> {
         self.reset_mails()?.queued().await.map_err(failed)
     }
 
-    fn reset_mails(&self) -> Result<&dyn ResetMailStore, IdpError> {
+    pub(super) fn reset_mails(&self) -> Result<&dyn ResetMailStore, IdpError> {
         let missing =
             || IdpError::new(Code::Unimplemented, format!("the store of namespace {} sends no mails", self.name));
         self.store.reset_mails().ok_or_else(missing)
+    }
+}
+
+impl From<TokenTarget> for PasswordReset {
+    fn from(target: TokenTarget) -> Self {
+        Self { user_id: target.user_id, redirect_uri: target.redirect_uri }
     }
 }
 

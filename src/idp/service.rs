@@ -139,6 +139,10 @@ impl Idp {
         self.events(namespace)?.subscribe(consumer, start).await
     }
 
+    pub(super) fn names(&self) -> impl Iterator<Item = &NamespaceName> {
+        self.0.keys()
+    }
+
     pub(super) fn namespace(&self, name: &str) -> Result<&Namespace, IdpError> {
         self.0.get(name).ok_or_else(|| IdpError::not_found(format!("namespace not found: {name}")))
     }

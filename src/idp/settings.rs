@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use super::{AttemptLimits, Permission, UserAuthPolicy};
+use crate::store::MailLimit;
 
 /// What names look like in a namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -135,6 +136,8 @@ pub struct NamespaceSettings {
     pub permission: Permission,
     /// How often signing in may fail.
     pub attempt_limits: AttemptLimits,
+    /// How often one user is sent a password-reset mail.
+    pub reset_mail_limit: MailLimit,
 }
 
 impl NamespaceSettings {
@@ -177,6 +180,13 @@ impl NamespaceSettings {
     #[must_use]
     pub fn attempt_limits(mut self, attempt_limits: AttemptLimits) -> Self {
         self.attempt_limits = attempt_limits;
+        self
+    }
+
+    /// With so many password-reset mails to one user.
+    #[must_use]
+    pub fn reset_mail_limit(mut self, limit: MailLimit) -> Self {
+        self.reset_mail_limit = limit;
         self
     }
 

@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use email_address::EmailAddress;
+use url::Url;
 
 use super::reader::Section;
-use super::secret::SecretVariable;
+use super::secret::{MissingSecret, SecretVariable};
 use crate::idp::shortened;
+use crate::mail::{self, SmtpCredentials, SmtpServer, SmtpTls};
 
 /// How mails leave.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,27 +44,28 @@ pub struct SmtpSettings {
     pub credentials: Option<(String, SecretVariable)>,
 }
 
-/// How a connection to a mail server is kept secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum SmtpTls {
-    /// `"starttls"`: in the clear at first, and not a word more before TLS is on.
-    #[default]
-    StartTls,
-    /// `"implicit"`: TLS from the first byte.
-    Implicit,
-    /// `"none"`: not at all.
-    None,
-}
-
-impl SmtpTls {
-    /// The port that is the custom.
-    pub const fn default_port(self) -> u16 {
-        match self {
-            Self::StartTls => 587,
-            Self::Implicit => 465,
-            Self::None => 25,
-        }
+impl MailSettings {
+    /// The same with the secrets that the environment holds, for a worker whose links begin with `base_url`.
+    ///
+    /// # Errors
+    ///
+    /// Where the variable of a secret is not set.
+    pub fn resolve(&self, base_url: Url, default_from: &str) -> Result<mail::MailSettings, MissingSecret> {
+        let transport = match &self.transport {
+            MailTransport::Folder(folder) => mail::MailTransport::Folder(folder.clone()),
+            MailTransport::Smtp(SmtpSettings { host, port, tls, credentials }) => {
+                let credentials = match credentials {
+                    Some((username, password)) => {
+                        Some(SmtpCredentials { username: username.clone(), password: password.read()? })
+                    }
+                    None => None,
+                };
+                let (host, port) = (host.clone(), Some(*port));
+                mail::MailTransport::Smtp(SmtpServer { host, port, tls: *tls, credentials, root_certificate: None })
+            }
+        };
+        let from_address = self.from.clone().unwrap_or_else(|| default_from.to_owned());
+        Ok(mail::MailSettings { transport, from_address, base_url })
     }
 }
 
@@ -106,7 +109,7 @@ fn read_smtp(section: Section<'_, '_>) -> Option<SmtpSettings> {
         _ => {}
     }
     let tls = section.choice("tls", &SMTP_TLS).unwrap_or_default();
-    let port = section.integer("port").map_or(Some(tls.default_port()), |given| {
+    let port = section.integer("port").map_or(Some(tls.port()), |given| {
         let port = u16::try_from(given).ok().filter(|port| *port > 0);
         if port.is_none() {
             section.fault("port", format!("must be between 1 and 65535: got {given}"));

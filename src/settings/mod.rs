@@ -35,7 +35,7 @@ use url::Url;
 
 pub use error::{SettingsError, SettingsFault};
 pub use function::FunctionLimits;
-pub use mail::{MailSettings, MailTransport, SmtpSettings, SmtpTls};
+pub use mail::{MailSettings, MailTransport, SmtpSettings};
 pub use namespace::{NamespaceEntry, StoreLocation};
 pub use permission::{Audience, OPERATIONS};
 pub use secret::{MissingSecret, SecretVariable};

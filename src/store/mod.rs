@@ -5,6 +5,7 @@
 
 mod error;
 mod event;
+mod mail;
 mod predicate;
 mod sqlite;
 
@@ -13,6 +14,10 @@ use async_trait::async_trait;
 pub use error::StoreError;
 pub use event::{
     Claim, Consumer, DeadEvent, Delivery, EventKind, EventRecord, EventStore, Lease, Outcome, Revival, StartAt,
+};
+pub use mail::{
+    Attempt, ClaimedMail, MailClaim, MailLimit, MailRecord, MailState, Queued, ResetMail, ResetMailStore, TokenHash,
+    TokenTarget,
 };
 pub use predicate::{Field, Predicate, Scalar};
 pub use sqlite::{SqliteDatabase, SqliteStore};
@@ -101,19 +106,6 @@ pub struct Page {
     pub total: u64,
 }
 
-/// A password-reset mail in the queue.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ResetMail {
-    /// Whom to mail.
-    pub user_id: String,
-    /// Where the browser goes after the reset.
-    pub redirect_uri: String,
-    /// The sender's name, where the request gave one.
-    pub from_name: Option<String>,
-    /// The subject, where the request gave one.
-    pub subject: Option<String>,
-}
-
 /// Decides on a write when the user is at hand: called in the write's own transaction with the user as they are and, for an
 /// update, as they would be. `false` refuses the write with [`StoreError::Denied`].
 pub type Check = Box<dyn FnOnce(&UserRecord, Option<&UserRecord>) -> bool + Send>;
@@ -175,7 +167,7 @@ pub trait UserStore: Send + Sync {
         None
     }
 
-    /// The queue of password-reset mails, where the backend keeps one.
+    /// The outbox of password-reset mails, where the backend keeps one.
     fn reset_mails(&self) -> Option<&dyn ResetMailStore> {
         None
     }
@@ -278,14 +270,4 @@ pub trait MfaStore: Send + Sync {
         factor_id: &str,
         options: WriteOptions,
     ) -> Result<Option<bool>, StoreError>;
-}
-
-/// The password-reset mails of one namespace.
-#[async_trait]
-pub trait ResetMailStore: Send + Sync {
-    /// Queues the mail. `false` if there is no such user.
-    async fn queue(&self, mail: ResetMail, options: WriteOptions) -> Result<bool, StoreError>;
-
-    /// The mails in the queue, oldest first.
-    async fn queued(&self) -> Result<Vec<ResetMail>, StoreError>;
 }

@@ -8,6 +8,7 @@ mod examples;
 mod expectation;
 mod function;
 mod kill;
+mod mail;
 mod mfa;
 mod permission;
 mod settings;

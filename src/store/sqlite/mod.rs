@@ -13,6 +13,7 @@ mod listing;
 mod mails;
 mod schema;
 mod search;
+mod tokens;
 mod users;
 mod writer;
 

@@ -11,6 +11,7 @@ const MIGRATIONS: &[M<'_>] = &[
     M::up(include_str!("0001_users.sql")),
     M::up(include_str!("0002_rules.sql")),
     M::up(include_str!("0004_sign_in.sql")),
+    M::up(include_str!("0005_mail.sql")),
     M::up(include_str!("0006_events.sql")),
 ];
 

@@ -203,8 +203,7 @@ fn update(
     let values = params![namespace_id, id.as_bytes(), new.name, new.disabled, set_password, hash];
     connection.prepare_cached(sql)?.execute(values)?;
     if set_password || change.disabled == Some(true) {
-        let sql = "DELETE FROM reset_mails WHERE namespace_id = ? AND user_id = ?";
-        connection.prepare_cached(sql)?.execute(params![namespace_id, id.as_bytes()])?;
+        super::mails::end(connection, namespace_id, id, "not sent: the password was changed or the user disabled")?;
     }
     if options.publish && changes {
         events::append(connection, namespace_id, id, EventKind::Updated)?;

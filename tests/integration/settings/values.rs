@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use pretty_assertions::assert_eq;
 use tailor_idp::idp::{Lang, NamespaceSettings};
-use tailor_idp::settings::{FunctionLimits, MailTransport, Settings, SmtpTls, StoreLocation};
+use tailor_idp::mail::SmtpTls;
+use tailor_idp::settings::{FunctionLimits, MailTransport, Settings, StoreLocation};
 
 use super::parse;
 

@@ -7,8 +7,8 @@ use futures::future::join_all;
 use pretty_assertions::assert_eq;
 use tailor_idp::idp::Timestamp;
 use tailor_idp::store::{
-    Claim, Delivery, EventKind, EventRecord, EventStore, NewUser, Outcome, PasswordChange, Revival, StartAt,
-    StoreError, UserChange, UserRecord, WriteOptions,
+    Claim, Delivery, EventKind, EventRecord, EventStore, MailLimit, NewUser, Outcome, PasswordChange, Queued, Revival,
+    StartAt, StoreError, UserChange, UserRecord, WriteOptions,
 };
 
 use super::plain::add_factor;
@@ -117,7 +117,9 @@ pub(super) async fn what_changes_nothing_leaves_no_event(db: impl Backend) {
     assert_eq!(store.0.update(nobody, UserChange::default(), published()).await.unwrap(), None);
     assert!(!store.0.delete(nobody, published()).await.unwrap());
     let mail = super::mail(&ana, "reset");
-    assert!(store.0.reset_mails().unwrap().queue(mail, published()).await.unwrap());
+    let (now, limit) = (Timestamp::now(), MailLimit::default());
+    let queued = store.0.reset_mails().unwrap().queue(mail, now, limit, published()).await;
+    assert_eq!(queued.unwrap(), Queued::Done);
     // And a namespace that does not publish.
     store.insert(user("bo")).await.unwrap();
     store.update(&ana.id, UserChange { disabled: Some(true), ..UserChange::default() }).await.unwrap();

@@ -1,11 +1,12 @@
 //! A store without the rules: what most of the contract is about.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tailor_idp::idp::Timestamp;
 use tailor_idp::store::{
-    CredentialStore, MfaStore, NewFactor, NewUser, Page, PageRequest, ResetMail, StoreError, UserChange, UserKey,
-    UserRecord, UserStore, WriteOptions,
+    CredentialStore, MailLimit, MfaStore, NewFactor, NewUser, Page, PageRequest, Queued, ResetMail, StoreError,
+    UserChange, UserKey, UserRecord, UserStore, WriteOptions,
 };
 
 pub(crate) type Store = Arc<Plain>;
@@ -57,7 +58,10 @@ impl Plain {
     }
 
     pub(crate) async fn queue_reset_mail(&self, mail: ResetMail) -> Result<bool, StoreError> {
-        self.0.reset_mails().unwrap().queue(mail, WriteOptions::unchecked()).await
+        const NONE: MailLimit = MailLimit { mails: u32::MAX, window: Duration::ZERO };
+        let queued =
+            self.0.reset_mails().unwrap().queue(mail, Timestamp::now(), NONE, WriteOptions::unchecked()).await?;
+        Ok(queued == Queued::Done)
     }
 
     pub(crate) async fn reset_mails(&self) -> Result<Vec<ResetMail>, StoreError> {

@@ -1,0 +1,291 @@
+//! `tailor-idp mail`.
+
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+use clap::{Args, Subcommand, ValueEnum};
+use comfy_table::{Table, presets};
+use serde_json::{Value, json};
+use tailor_idp::idp::{Code, Timestamp};
+use tailor_idp::mail::{MailSettings, MailTransport, MailWorker, SmtpServer};
+use tailor_idp::store::{MailRecord, MailState};
+use tokio::sync::watch;
+use url::Url;
+
+use super::store::{DatabaseArgs, SettingsFile};
+use super::{WrongUse, output};
+
+/// The environment variable for what should not show in a list of processes.
+const SMTP_URL_VARIABLE: &str = "TAILOR_IDP_SMTP_URL";
+/// Where `serve` listens if nothing else is said: reached from this machine only.
+pub(super) const DEFAULT_LISTEN: &str = "127.0.0.1:8787";
+
+/// The sender's address where nobody has set one: for mails that stay here.
+const DEFAULT_FROM: &str = "no-reply@localhost.localdomain";
+
+/// How mails leave.
+#[derive(Args)]
+#[command(next_help_heading = "Mail")]
+pub(super) struct TransportArgs {
+    /// Write mails as .eml files into this folder [default: what the settings say, else mails]
+    #[arg(long, value_name = "PATH", conflicts_with = "smtp_url")]
+    mail_dir: Option<PathBuf>,
+
+    /// Send mails to this server: smtp://user:password@host:587 (STARTTLS; ?tls=none for a connection in the clear) or smtps://…; better
+    /// given as TAILOR_IDP_SMTP_URL, where other users of the machine do not see the password
+    #[arg(long, value_name = "URL")]
+    smtp_url: Option<String>,
+
+    /// A PEM file with a certificate to trust beside the public ones
+    #[arg(long, value_name = "FILE")]
+    smtp_ca: Option<PathBuf>,
+
+    /// The sender's address [default: that of the settings, else no-reply@localhost.localdomain]
+    #[arg(long, value_name = "ADDRESS")]
+    mail_from: Option<String>,
+
+    /// Under which URL browsers reach `tailor-idp serve`: links start with it [default: that of the settings, else http://127.0.0.1:8787, or the address of --listen]
+    #[arg(long, value_name = "URL")]
+    base_url: Option<Url>,
+}
+
+impl TransportArgs {
+    /// The flags' say, else the settings', else what does for local work.
+    pub(super) fn settings(&self, listen: &str, file: Option<&SettingsFile>) -> anyhow::Result<MailSettings> {
+        let smtp_url = match (&self.smtp_url, &self.mail_dir) {
+            (Some(url), _) => Some(url.clone()),
+            (None, Some(_)) => None,
+            (None, None) => std::env::var(SMTP_URL_VARIABLE).ok(),
+        };
+        let set = file.and_then(|file| file.settings.mail.as_ref());
+        let base_url = match (&self.base_url, file.and_then(|file| file.settings.reset_page.as_ref())) {
+            (Some(url), _) | (None, Some(url)) => url.clone(),
+            (None, None) => {
+                Url::parse(&format!("http://{listen}")).map_err(|error| WrongUse(format!("{listen}: {error}")))?
+            }
+        };
+        let set = set.map(|set| set.resolve(base_url.clone(), DEFAULT_FROM)).transpose()?;
+        let from_set = set.as_ref().map(|set| set.from_address.clone());
+        let transport = match (smtp_url, &self.mail_dir, set) {
+            (None, None, Some(set)) => set.transport,
+            (Some(url), ..) => {
+                let mut server = SmtpServer::from_url(&url).map_err(|error| WrongUse(error.to_string()))?;
+                server.root_certificate.clone_from(&self.smtp_ca);
+                MailTransport::Smtp(server)
+            }
+            (None, folder, _) => MailTransport::Folder(folder.clone().unwrap_or_else(|| "mails".into())),
+        };
+        let from_address = self.mail_from.clone().or(from_set).unwrap_or_else(|| DEFAULT_FROM.to_owned());
+        let settings = MailSettings { transport, from_address, base_url };
+        settings.check().map_err(|error| WrongUse(error.to_string()))?;
+        Ok(settings)
+    }
+}
+
+/// Looks into the outbox of password-reset mails, and sends what is due.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  tailor-idp mail list --db users.db --state dead
+  tailor-idp mail retry 17 --db users.db
+  tailor-idp mail send --db users.db --smtp-url smtps://mail.example.com --mail-from no-reply@example.com --base-url https://id.example.com
+
+`tailor-idp serve` sends mails, too.")]
+pub(super) struct Mail {
+    #[command(subcommand)]
+    command: MailCommand,
+
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum State {
+    Queued,
+    Sending,
+    Sent,
+    Dead,
+    Ended,
+}
+
+impl From<State> for MailState {
+    fn from(state: State) -> Self {
+        match state {
+            State::Queued => Self::Queued,
+            State::Sending => Self::Sending,
+            State::Sent => Self::Sent,
+            State::Dead => Self::Dead,
+            State::Ended => Self::Ended,
+        }
+    }
+}
+
+#[derive(Subcommand)]
+enum MailCommand {
+    /// List mails, newest first; finished ones are kept for a week
+    List {
+        /// Only those in this state
+        #[arg(long, value_name = "STATE")]
+        state: Option<State>,
+        /// How many at the most, a namespace
+        #[arg(long, default_value_t = 100, value_name = "N")]
+        limit: u32,
+        /// Print JSON rather than a table
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show one mail, with its last error
+    Show {
+        /// Its number
+        id: i64,
+        /// Print JSON rather than a table
+        #[arg(long)]
+        json: bool,
+    },
+    /// Queue a dead mail anew, with all its attempts
+    Retry {
+        /// Its number
+        id: i64,
+    },
+    /// Send what is due, and exit: with 0, or with 1 if an attempt failed
+    Send(TransportArgs),
+}
+
+impl Mail {
+    pub(super) async fn execute(self) -> anyhow::Result<()> {
+        let (idp, file) = self.database.open().await?;
+        match self.command {
+            MailCommand::List { state, limit, json } => {
+                let mut found = Vec::new();
+                for namespace in idp.namespaces() {
+                    let mails = idp.reset_mails(namespace.as_str(), state.map(MailState::from), limit).await?;
+                    found.extend(mails.into_iter().map(|mail| (namespace.to_string(), mail)));
+                }
+                if json {
+                    output::print_json(&found.iter().map(|(namespace, mail)| mail_json(namespace, mail)).collect())
+                } else {
+                    print_list(&found)
+                }
+            }
+            MailCommand::Show { id, json } => {
+                let (namespace, mail) = find(&idp, id).await?;
+                if json { output::print_json(&mail_json(&namespace, &mail)) } else { print_mail(&namespace, &mail) }
+            }
+            MailCommand::Retry { id } => {
+                let (namespace, mail) = find(&idp, id).await?;
+                idp.retry_reset_mail(&namespace, id).await?;
+                output::print(&format!("mail {id} to {} is queued", mail.to))
+            }
+            MailCommand::Send(transport) => {
+                let settings = transport.settings(DEFAULT_LISTEN, file.as_ref())?;
+                let worker = MailWorker::new(idp, settings).map_err(|error| WrongUse(error.to_string()))?;
+                let (stop, stopped) = watch::channel(false);
+                tokio::spawn(async move {
+                    super::serve::signal().await;
+                    let _ = stop.send(true);
+                });
+                let tally = worker
+                    .send_due(&stopped, |delivery| {
+                        let (id, to, attempt) = (delivery.id, &delivery.to, delivery.attempt);
+                        match &delivery.outcome {
+                            Ok(()) => output::note("sent", &format!("mail {id} to {to}")),
+                            Err(error) => {
+                                output::note("failed", &format!("mail {id} to {to}, attempt {attempt}: {error}"))
+                            }
+                        }
+                    })
+                    .await?;
+                output::print(&format!("{} sent, {} failed", tally.sent, tally.failed))?;
+                if tally.failed == 0 { Ok(()) } else { Err(anyhow!("{} mails could not be sent", tally.failed)) }
+            }
+        }
+    }
+}
+
+/// Mails are numbered across namespaces.
+async fn find(idp: &tailor_idp::idp::Idp, id: i64) -> anyhow::Result<(String, MailRecord)> {
+    for namespace in idp.namespaces() {
+        match idp.reset_mail(namespace.as_str(), id).await {
+            Ok(mail) => return Ok((namespace.to_string(), mail)),
+            Err(error) if error.code() == Code::NotFound => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(anyhow!("mail not found: {id}"))
+}
+
+fn print_list(mails: &[(String, MailRecord)]) -> anyhow::Result<()> {
+    if !mails.is_empty() {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_header([
+            "ID",
+            "NAMESPACE",
+            "TO",
+            "STATE",
+            "ATTEMPTS",
+            "QUEUED",
+            "NEXT ATTEMPT",
+            "LAST ERROR",
+        ]);
+        for (namespace, mail) in mails {
+            table.add_row([
+                mail.id.to_string(),
+                namespace.clone(),
+                mail.to.clone(),
+                mail.state.to_string(),
+                mail.attempts.to_string(),
+                mail.queued_at.to_string(),
+                time(mail.due_at),
+                mail.last_error.clone().unwrap_or_default(),
+            ]);
+        }
+        output::print(&table.trim_fmt())?;
+    }
+    output::print(&format!("{} mail{}", mails.len(), if mails.len() == 1 { "" } else { "s" }))
+}
+
+fn print_mail(namespace: &str, mail: &MailRecord) -> anyhow::Result<()> {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    for (key, value) in [
+        ("id", mail.id.to_string()),
+        ("namespace", namespace.to_owned()),
+        ("user", mail.mail.user_id.clone()),
+        ("to", mail.to.clone()),
+        ("state", mail.state.to_string()),
+        ("attempts", mail.attempts.to_string()),
+        ("queued", mail.queued_at.to_string()),
+        ("next attempt", time(mail.due_at)),
+        ("finished", time(mail.finished_at)),
+        ("last error", text(&mail.last_error)),
+        ("from name", text(&mail.mail.from_name)),
+        ("subject", text(&mail.mail.subject)),
+        ("redirect", mail.mail.redirect_uri.clone()),
+    ] {
+        table.add_row([key.to_owned(), value]);
+    }
+    output::print(&table.trim_fmt())
+}
+
+fn time(moment: Option<Timestamp>) -> String {
+    moment.map(|moment| moment.to_string()).unwrap_or_default()
+}
+
+fn mail_json(namespace: &str, mail: &MailRecord) -> Value {
+    json!({
+        "id": mail.id,
+        "namespace": namespace,
+        "userId": mail.mail.user_id,
+        "to": mail.to,
+        "state": mail.state.name(),
+        "attempts": mail.attempts,
+        "queuedAt": mail.queued_at.to_string(),
+        "nextAttemptAt": mail.due_at.map(|moment| moment.to_string()),
+        "finishedAt": mail.finished_at.map(|moment| moment.to_string()),
+        "lastError": mail.last_error,
+        "fromName": mail.mail.from_name,
+        "subject": mail.mail.subject,
+        "redirectUri": mail.mail.redirect_uri,
+    })
+}

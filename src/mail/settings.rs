@@ -1,0 +1,276 @@
+//! How mails are sent, as a host or a configuration says it.
+
+use std::path::PathBuf;
+
+use lettre::Address;
+use secrecy::SecretString;
+use url::{Host, Url};
+
+use crate::idp::ResetToken;
+
+/// How mails leave, and what is in them whatever the namespace.
+#[derive(Debug, Clone)]
+pub struct MailSettings {
+    /// How they travel.
+    pub transport: MailTransport,
+    /// The sender's address; the sender's name is the namespace's affair.
+    pub from_address: String,
+    /// Under which URL browsers reach `tailor-idp serve`: what the links start with.
+    pub base_url: Url,
+}
+
+/// How mails travel.
+#[derive(Debug, Clone)]
+pub enum MailTransport {
+    /// Into a folder, as `.eml` files: for local work.
+    Folder(PathBuf),
+    /// To a mail server.
+    Smtp(SmtpServer),
+}
+
+/// A mail server that takes mails for all the world.
+#[derive(Debug, Clone)]
+pub struct SmtpServer {
+    /// Its name, which its certificate has to have, or its address.
+    pub host: String,
+    /// Its port; the usual one of `tls` if it is not said.
+    pub port: Option<u16>,
+    /// How the connection is encrypted.
+    pub tls: SmtpTls,
+    /// Who signs in there.
+    pub credentials: Option<SmtpCredentials>,
+    /// A PEM file with a certificate to trust beside the public ones.
+    pub root_certificate: Option<PathBuf>,
+}
+
+/// Who signs in at a mail server.
+#[derive(Debug, Clone)]
+pub struct SmtpCredentials {
+    /// The name.
+    pub username: String,
+    /// The password; not printed.
+    pub password: SecretString,
+}
+
+/// How a connection to a mail server is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum SmtpTls {
+    /// Encrypted after a `STARTTLS`, which the server must offer (port 587).
+    #[default]
+    StartTls,
+    /// Encrypted from the first byte (port 465).
+    Implicit,
+    /// In the clear (port 25): for a server on this machine.
+    None,
+}
+
+impl SmtpTls {
+    /// The port where nothing else is said (RFC 8314, RFC 6409, RFC 5321).
+    pub const fn port(self) -> u16 {
+        match self {
+            Self::StartTls => 587,
+            Self::Implicit => 465,
+            Self::None => 25,
+        }
+    }
+}
+
+/// What is wrong with mail settings. Never tells a password.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidMailSettings {
+    /// Not a URL of a mail server.
+    #[error("an SMTP URL is smtp://[user:password@]host[:port][?tls=starttls|none] or smtps://…: {0}")]
+    SmtpUrl(&'static str),
+    /// A password would travel in the clear.
+    #[error("user and password would travel in the clear to {0}: use starttls or smtps")]
+    PasswordInTheClear(String),
+    /// Not a base URL.
+    #[error("the base URL is an absolute http or https URL without query and fragment: got {0}")]
+    BaseUrl(String),
+    /// Not a sender's address.
+    #[error("the sender's address is no e-mail address: got {0:?}")]
+    FromAddress(String),
+    /// The certificate cannot be used.
+    #[error("the root certificate cannot be used: {0}")]
+    RootCertificate(String),
+    /// The connection cannot be set up.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
+}
+
+impl MailSettings {
+    /// Checks what could be wrong before the first mail is.
+    pub fn check(&self) -> Result<(), InvalidMailSettings> {
+        let from = self.from_address.parse::<Address>();
+        // The part before the @ can be quoted, and hold a line break then.
+        if from.is_err() || !self.from_address.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(InvalidMailSettings::FromAddress(self.from_address.clone()));
+        }
+        let base = &self.base_url;
+        let plain = base.query().is_none() && base.fragment().is_none() && base.username().is_empty();
+        if !matches!(base.scheme(), "http" | "https") || !base.has_host() || !plain || base.password().is_some() {
+            return Err(InvalidMailSettings::BaseUrl(base.origin().ascii_serialization()));
+        }
+        match &self.transport {
+            MailTransport::Smtp(server) => server.check(),
+            MailTransport::Folder(_) => Ok(()),
+        }
+    }
+
+    /// The link that the mail carries.
+    pub(super) fn link(&self, namespace: &str, token: &ResetToken) -> String {
+        let origin = self.base_url.origin().ascii_serialization();
+        format!("{origin}{}?token={}", reset_path(&self.base_url, namespace), token.expose())
+    }
+}
+
+/// The path of the page behind a link.
+pub(crate) fn reset_path(base_url: &Url, namespace: &str) -> String {
+    format!("{}/reset-password/{namespace}", base_url.path().trim_end_matches('/'))
+}
+
+impl SmtpServer {
+    /// A server by its URL: `smtp://user:password@host:port` (STARTTLS; `?tls=none` for a connection in the clear) or `smtps://…`.
+    /// What is special in user and password is percent-encoded.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidMailSettings`], without the URL: there may be a password in it.
+    pub fn from_url(url: &str) -> Result<Self, InvalidMailSettings> {
+        let invalid = InvalidMailSettings::SmtpUrl;
+        let url = Url::parse(url).map_err(|_| invalid("it cannot be parsed"))?;
+        let mut tls = match url.scheme() {
+            "smtp" => SmtpTls::StartTls,
+            "smtps" => SmtpTls::Implicit,
+            _ => return Err(invalid("its scheme is neither smtp nor smtps")),
+        };
+        for (key, value) in url.query_pairs() {
+            tls = match (&*key, &*value, tls) {
+                ("tls", "starttls", SmtpTls::StartTls | SmtpTls::None) => SmtpTls::StartTls,
+                ("tls", "none", SmtpTls::StartTls | SmtpTls::None) => SmtpTls::None,
+                ("tls", "implicit", _) => SmtpTls::Implicit,
+                ("tls", ..) => return Err(invalid("tls is starttls, none or, as smtps has it, implicit")),
+                _ => return Err(invalid("it takes no parameter but tls")),
+            };
+        }
+        if !matches!(url.path(), "" | "/") || url.fragment().is_some() {
+            return Err(invalid("it has no path and no fragment"));
+        }
+        let host = url.host_str().filter(|host| !host.is_empty()).ok_or(invalid("it has no host"))?;
+        let credentials = match (decoded(url.username())?, url.password()) {
+            (username, Some(password)) if !username.is_empty() => {
+                Some(SmtpCredentials { username, password: decoded(password)?.into() })
+            }
+            (username, None) if username.is_empty() => None,
+            _ => return Err(invalid("user and password go together")),
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let server = Self { host, port: url.port(), tls, credentials, root_certificate: None };
+        server.check()?;
+        Ok(server)
+    }
+
+    fn check(&self) -> Result<(), InvalidMailSettings> {
+        let in_the_clear = self.credentials.is_some() && self.tls == SmtpTls::None;
+        if in_the_clear && !self.is_this_machine() {
+            return Err(InvalidMailSettings::PasswordInTheClear(self.host.clone()));
+        }
+        Ok(())
+    }
+
+    fn is_this_machine(&self) -> bool {
+        match Host::parse(&self.host) {
+            Ok(Host::Domain(name)) => name == "localhost",
+            Ok(Host::Ipv4(address)) => address.is_loopback(),
+            Ok(Host::Ipv6(address)) => address.is_loopback(),
+            Err(_) => self.host == "::1",
+        }
+    }
+}
+
+/// Percent-decoded.
+fn decoded(text: &str) -> Result<String, InvalidMailSettings> {
+    let invalid = InvalidMailSettings::SmtpUrl("user and password are UTF-8, percent-encoded");
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
+        bytes.push(match byte {
+            b'%' => match (digit(rest.next()), digit(rest.next())) {
+                (Some(high), Some(low)) => (high * 16 + low) as u8,
+                _ => return Err(invalid),
+            },
+            byte => byte,
+        });
+    }
+    String::from_utf8(bytes).map_err(|_| invalid)
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    #[test]
+    fn an_smtp_url_says_host_port_encryption_and_credentials() {
+        let server = SmtpServer::from_url("smtp://ana%40example.com:p%3Aw%2Fd@mail.example.com:2525").unwrap();
+        let credentials = server.credentials.as_ref().unwrap();
+        assert_eq!(
+            (server.host.as_str(), server.port, server.tls),
+            ("mail.example.com", Some(2525), SmtpTls::StartTls)
+        );
+        assert_eq!((credentials.username.as_str(), credentials.password.expose_secret()), ("ana@example.com", "p:w/d"));
+        assert!(!format!("{server:?}").contains("p:w/d"));
+        assert_eq!(SmtpServer::from_url("smtps://mail.example.com").unwrap().tls, SmtpTls::Implicit);
+        let server = SmtpServer::from_url("smtp://[::1]:25?tls=none").unwrap();
+        assert_eq!((server.host.as_str(), server.tls), ("::1", SmtpTls::None));
+    }
+
+    #[test]
+    fn a_refused_smtp_url_is_not_shown() {
+        for url in [
+            "smtp://secret",
+            "http://ana:secret@mail.example.com",
+            "smtp://ana:secret@mail.example.com?tls=maybe",
+            "smtps://ana:secret@mail.example.com?tls=none",
+            "smtp://ana:secret@mail.example.com/path",
+            "smtp://secret@mail.example.com",
+            "smtp://:secret@mail.example.com",
+            "smtp://ana:secret%FF@mail.example.com",
+            "smtp://ana:secret@mail.example.com?tls=none",
+            "smtp:secret",
+        ] {
+            match SmtpServer::from_url(url) {
+                Ok(server) => assert_eq!((url, server.host.as_str()), ("smtp://secret", "secret")),
+                Err(error) => assert!(!error.to_string().contains("secret"), "{error}"),
+            }
+        }
+        let clear = SmtpServer::from_url("smtp://ana:secret@mail.example.com?tls=none").unwrap_err();
+        assert_eq!(clear, InvalidMailSettings::PasswordInTheClear("mail.example.com".into()));
+        assert!(SmtpServer::from_url("smtp://ana:secret@127.0.0.1?tls=none").is_ok());
+    }
+
+    #[test]
+    fn a_sender_that_could_break_a_header_is_refused() {
+        let settings = |from: &str, base: &str| MailSettings {
+            transport: MailTransport::Folder("mails".into()),
+            from_address: from.into(),
+            base_url: base.parse().unwrap(),
+        };
+        let fine = "http://localhost:8080";
+        assert_eq!(settings("no-reply@example.com", fine).check(), Ok(()));
+        for from in
+            ["", "ana", "ana@example.com\r\nBcc: bo@example.com", "\"a\r\nb\"@example.com", "a\u{2028}@example.com"]
+        {
+            assert_eq!(settings(from, fine).check(), Err(InvalidMailSettings::FromAddress(from.into())));
+        }
+        for base in ["ftp://example.com", "https://example.com?x=1", "https://example.com#x", "https://a:b@example.com"]
+        {
+            let refused = settings("no-reply@example.com", base).check();
+            assert!(matches!(refused, Err(InvalidMailSettings::BaseUrl(_))), "{base}: {refused:?}");
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The cookie that carries the token from the link to the form.
+
+use axum::http::{HeaderMap, HeaderValue, header};
+use url::Url;
+
+use crate::idp::{ResetToken, TOKEN_LIFETIME};
+use crate::mail::reset_path;
+
+/// One a namespace, so that two links side by side do not get into each other's way.
+fn name(namespace: &str) -> String {
+    format!("tailor-idp-reset-{namespace}")
+}
+
+/// Sets the cookie, or takes it away. `Lax`, since the link is opened from a mail's page on another site; a form on another site does
+/// not get it sent along.
+pub(super) fn set(base_url: &Url, namespace: &str, token: Option<&ResetToken>) -> Option<HeaderValue> {
+    let (value, age) = token.map_or(("", 0), |token| (token.expose(), TOKEN_LIFETIME.as_secs()));
+    let secure = if base_url.scheme() == "https" { "; Secure" } else { "" };
+    let (name, path) = (name(namespace), reset_path(base_url, namespace));
+    let mut header =
+        HeaderValue::from_str(&format!("{name}={value}; Path={path}; Max-Age={age}; HttpOnly; SameSite=Lax{secure}"))
+            .ok()?;
+    header.set_sensitive(true);
+    Some(header)
+}
+
+/// The token, where the browser sent one.
+pub(super) fn get(headers: &HeaderMap, namespace: &str) -> Option<ResetToken> {
+    let name = name(namespace);
+    let texts = headers.get_all(header::COOKIE).iter().filter_map(|header| header.to_str().ok());
+    let mut cookies = texts.flat_map(|text| text.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
+    cookies.find(|(key, _)| *key == name).and_then(|(_, value)| ResetToken::parse(value))
+}

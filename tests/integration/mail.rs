@@ -1,0 +1,121 @@
+//! Password resets: the outbox, the mails on their way to a real mail server, the page, and all of it together.
+
+mod browser;
+mod delivery;
+mod kill;
+mod outbox;
+mod page;
+mod smtp;
+mod text;
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::thread::JoinHandle;
+
+use argon2::{Argon2, PasswordVerifier};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use crate::support::{End, program};
+
+/// Where browsers go after a reset.
+const REDIRECT: &str = "https://app.example.com/signed-in";
+
+/// A database with users, and what the program does with it.
+struct Place {
+    folder: TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self { folder: TempDir::new().unwrap() }
+    }
+
+    fn db(&self) -> PathBuf {
+        self.folder.path().join("users.db")
+    }
+
+    /// Runs a script's body, with `idp` at hand, and returns its result.
+    fn run(&self, body: &str) -> serde_json::Value {
+        let script = self.folder.path().join("script.js");
+        let text = format!(
+            "export default async () => {{ const idp = new tailor.idp.Client('builtin-idp'); const redirectUri = '{REDIRECT}'; {body} }};"
+        );
+        std::fs::write(&script, text).unwrap();
+        let end = End::of(program().arg("run").arg(&script).arg("--db").arg(self.db()));
+        assert_eq!(end.code, Some(0), "{end:#?}");
+        end.json()
+    }
+
+    /// Creates the user and queues a mail to them.
+    fn ask(&self, name: &str) {
+        self.run(&format!(
+            "const {{ id: userId }} = await idp.createUser({{ name: '{name}', password: 'the old one' }});
+             return await idp.sendPasswordResetEmail({{ userId, redirectUri }});"
+        ));
+    }
+
+    fn mail(&self, arguments: &[&str]) -> End {
+        End::of(program().arg("mail").args(arguments).arg("--db").arg(self.db()).current_dir(self.folder.path()))
+    }
+
+    /// The mails of the outbox, oldest first, as `state attempts`.
+    fn states(&self) -> Vec<String> {
+        let mails = self.mail(&["list", "--json"]).json();
+        let state = |mail: &serde_json::Value| format!("{} {}", mail["state"].as_str().unwrap(), mail["attempts"]);
+        mails.as_array().unwrap().iter().rev().map(state).collect()
+    }
+
+    fn verifies(&self, name: &str, password: &str) -> bool {
+        let file = Connection::open(self.db()).unwrap();
+        let sql = "SELECT password_hash FROM users WHERE name = ?";
+        let hash: String = file.query_row(sql, [name], |row| row.get(0)).unwrap();
+        Argon2::default().verify_password(password.as_bytes(), hash.as_str()).is_ok()
+    }
+}
+
+/// `tailor-idp serve`, on a port of its own.
+struct Serve {
+    process: Child,
+    base: String,
+    address: String,
+    log: Option<JoinHandle<String>>,
+}
+
+impl Serve {
+    /// Kills it, and returns all that it logged.
+    fn kill(&mut self) -> String {
+        self.process.kill().unwrap();
+        self.log.take().unwrap().join().unwrap()
+    }
+
+    /// Where it listens, whatever its links say.
+    fn base_here(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    fn start(db: &Path, arguments: &[&str]) -> Self {
+        let mut serve = program();
+        serve.env("TAILOR_IDP_LOG", "trace").args(["serve", "--listen", "127.0.0.1:0", "--db"]).arg(db).args(arguments);
+        let folder = db.parent().unwrap();
+        let mut process = serve.current_dir(folder).stderr(Stdio::piped()).spawn().unwrap();
+        let mut stderr = BufReader::new(process.stderr.take().unwrap());
+        let mut line = String::new();
+        stderr.read_line(&mut line).unwrap();
+        let base = line.rsplit_once(' ').map(|(_, base)| base.trim().trim_end_matches('/').to_owned());
+        let log = std::thread::spawn(move || {
+            let mut log = String::new();
+            stderr.read_to_string(&mut log).map(|_| log).unwrap()
+        });
+        let address = line.split(' ').nth(2).unwrap_or_default().trim_end_matches(',').to_owned();
+        Self { process, log: Some(log), address, base: base.unwrap_or_else(|| panic!("serve says: {line:?}")) }
+    }
+}
+
+impl Drop for Serve {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
