@@ -102,7 +102,11 @@ impl Serve {
         let mut process = serve.current_dir(folder).stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = BufReader::new(process.stderr.take().unwrap());
         let mut line = String::new();
-        stderr.read_line(&mut line).unwrap();
+        // The log comes the same way.
+        while !line.starts_with("listening: ") {
+            line.clear();
+            assert!(stderr.read_line(&mut line).unwrap() > 0, "serve ended");
+        }
         let base = line.rsplit_once(' ').map(|(_, base)| base.trim().trim_end_matches('/').to_owned());
         let log = std::thread::spawn(move || {
             let mut log = String::new();
