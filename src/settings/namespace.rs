@@ -1,12 +1,15 @@
 //! `[namespace.<name>]`.
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use toml::de::DeValue;
 
 use super::permission::{self, Audience, OPERATIONS};
 use super::reader::{Section, wrong};
-use crate::idp::{EmailConfig, Lang, NamespaceSettings, SettingFault, UserAuthPolicy, shortened};
+use crate::idp::{AttemptLimits, EmailConfig, Lang, NamespaceSettings, SettingFault, UserAuthPolicy, shortened};
+use crate::store::MailLimit;
 
 /// Where the users of a namespace live.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +51,12 @@ pub(super) fn read(section: Section<'_, '_>, folder: &Path) -> Option<NamespaceE
     settings.lang = section.choice("lang", &langs).unwrap_or_default();
     settings.publish_user_events = section.boolean("publishUserEvents").unwrap_or_default();
     settings.workspace_id = section.string("workspaceId").unwrap_or_default();
+    if let Some(limits) = section.section("attemptLimits") {
+        settings.attempt_limits = read_attempt_limits(limits);
+    }
+    if let Some(limit) = section.section("resetMailLimit") {
+        settings.reset_mail_limit = read_mail_limit(limit);
+    }
     section.finish();
     let (permission, audiences) = permission?;
     Some(NamespaceEntry { store: store?, settings: settings.permission(permission), audiences })
@@ -116,6 +125,39 @@ fn read_email(section: Section<'_, '_>) -> EmailConfig {
     email.faults().into_iter().for_each(|fault| section.fault(fault.key, fault.text));
     section.finish();
     email
+}
+
+fn read_attempt_limits(section: Section<'_, '_>) -> AttemptLimits {
+    let mut limits = AttemptLimits::default();
+    set(&mut limits.per_user, within(&section, "perUser", 1..=1_000));
+    set(&mut limits.per_namespace, within(&section, "perNamespace", 1..=1_000_000));
+    set(&mut limits.window, within(&section, "minutes", MINUTES).map(minutes));
+    section.finish();
+    limits
+}
+
+fn read_mail_limit(section: Section<'_, '_>) -> MailLimit {
+    let mut limit = MailLimit::default();
+    set(&mut limit.mails, within(&section, "mails", 1..=1_000));
+    set(&mut limit.window, within(&section, "minutes", MINUTES).map(minutes));
+    section.finish();
+    limit
+}
+
+/// The time that a limit counts back: a day is longer than anybody tries on.
+const MINUTES: RangeInclusive<u32> = 1..=24 * 60;
+
+fn minutes(minutes: u32) -> Duration {
+    Duration::from_secs(60 * u64::from(minutes))
+}
+
+fn within(section: &Section<'_, '_>, key: &'static str, range: RangeInclusive<u32>) -> Option<u32> {
+    let given = section.integer(key)?;
+    let number = u32::try_from(given).ok().filter(|number| range.contains(number));
+    if number.is_none() {
+        section.fault(key, format!("must be between {} and {}: got {given}", range.start(), range.end()));
+    }
+    number
 }
 
 fn set<T>(setting: &mut T, given: Option<T>) {

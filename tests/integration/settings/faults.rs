@@ -168,6 +168,25 @@ fn every_rule_of_the_mail_texts_has_its_text() {
 }
 
 #[test]
+fn a_limit_outside_of_its_range_is_refused_with_the_range() {
+    let text = "[namespace.main]\nstore = \"memory\"\n\
+                attemptLimits = { perUser = 0, perNamespace = 1000001, minutes = -1 }\n\
+                [namespace.main.resetMailLimit]\nmails = 1001\nminutes = 1441\nhours = 1\n";
+    assert_eq!(
+        faults(text),
+        [
+            "tailor-idp.toml:3: namespace.main.attemptLimits.perUser: must be between 1 and 1000: got 0",
+            "tailor-idp.toml:3: namespace.main.attemptLimits.perNamespace: must be between 1 and 1000000: got 1000001",
+            "tailor-idp.toml:3: namespace.main.attemptLimits.minutes: must be between 1 and 1440: got -1",
+            "tailor-idp.toml:5: namespace.main.resetMailLimit.mails: must be between 1 and 1000: got 1001",
+            "tailor-idp.toml:6: namespace.main.resetMailLimit.minutes: must be between 1 and 1440: got 1441",
+            "tailor-idp.toml:7: namespace.main.resetMailLimit.hours: unknown key: expected mails, minutes",
+        ]
+        .join("\n")
+    );
+}
+
+#[test]
 fn everything_that_is_wrong_is_said_at_once_in_the_order_of_the_file() {
     let text = r#"
 mfa_key = "hunter2hunter2"

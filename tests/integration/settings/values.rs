@@ -36,6 +36,9 @@ store = { sqlite = "data/users.db" }
 lang = "ja"
 publishUserEvents = true
 permission = "allow-all"
+workspaceId = "1f0c0e5e-8f65-4b6f-9d0a-2f6f3f6a7b10"
+attemptLimits = { perUser = 3, perNamespace = 50, minutes = 15 }
+resetMailLimit = { mails = 2, minutes = 30 }
 
 [namespace.main.userAuthPolicy]
 allowSelfPasswordReset = true
@@ -87,6 +90,11 @@ memory = "1GB"
     assert_eq!(namespace.settings.password_reset_subject(None), "New password");
     assert_eq!(namespace.settings.lang, Lang::Ja);
     assert!(namespace.settings.publish_user_events);
+    assert_eq!(namespace.settings.workspace_id, "1f0c0e5e-8f65-4b6f-9d0a-2f6f3f6a7b10");
+    let attempts = namespace.settings.attempt_limits;
+    assert_eq!((attempts.per_user, attempts.per_namespace, attempts.window), (3, 50, Duration::from_secs(900)));
+    let mails = namespace.settings.reset_mail_limit;
+    assert_eq!((mails.mails, mails.window), (2, Duration::from_secs(1800)));
 
     let mail = settings.mail.as_ref().unwrap();
     let MailTransport::Smtp(smtp) = &mail.transport else { panic!("{mail:?}") };
