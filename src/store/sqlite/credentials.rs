@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension, Row, params};
 
-use super::users::{SqliteStore, columns, record};
+use super::namespace::SqliteStore;
+use super::rows::{columns, record};
 use crate::idp::PasswordHash;
 use crate::store::{Credential, CredentialStore, StoreError, UserRecord, WriteOptions};
 

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::events::record;
-use super::users::{parse_id, unix_millis};
+use super::rows::{parse_id, unix_millis};
 use crate::idp::Timestamp;
 use crate::store::{Claim, DeadEvent, Delivery, Lease, Outcome, Revival, StoreError};
 

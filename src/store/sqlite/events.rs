@@ -9,7 +9,8 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::deliveries;
-use super::users::{SqliteStore, following, parse_id, unix_millis};
+use super::namespace::SqliteStore;
+use super::rows::{following, parse_id, unix_millis};
 use crate::idp::Timestamp;
 use crate::store::{
     Claim, Consumer, DeadEvent, EventKind, EventRecord, EventStore, Lease, Outcome, Revival, StartAt, StoreError,

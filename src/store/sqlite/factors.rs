@@ -5,7 +5,8 @@ use rusqlite::{Row, params};
 use uuid::Uuid;
 
 use super::events;
-use super::users::{SqliteStore, by_id, parse_id};
+use super::namespace::SqliteStore;
+use super::rows::{by_id, parse_id};
 use crate::idp::Timestamp;
 use crate::store::{EventKind, Factor, MfaStore, NewFactor, StoreError, UserFactors, WriteOptions};
 

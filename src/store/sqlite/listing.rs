@@ -3,8 +3,8 @@
 use rusqlite::{Connection, ToSql, params};
 use uuid::Uuid;
 
+use super::rows::{columns, parse_id, record};
 use super::search::Search;
-use super::users::{columns, parse_id, record};
 use crate::idp::UserQuery;
 use crate::store::{Field, Page, PageRequest, Predicate, Scalar, StoreError};
 

@@ -7,8 +7,9 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 use uuid::Uuid;
 
 use super::events;
+use super::namespace::SqliteStore;
+use super::rows::parse_id;
 use super::tokens;
-use super::users::SqliteStore;
 use crate::idp::{PasswordHash, Timestamp};
 use crate::store::{
     Attempt, ClaimedMail, EventKind, MailClaim, MailLimit, MailRecord, MailState, Queued, ResetMail, ResetMailStore,
@@ -211,7 +212,7 @@ fn take(connection: &Connection, namespace_id: i64, claim: &MailClaim) -> Result
 
 /// Why the mail's link would be of no use, if so.
 fn useless(connection: &Connection, namespace_id: i64, mail: &MailRecord) -> Result<Option<&'static str>, StoreError> {
-    let Some(id) = super::users::parse_id(&mail.mail.user_id) else { return Ok(None) };
+    let Some(id) = parse_id(&mail.mail.user_id) else { return Ok(None) };
     let sql = "SELECT (SELECT disabled FROM users WHERE namespace_id = ?1 AND id = ?2),
                  EXISTS (SELECT 1 FROM reset_mails WHERE namespace_id = ?1 AND user_id = ?2 AND id > ?3
                          AND state IN ('queued', 'sending', 'sent'))";

@@ -11,6 +11,8 @@ mod events;
 mod factors;
 mod listing;
 mod mails;
+mod namespace;
+mod rows;
 mod schema;
 mod search;
 mod tokens;
@@ -24,7 +26,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OptionalExtension};
 use uuid::Uuid;
 
-pub use users::SqliteStore;
+pub use namespace::SqliteStore;
 
 use self::connection::{Location, Readers};
 use self::error::LOCK_WAIT;

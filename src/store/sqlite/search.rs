@@ -6,7 +6,7 @@ use std::rc::Rc;
 use rusqlite::ToSql;
 use rusqlite::types::Value;
 
-use super::users::parse_id;
+use super::rows::parse_id;
 use crate::store::{Field, Predicate, Scalar};
 
 /// The id as users see it.

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
+use super::rows::parse_id;
 use crate::idp::{PasswordHash, Timestamp};
 use crate::store::{MailRecord, StoreError, TokenHash, TokenTarget};
 
@@ -14,7 +15,7 @@ pub(super) fn replace(
     token: TokenHash,
     expires_at: Timestamp,
 ) -> Result<(), StoreError> {
-    let Some(user_id) = super::users::parse_id(&mail.mail.user_id) else { return Ok(()) };
+    let Some(user_id) = parse_id(&mail.mail.user_id) else { return Ok(()) };
     let sql = "INSERT OR REPLACE INTO reset_tokens VALUES (?, ?, ?, ?, ?)";
     let values = params![namespace_id, user_id.as_bytes(), token.0, mail.id, expires_at.unix_millis()];
     connection.prepare_cached(sql)?.execute(values)?;
