@@ -6,6 +6,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use rusqlite::Connection;
 use serde::Deserialize;
 use tempfile::TempDir;
 
@@ -28,10 +29,16 @@ struct Settings {
     /// The settings file in the folder, such as `tailor-idp.toml`, where the case is about settings. Without it, and without
     /// flags that stand in for settings, `tests/golden/open.toml` holds.
     config: Option<String>,
-    /// Who the script runs for.
+    /// Who the script runs for, and what `explain` explains. `<id of ana@example.com>` stands for a user's id, as it does in
+    /// `args.json`.
     invoker: Option<serde_json::Value>,
     /// Commands of the program that prepare the database, such as `["users", "create", "ana@example.com"]`.
     before: Vec<Vec<String>>,
+    /// Whether somebody else is writing to the database for as long as the script runs.
+    locked: bool,
+    /// Commands of the program that look at what the script left, on the same database and settings. What they print is part
+    /// of what is compared.
+    after: Vec<Vec<String>>,
     /// Why QuickJS cannot run the case, where it cannot.
     not_on_quickjs: Option<String>,
 }
@@ -101,15 +108,15 @@ impl Case {
         let scratch = TempDir::new().map_err(|error| error.to_string())?;
         let database = scratch.path().join("users.db");
         for arguments in &self.settings.before {
-            let end = self.program(&scratch, |program| {
-                program.args(arguments).arg("--db").arg(&database);
-                if self.settings.config.is_some() { program.args(self.config()) } else { program }
-            })?;
+            let end = self.command(&scratch, arguments)?;
             if !end.status.success() {
                 return Err(format!("{arguments:?} failed: {}", end.text(&self.folder)));
             }
         }
-        let argument = self.folder.join("args.json");
+        let invoker = self.settings.invoker.as_ref();
+        let invoker = invoker.map(|invoker| self.with_ids(&scratch, invoker.to_string())).transpose()?;
+        let argument = self.argument(&scratch)?;
+        let lock = self.settings.locked.then(|| locked(&database)).transpose().map_err(|error| error.to_string())?;
         let end = self.program(&scratch, |program| {
             program
                 .arg("run")
@@ -118,12 +125,62 @@ impl Case {
                 .arg(&database)
                 .args(self.config())
                 .args(&self.settings.flags);
-            if let Some(invoker) = &self.settings.invoker {
-                program.arg("--invoker").arg(invoker.to_string());
+            if let Some(invoker) = &invoker {
+                program.arg("--invoker").arg(invoker);
             }
-            if argument.exists() { program.arg("--arg-file").arg(argument) } else { program }
+            if let Some(argument) = &argument { program.arg("--arg-file").arg(argument) } else { program }
         })?;
-        Ok(end.text(&self.folder))
+        drop(lock);
+        let mut text = end.text(&self.folder);
+        for arguments in &self.settings.after {
+            let mut all = arguments.clone();
+            if let (Some("explain"), Some(invoker)) = (arguments.first().map(String::as_str), &invoker) {
+                all.extend(["--invoker".to_owned(), invoker.clone()]);
+            }
+            let end = self.command(&scratch, &all)?;
+            text.push_str(&format!("--- after: {}\n{}", arguments.join(" "), end.text(&self.folder)));
+        }
+        Ok(text)
+    }
+
+    /// A command beside the script: on its database, and with its settings where the case brings some.
+    fn command(&self, scratch: &TempDir, arguments: &[String]) -> Result<End, String> {
+        self.program(scratch, |program| {
+            program.args(arguments).arg("--db").arg(scratch.path().join("users.db"));
+            if self.settings.config.is_some() { program.args(self.config()) } else { program }
+        })
+    }
+
+    /// The file with the handler's argument, if there is one.
+    fn argument(&self, scratch: &TempDir) -> Result<Option<PathBuf>, String> {
+        let file = self.folder.join("args.json");
+        if !file.exists() {
+            return Ok(None);
+        }
+        // The program need not get text.
+        let bytes = std::fs::read(&file).map_err(|error| error.to_string())?;
+        let Ok(text) = String::from_utf8(bytes) else { return Ok(Some(file)) };
+        let filled = self.with_ids(scratch, text.clone())?;
+        if filled == text {
+            return Ok(Some(file));
+        }
+        let elsewhere = scratch.path().join("args.json");
+        std::fs::write(&elsewhere, filled).map_err(|error| error.to_string())?;
+        Ok(Some(elsewhere))
+    }
+
+    /// The text with the ids of the users whom it names.
+    fn with_ids(&self, scratch: &TempDir, mut text: String) -> Result<String, String> {
+        const START: &str = "<id of ";
+        while let Some((before, rest)) = text.split_once(START) {
+            let (name, after) = rest.split_once('>').ok_or_else(|| format!("{START:?} has no end"))?;
+            let end = self.command(scratch, &["users", "get", name, "--json"].map(str::to_owned))?;
+            let user = serde_json::from_str::<serde_json::Value>(&end.stdout);
+            let id = user.ok().and_then(|user| Some(user.get("id")?.as_str()?.to_owned()));
+            let id = id.ok_or_else(|| format!("no id of {name}: {}", end.text(&self.folder)))?;
+            text = format!("{before}{id}{after}");
+        }
+        Ok(text)
     }
 
     fn program(&self, scratch: &TempDir, arguments: impl FnOnce(&mut Command) -> &mut Command) -> Result<End, String> {
@@ -163,6 +220,13 @@ impl End {
         let text = format!("--- exit code\n{exit}\n--- stdout\n{stdout}--- stderr\n{stderr}");
         text.replace(&folder.display().to_string(), "[DIR]")
     }
+}
+
+/// Keeps others from writing until it is dropped.
+fn locked(database: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(database)?;
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    Ok(connection)
 }
 
 fn runs_on_quickjs() -> bool {

@@ -2,7 +2,8 @@
 //!
 //! - `main.js`: the script. The program runs it in a process of its own, over a fresh database.
 //! - `args.json`, if there: the handler's argument.
-//! - `case.json`, if there: a settings file, an invoker, more flags, and commands to run before. See [`case::Settings`].
+//! - `case.json`, if there: a settings file, an invoker, more flags, and commands to run before and after. See
+//!   [`case::Settings`].
 //! - `expected.txt`: exit code, stdout and stderr, with matchers. See [`expectation`].
 //!
 //! `UPDATE_EXPECTED=1 cargo test --test golden` rewrites what does not match.

@@ -11,13 +11,14 @@ mod text;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use argon2::{Argon2, PasswordVerifier};
-use rusqlite::Connection;
+use tailor_idp::idp::{Idp, NamespaceSettings};
+use tailor_idp::store::SqliteDatabase;
 use tempfile::TempDir;
 
-use crate::support::{End, program};
+use crate::support::{End, namespace, program};
 
 /// Where browsers go after a reset.
 const REDIRECT: &str = "https://app.example.com/signed-in";
@@ -67,11 +68,12 @@ impl Place {
         mails.as_array().unwrap().iter().rev().map(state).collect()
     }
 
-    fn verifies(&self, name: &str, password: &str) -> bool {
-        let file = Connection::open(self.db()).unwrap();
-        let sql = "SELECT password_hash FROM users WHERE name = ?";
-        let hash: String = file.query_row(sql, [name], |row| row.get(0)).unwrap();
-        Argon2::default().verify_password(password.as_bytes(), hash.as_str()).is_ok()
+    /// Whether the user signs in with the password, as a host asks that opens the same database.
+    async fn verifies(&self, name: &str, password: &str) -> bool {
+        let namespace = namespace("builtin-idp");
+        let store = SqliteDatabase::open(self.db()).unwrap().namespace(&namespace).await.unwrap();
+        let idp = Idp::builder().namespace(namespace, Arc::new(store), NamespaceSettings::default()).build();
+        idp.verify_password("builtin-idp", name, password.into()).await.unwrap().is_some()
     }
 }
 

@@ -48,7 +48,7 @@ fn app() -> String {
 }
 
 /// What the walk printed, step by step, and the requests that the browser made.
-fn walk(chromium: &Path, lang: &str) -> (Vec<Value>, Vec<Value>, String) {
+async fn walk(chromium: &Path, lang: &str) -> (Vec<Value>, Vec<Value>, String) {
     let place = Place::new();
     let app = app();
     place.run(&format!(
@@ -79,14 +79,14 @@ fn walk(chromium: &Path, lang: &str) -> (Vec<Value>, Vec<Value>, String) {
     let printed = String::from_utf8(output.stdout).unwrap();
     let mut lines: Vec<Value> = printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let requests = lines.pop().unwrap()["requests"].take().as_array().unwrap().clone();
-    assert!(place.verifies("ana@example.com", "long enough"));
+    assert!(place.verifies("ana@example.com", "long enough").await);
     (lines, requests, serve.base.clone())
 }
 
-#[test]
-fn the_page_works_by_keyboard_without_javascript_and_says_its_errors_to_assistive_technology() {
+#[tokio::test]
+async fn the_page_works_by_keyboard_without_javascript_and_says_its_errors_to_assistive_technology() {
     let Some(chromium) = chromium() else { return };
-    let (steps, requests, base) = walk(&chromium, "en");
+    let (steps, requests, base) = walk(&chromium, "en").await;
     let page = format!("{base}/reset-password/builtin-idp");
     let field = |name: &str, description: &str, invalid: bool, focused: bool| json!({ "name": name, "description": description, "invalid": invalid, "focused": focused });
     let (one, two, rules) = ("New password", "New password once more", "6 to 4096 characters");
@@ -128,10 +128,10 @@ fn the_page_works_by_keyboard_without_javascript_and_says_its_errors_to_assistiv
     }
 }
 
-#[test]
-fn the_page_speaks_japanese() {
+#[tokio::test]
+async fn the_page_speaks_japanese() {
     let Some(chromium) = chromium() else { return };
-    let (steps, ..) = walk(&chromium, "ja");
+    let (steps, ..) = walk(&chromium, "ja").await;
     let headings: Vec<_> = steps.iter().map(|step| step["headings"][0].clone()).collect();
     let form = "1 新しいパスワードの設定";
     assert_eq!(headings, [json!(form), json!(form), json!(form), Value::Null, json!("1 このリンクは使えません")]);

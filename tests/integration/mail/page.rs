@@ -110,15 +110,15 @@ async fn from_a_script_over_a_mail_server_and_the_page_to_a_new_password() {
     assert!(!page.body.contains(token), "the page has the token");
     let done = browser.submit(bare, &proof(&page), "the new ✉ one", "the new ✉ one").await;
     assert_eq!((done.status, done.location.as_deref()), (StatusCode::SEE_OTHER, Some(REDIRECT)));
-    assert!(place.verifies("ana@example.com", "the new ✉ one"));
-    assert!(!place.verifies("ana@example.com", "the old one"));
+    assert!(place.verifies("ana@example.com", "the new ✉ one").await);
+    assert!(!place.verifies("ana@example.com", "the old one").await);
     // The link is used up, for the form that was sent and for whoever opens it again.
     let mut other = Browser::new();
     let again = other.open(&link).await;
     assert_eq!(again.status, StatusCode::GONE);
     let again = other.submit(bare, &proof(&page), "a third one", "a third one").await;
     assert_eq!(again.status, StatusCode::GONE);
-    assert!(place.verifies("ana@example.com", "the new ✉ one"));
+    assert!(place.verifies("ana@example.com", "the new ✉ one").await);
 }
 
 #[tokio::test]
@@ -143,11 +143,11 @@ async fn a_wrong_form_says_what_is_wrong_and_leaves_the_link_good() {
         page.body
     );
     assert!(!page.body.contains("long enou"));
-    assert!(place.verifies("ana@example.com", "the old one"));
+    assert!(place.verifies("ana@example.com", "the old one").await);
     let longest = "🦀".repeat(4096);
     let page = browser.submit(bare, &proof, &longest, &longest).await;
     assert_eq!(page.status, StatusCode::SEE_OTHER);
-    assert!(place.verifies("ana@example.com", &longest));
+    assert!(place.verifies("ana@example.com", &longest).await);
 }
 
 #[tokio::test]
@@ -166,7 +166,7 @@ async fn a_form_from_elsewhere_changes_nothing() {
     }
     let without_cookie = Browser::new().submit(bare, &proof, "long enough", "long enough").await;
     assert_eq!(without_cookie.status, StatusCode::GONE);
-    assert!(place.verifies("ana@example.com", "the old one"));
+    assert!(place.verifies("ana@example.com", "the old one").await);
 }
 
 #[tokio::test]
@@ -230,7 +230,7 @@ async fn neither_token_nor_password_is_logged_however_much_is_logged() {
     let log = serve.kill();
     assert!(log.contains("sent"), "nothing is logged: {log}");
     assert!(!log.contains(link.split_once("token=").unwrap().1) && !log.contains("hunter"), "{log}");
-    assert!(place.verifies("ana@example.com", "hunter two"));
+    assert!(place.verifies("ana@example.com", "hunter two").await);
 }
 
 #[cfg(unix)]

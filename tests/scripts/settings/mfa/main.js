@@ -1,12 +1,4 @@
 const idp = new tailor.idp.Client("builtin-idp");
-const attempt = async (what, call) => {
-  try {
-    await call();
-    console.log(what, "done");
-  } catch (error) {
-    console.log(what, error.code, error.message);
-  }
-};
 
 export default async () => {
   const { id: userId, mfaEnrolled, mfaFactorIds } = await idp.userByName("ana@example.com");

@@ -1,0 +1,15 @@
+const idp = new tailor.idp.Client("builtin-idp");
+const attempt = async (what, call) => {
+  try {
+    await call();
+    console.log(what, "done");
+  } catch ({ code }) {
+    console.log(what, code);
+  }
+};
+
+const names = ["same", "case", "Upper"];
+
+export default async () => {
+  for (const name of names) await attempt(name, () => idp.createUser({ name: `${name}@example.com` }));
+};
