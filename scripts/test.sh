@@ -19,11 +19,22 @@ smtp_server() { npm_ci tests/mail; }
 npm_ci() {
   cd "$1" || return
   [ node_modules/.package-lock.json -nt package-lock.json ] && return
-  if ! have npm && [ "$(id -u)" = 0 ] && have apt-get; then
-    apt-get update -qq || true
-    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends nodejs npm
-  fi
+  have npm || apt_get nodejs npm
   have npm && npm ci --omit=optional --no-audit --no-fund
+}
+
+# The page behind a reset link is walked through in a real browser. It is large: only CI installs it unasked.
+browser() {
+  chromium && return
+  [ -n "${CI:-}" ] && apt_get chromium
+  chromium
+}
+chromium() { have chromium || have chromium-browser || have google-chrome; }
+
+apt_get() {
+  [ "$(id -u)" = 0 ] && have apt-get || return
+  apt-get update -qq || true
+  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@"
 }
 
 if component fmt rustfmt; then
@@ -43,7 +54,7 @@ else
   tests=()
   (smtp_server) >&2 || export TAILOR_IDP_SKIP_SMTP=1
   [ -z "${TAILOR_IDP_SKIP_SMTP:-}" ] || left_out+=("mails to a real SMTP server: npm, or what it downloads, is not at hand")
-  have chromium || have chromium-browser || have google-chrome || export TAILOR_IDP_SKIP_BROWSER=1
+  (browser) >&2 || export TAILOR_IDP_SKIP_BROWSER=1
   [ -z "${TAILOR_IDP_SKIP_BROWSER:-}" ] || left_out+=("the reset page in a browser: Chromium is not installed")
   (typescript) >&2 || export TAILOR_IDP_SKIP_TYPES=1
   [ -z "${TAILOR_IDP_SKIP_TYPES:-}" ] || left_out+=("the TypeScript compiler's check of tailor.d.ts: npm, or what it downloads, is not at hand")
