@@ -44,7 +44,7 @@
 //! | --- | --- |
 //! | [`function`] | running a script: isolate, module, handler, result, log |
 //! | [`extension`] | the bridge to JavaScript: ops, values, errors |
-//! | [`idp`] | the rules: the eight operations, names, passwords, page tokens |
+//! | [`idp`] | the rules: the eight operations, permission, names, passwords, signing in, resets |
 //! | [`mail`] | sending password-reset mails |
 //! | `serve` | the page behind a reset link, over HTTP |
 //! | [`settings`] | the settings file: reading it, and everything that is wrong with one |
@@ -56,6 +56,7 @@ compile_error!("one engine, please: `quickjs` goes with `--no-default-features`"
 #[cfg(not(any(feature = "v8", feature = "quickjs")))]
 compile_error!("an engine, please: `--features v8`, or `--features quickjs` for a preview");
 
+mod backoff;
 pub mod events;
 pub mod extension;
 pub mod function;

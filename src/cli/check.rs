@@ -4,16 +4,20 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use tailor_idp::events::WebhookSettings;
 use tailor_idp::idp::{NamespaceName, UserAuthPolicy};
-use tailor_idp::settings::{Audience, FILE_NAME, MailTransport, NamespaceEntry, OPERATIONS, Settings, StoreLocation};
+use tailor_idp::settings::{
+    Audience, FILE_NAME, MailRoute, NamespaceEntry, OPERATIONS, Settings, StoreLocation, Webhook,
+};
+use url::Url;
 
-use super::store::SettingsFile;
+use super::store::{SettingsFile, read_mfa_key};
 use super::{WrongUse, output};
 
 /// Checks a settings file and prints what its namespaces allow.
 ///
 /// Everything that is wrong with it goes to stderr, a line each. A secret whose environment variable is not set is a
-/// warning.
+/// warning; one that is set and cannot be used is an error.
 #[derive(Args)]
 pub(super) struct Check {
     /// The settings file [default: the nearest tailor-idp.toml, upwards]
@@ -32,8 +36,25 @@ impl Check {
                 output::note("warning", &error.to_string());
             }
         }
+        let faults = secret_faults(&file.settings);
+        anyhow::ensure!(faults.is_empty(), faults.join("; "));
         Ok(())
     }
+}
+
+/// What is wrong with secrets that are there, as those who use them see it.
+fn secret_faults(settings: &Settings) -> Vec<String> {
+    let mut faults = Vec::new();
+    if let Some(Webhook { url, secret, .. }) = &settings.webhook
+        && let Ok(text) = secret.read()
+    {
+        let checked = WebhookSettings::new(url.clone(), text).check();
+        faults.extend(checked.err().map(|error| format!("{} ({}): {error}", secret.variable(), secret.key())));
+    }
+    if let Some(key) = settings.mfa_key.as_ref().filter(|key| key.read().is_ok()) {
+        faults.extend(read_mfa_key(key).err().map(|error| format!("{error:#}")));
+    }
+    faults
 }
 
 fn summary(file: &SettingsFile) -> String {
@@ -49,7 +70,7 @@ fn namespace_summary(settings: &Settings, name: &NamespaceName, entry: &Namespac
     let events = match (entry.settings.publish_user_events, &settings.webhook) {
         (false, _) => "not published".to_owned(),
         (true, None) => "published to the outbox, and to no webhook".to_owned(),
-        (true, Some(webhook)) => format!("published to {}", webhook.url),
+        (true, Some(webhook)) => format!("published to {}", without_query(&webhook.url)),
     };
     let facts = [
         ("store", store(&entry.store)),
@@ -69,6 +90,11 @@ fn namespace_summary(settings: &Settings, name: &NamespaceName, entry: &Namespac
         let _ = writeln!(text, "  {what:width$}  {fact}");
     }
     text
+}
+
+/// What follows may be a key.
+fn without_query(url: &Url) -> String {
+    format!("{}{}", url.origin().ascii_serialization(), url.path())
 }
 
 fn store(store: &StoreLocation) -> String {
@@ -131,9 +157,9 @@ fn or_any(entries: &[String]) -> String {
 
 fn mail(settings: &Settings) -> String {
     match settings.mail.as_ref().map(|mail| &mail.transport) {
-        None => "kept in the queue".to_owned(),
-        Some(MailTransport::Folder(folder)) => format!("into the folder {}", folder.display()),
-        Some(MailTransport::Smtp(smtp)) => format!("by SMTP over {}:{}", smtp.host, smtp.port),
+        None => "kept in the queue: there is no [mail]".to_owned(),
+        Some(MailRoute::Folder(folder)) => format!("into the folder {}", folder.display()),
+        Some(MailRoute::Smtp(smtp)) => format!("by SMTP over {}:{}", smtp.host, smtp.port),
         Some(other) => format!("{other:?}"),
     }
 }

@@ -25,11 +25,13 @@ pub(super) struct EnrollMfa {
 
 impl EnrollMfa {
     /// The key that seals the new factor's secret.
-    pub(super) fn key(&self, set: Option<MfaKey>) -> anyhow::Result<MfaKey> {
-        match (&self.mfa_key_file, set) {
-            (Some(path), _) => Ok(read_key(path)?),
-            (None, Some(key)) => Ok(key),
-            (None, None) => {
+    pub(super) fn key(&self, set: impl FnOnce() -> anyhow::Result<Option<MfaKey>>) -> anyhow::Result<MfaKey> {
+        if let Some(path) = &self.mfa_key_file {
+            return Ok(read_key(path)?);
+        }
+        match set()? {
+            Some(key) => Ok(key),
+            None => {
                 output::note(
                     "note",
                     "the secret is sealed with a key that is thrown away: no host can verify codes of the factor; --mfa-key-file FILE gives the host's",

@@ -8,10 +8,12 @@ use clap::{Args, Subcommand};
 use comfy_table::{Table, presets};
 use serde_json::json;
 use tailor_idp::events::{Events, Revival, StartAt, UserEvent, WebhookSettings, WebhookWorker};
+use tailor_idp::idp::NamespaceName;
 use tailor_idp::settings::Webhook;
+use tokio::task::JoinSet;
 
 use super::store::NamespaceArgs;
-use super::{WrongUse, output};
+use super::{WrongUse, output, signal};
 
 /// How often `--follow` looks for what other programs have committed: one look reads one row of an index.
 const FOLLOW_POLL: Duration = Duration::from_millis(200);
@@ -21,7 +23,8 @@ const BATCH: u32 = 500;
 
 /// Looks into the events of a namespace, and delivers them.
 ///
-/// Changes leave events where they are made with --publish-user-events.
+/// Changes leave events where the settings say publishUserEvents; without settings, where they are made with
+/// --publish-user-events.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -65,7 +68,7 @@ enum EventsCommand {
         /// Its id
         event: String,
     },
-    /// Post events to a webhook until interrupted
+    /// Post events to a webhook until interrupted: those of --namespace, else of every namespace that the settings publish
     Deliver(Deliver),
     /// List the consumers, and how far they are
     Consumers,
@@ -91,11 +94,12 @@ enum EventsCommand {
 
 #[derive(Args)]
 struct Deliver {
-    /// Where to post to
+    /// Where to post to [default: the webhook of the settings]
     #[arg(long, value_name = "URL")]
     webhook: Option<String>,
     /// The environment variable with the secret that requests are signed with; twice while the receiver changes over
-    #[arg(long, value_name = "NAME", requires = "webhook")]
+    /// [default: that of the settings]
+    #[arg(long, value_name = "NAME")]
     secret_env: Vec<String>,
     /// Under which name the position is kept: one for each webhook
     #[arg(long, value_name = "NAME", default_value = "webhook")]
@@ -130,27 +134,30 @@ impl EventsArgs {
         if self.follow == self.command.is_some() {
             return Err(WrongUse("one of --follow and a command is needed: see tailor-idp help events".into()).into());
         }
-        let (name, idp) = self.namespace.open(false, None).await?;
-        let events = idp.events(name.as_str())?;
-        let json = self.json;
-        let Some(command) = self.command else { return follow(&events, self.since, json).await };
+        let (namespace, json) = (&self.namespace, self.json);
+        // Opened by those who need one namespace.
+        let events = async {
+            let (name, idp) = namespace.open(false, None).await?;
+            anyhow::Ok(idp.events(name.as_str())?)
+        };
+        let Some(command) = self.command else { return follow(&events.await?, self.since, json).await };
         match command {
             EventsCommand::List { after, first } => {
-                let list = events.list(after.as_deref(), first).await?;
+                let list = events.await?.list(after.as_deref(), first).await?;
                 if json { output::print_json(&json!(list)) } else { output::print(&table(&list)) }
             }
             EventsCommand::Show { event } => {
-                let found = events.get(&event).await?;
+                let found = events.await?.get(&event).await?;
                 let found = found.ok_or_else(|| anyhow::anyhow!("event not found: {event}"))?;
                 if json { output::print_json(&json!(found)) } else { output::print(&table(&[found])) }
             }
-            EventsCommand::Deliver(deliver) => deliver.execute(events, self.namespace.webhook()?).await,
-            EventsCommand::Consumers => consumers(&events, json).await,
-            EventsCommand::Dead { consumer, first } => dead(&events, consumer.as_deref(), first, json).await,
-            EventsCommand::Retry(chosen) => chosen.execute(&events, Revival::Retry, json).await,
-            EventsCommand::Discard(chosen) => chosen.execute(&events, Revival::Discard, json).await,
+            EventsCommand::Deliver(deliver) => deliver.execute(namespace).await,
+            EventsCommand::Consumers => consumers(&events.await?, json).await,
+            EventsCommand::Dead { consumer, first } => dead(&events.await?, consumer.as_deref(), first, json).await,
+            EventsCommand::Retry(chosen) => chosen.execute(&events.await?, Revival::Retry, json).await,
+            EventsCommand::Discard(chosen) => chosen.execute(&events.await?, Revival::Discard, json).await,
             EventsCommand::Forget { consumer } => {
-                if !events.forget(&consumer).await? {
+                if !events.await?.forget(&consumer).await? {
                     anyhow::bail!("there is no consumer of events named {consumer:?}");
                 }
                 if json { output::print_json(&json!({ "forgotten": consumer })) } else { Ok(()) }
@@ -161,7 +168,41 @@ impl EventsArgs {
 
 impl Deliver {
     /// To the webhook of the command line, else that of the settings.
-    async fn execute(self, events: Events, set: Option<Webhook>) -> anyhow::Result<()> {
+    async fn execute(self, args: &NamespaceArgs) -> anyhow::Result<()> {
+        let settings = self.settings(args.webhook()?)?;
+        let (names, idp) = args.open_publishing().await?;
+        let mut workers = Vec::new();
+        for name in &names {
+            let worker = WebhookWorker::new(idp.events(name.as_str())?, settings.clone());
+            workers.push(worker.map_err(|error| WrongUse(error.to_string()))?);
+        }
+        let stopped = signal::stopped()?;
+        output::note(
+            "note",
+            &match names.as_slice() {
+                [_] => "delivering; interrupt to stop".to_owned(),
+                names => {
+                    let names = names.iter().map(NamespaceName::as_str).collect::<Vec<_>>().join(", ");
+                    format!("delivering from namespaces {names}; interrupt to stop")
+                }
+            },
+        );
+        let start = if self.from_now { StartAt::Next } else { StartAt::Oldest };
+        let mut running = JoinSet::new();
+        for worker in workers {
+            let mut stopped = stopped.clone();
+            let stop = async move {
+                let _ = stopped.wait_for(|stopped| *stopped).await;
+            };
+            running.spawn(async move { worker.run(start, stop).await });
+        }
+        while let Some(ended) = running.join_next().await {
+            ended??;
+        }
+        Ok(())
+    }
+
+    fn settings(&self, set: Option<Webhook>) -> anyhow::Result<WebhookSettings> {
         let mut secrets = Vec::new();
         let url = match (&self.webhook, set) {
             (Some(_), _) if self.secret_env.is_empty() => {
@@ -169,7 +210,10 @@ impl Deliver {
             }
             (Some(url), _) => url.parse().map_err(|error| WrongUse(format!("--webhook is not a URL: {error}")))?,
             (None, Some(webhook)) => {
-                secrets.push(webhook.secret.read()?);
+                // The command line's take its place, as while the receiver changes over.
+                if self.secret_env.is_empty() {
+                    secrets.push(webhook.secret.read()?);
+                }
                 webhook.url
             }
             (None, None) => {
@@ -184,15 +228,10 @@ impl Deliver {
         }
         let mut settings = WebhookSettings::new(url, String::new().into());
         settings.secrets = secrets;
-        settings.consumer = self.consumer;
+        settings.consumer.clone_from(&self.consumer);
         settings.timeout = Duration::from_secs(self.timeout);
         settings.max_attempts = self.max_attempts;
-        let worker = WebhookWorker::new(events, settings).map_err(|error| WrongUse(error.to_string()))?;
-        let interrupted = interrupted()?;
-        output::note("note", "delivering; interrupt to stop");
-        let start = if self.from_now { StartAt::Next } else { StartAt::Oldest };
-        worker.run(start, interrupted).await?;
-        Ok(())
+        Ok(settings)
     }
 }
 
@@ -215,22 +254,6 @@ impl Chosen {
         let noun = if count == 1 { "event" } else { "events" };
         if json { output::print_json(&json!({ key: count })) } else { output::print(&format!("{count} {noun} {what}")) }
     }
-}
-
-/// SIGINT, and SIGTERM where there is such a thing.
-fn interrupted() -> anyhow::Result<impl Future<Output = ()>> {
-    #[cfg(unix)]
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    Ok(async move {
-        #[cfg(unix)]
-        let terminated = terminate.recv();
-        #[cfg(not(unix))]
-        let terminated = std::future::pending::<Option<()>>();
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminated => {}
-        }
-    })
 }
 
 async fn follow(events: &Events, since: Option<String>, json: bool) -> anyhow::Result<()> {

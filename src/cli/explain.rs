@@ -38,7 +38,7 @@ pub(super) struct Explain {
     #[arg(long, value_name = "FILE|JSON")]
     invoker: Option<String>,
 
-    /// The user whom the operation is about, by id or name; needs --db
+    /// The user whom the operation is about, by id or name: of the settings' store, or that of --db
     #[arg(long, value_name = "ID|NAME", required_unless_present = "user_json", conflicts_with = "user_json")]
     user: Option<String>,
 

@@ -9,11 +9,10 @@ use serde_json::{Value, json};
 use tailor_idp::idp::{Code, Timestamp};
 use tailor_idp::mail::{MailSettings, MailTransport, MailWorker, SmtpServer};
 use tailor_idp::store::{MailRecord, MailState};
-use tokio::sync::watch;
 use url::Url;
 
-use super::store::{DatabaseArgs, SettingsFile};
-use super::{WrongUse, output};
+use super::store::{Absent, DatabaseArgs, SettingsFile};
+use super::{WrongUse, output, signal};
 
 /// The environment variable for what should not show in a list of processes.
 const SMTP_URL_VARIABLE: &str = "TAILOR_IDP_SMTP_URL";
@@ -23,11 +22,14 @@ pub(super) const DEFAULT_LISTEN: &str = "127.0.0.1:8787";
 /// The sender's address where nobody has set one: for mails that stay here.
 const DEFAULT_FROM: &str = "no-reply@localhost.localdomain";
 
+/// Why there is no way for mails.
+pub(super) const NOWHERE: &str = "the settings have no [mail]: add it, or give --mail-dir or --smtp-url";
+
 /// How mails leave.
 #[derive(Args)]
 #[command(next_help_heading = "Mail")]
 pub(super) struct TransportArgs {
-    /// Write mails as .eml files into this folder [default: what the settings say, else mails]
+    /// Write mails as .eml files into this folder [default: what the settings say; without settings, mails]
     #[arg(long, value_name = "PATH", conflicts_with = "smtp_url")]
     mail_dir: Option<PathBuf>,
 
@@ -50,35 +52,50 @@ pub(super) struct TransportArgs {
 }
 
 impl TransportArgs {
-    /// The flags' say, else the settings', else what does for local work.
-    pub(super) fn settings(&self, listen: &str, file: Option<&SettingsFile>) -> anyhow::Result<MailSettings> {
+    /// What links start with: the flag's say, else the settings', else the address that is listened on.
+    pub(super) fn base_url(&self, listen: &str, file: Option<&SettingsFile>) -> Result<Url, WrongUse> {
+        let url = match (&self.base_url, file.and_then(|file| file.settings.reset_page.as_ref())) {
+            (Some(url), _) | (None, Some(url)) => url.clone(),
+            (None, None) => {
+                Url::parse(&format!("http://{listen}")).map_err(|error| WrongUse(format!("{listen}: {error}")))?
+            }
+        };
+        MailSettings::check_base_url(&url).map_err(|error| WrongUse(error.to_string()))?;
+        Ok(url)
+    }
+
+    /// The flags' say, else the settings', else what does for local work. `None` where there are settings, and nothing says
+    /// where to: links that work are not left in some folder.
+    pub(super) fn settings(&self, base_url: &Url, file: Option<&SettingsFile>) -> anyhow::Result<Option<MailSettings>> {
         let smtp_url = match (&self.smtp_url, &self.mail_dir) {
             (Some(url), _) => Some(url.clone()),
             (None, Some(_)) => None,
             (None, None) => std::env::var(SMTP_URL_VARIABLE).ok(),
         };
         let set = file.and_then(|file| file.settings.mail.as_ref());
-        let base_url = match (&self.base_url, file.and_then(|file| file.settings.reset_page.as_ref())) {
-            (Some(url), _) | (None, Some(url)) => url.clone(),
-            (None, None) => {
-                Url::parse(&format!("http://{listen}")).map_err(|error| WrongUse(format!("{listen}: {error}")))?
-            }
-        };
-        let set = set.map(|set| set.resolve(base_url.clone(), DEFAULT_FROM)).transpose()?;
-        let from_set = set.as_ref().map(|set| set.from_address.clone());
-        let transport = match (smtp_url, &self.mail_dir, set) {
-            (None, None, Some(set)) => set.transport,
+        let mut transport = match (smtp_url, &self.mail_dir, set) {
             (Some(url), ..) => {
-                let mut server = SmtpServer::from_url(&url).map_err(|error| WrongUse(error.to_string()))?;
-                server.root_certificate.clone_from(&self.smtp_ca);
-                MailTransport::Smtp(server)
+                MailTransport::Smtp(SmtpServer::from_url(&url).map_err(|error| WrongUse(error.to_string()))?)
             }
-            (None, folder, _) => MailTransport::Folder(folder.clone().unwrap_or_else(|| "mails".into())),
+            (None, Some(folder), _) => MailTransport::Folder(folder.clone()),
+            // Only here: a flag makes do without the secret.
+            (None, None, Some(set)) => set.resolve(base_url.clone(), DEFAULT_FROM)?.transport,
+            (None, None, None) if file.is_some() => return Ok(None),
+            (None, None, None) => MailTransport::Folder("mails".into()),
         };
+        match (&mut transport, &self.smtp_ca) {
+            (MailTransport::Smtp(server), Some(path)) => server.root_certificate = Some(path.clone()),
+            (MailTransport::Folder(folder), Some(_)) => {
+                let text = format!("--smtp-ca is for a mail server, and mails go into {}", folder.display());
+                return Err(WrongUse(format!("{text}: leave it out, or give --smtp-url")).into());
+            }
+            (_, None) => {}
+        }
+        let from_set = set.and_then(|set| set.from.clone());
         let from_address = self.mail_from.clone().or(from_set).unwrap_or_else(|| DEFAULT_FROM.to_owned());
-        let settings = MailSettings { transport, from_address, base_url };
+        let settings = MailSettings { transport, from_address, base_url: base_url.clone() };
         settings.check().map_err(|error| WrongUse(error.to_string()))?;
-        Ok(settings)
+        Ok(Some(settings))
     }
 }
 
@@ -153,7 +170,7 @@ enum MailCommand {
 
 impl Mail {
     pub(super) async fn execute(self) -> anyhow::Result<()> {
-        let (idp, file) = self.database.open().await?;
+        let (idp, file) = self.database.open(Absent::LeftOut).await?;
         match self.command {
             MailCommand::List { state, limit, json } => {
                 let mut found = Vec::new();
@@ -177,13 +194,11 @@ impl Mail {
                 output::print(&format!("mail {id} to {} is queued", mail.to))
             }
             MailCommand::Send(transport) => {
-                let settings = transport.settings(DEFAULT_LISTEN, file.as_ref())?;
+                let base_url = transport.base_url(DEFAULT_LISTEN, file.as_ref())?;
+                let settings = transport.settings(&base_url, file.as_ref())?;
+                let settings = settings.ok_or_else(|| WrongUse(format!("no mail was sent: {NOWHERE}")))?;
                 let worker = MailWorker::new(idp, settings).map_err(|error| WrongUse(error.to_string()))?;
-                let (stop, stopped) = watch::channel(false);
-                tokio::spawn(async move {
-                    super::serve::signal().await;
-                    let _ = stop.send(true);
-                });
+                let stopped = signal::stopped()?;
                 let tally = worker
                     .send_due(&stopped, |delivery| {
                         let (id, to, attempt) = (delivery.id, &delivery.to, delivery.attempt);

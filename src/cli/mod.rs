@@ -10,6 +10,7 @@ mod mail;
 mod output;
 mod run;
 mod serve;
+mod signal;
 mod store;
 mod users;
 

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
+use tailor_idp::idp::Idp;
 use tailor_idp::mail::MailWorker;
 use tailor_idp::serve::Server;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use url::Url;
 
-use super::mail::{DEFAULT_LISTEN, TransportArgs};
-use super::store::DatabaseArgs;
-use super::{WrongUse, output};
+use super::mail::{DEFAULT_LISTEN, NOWHERE, TransportArgs};
+use super::store::{Absent, DatabaseArgs, SettingsFile};
+use super::{WrongUse, output, signal};
 
 /// For how long the mail that is being sent may go on when the program stops. One that takes longer is sent again later.
 const MAIL_GRACE: Duration = Duration::from_secs(10);
@@ -43,26 +44,17 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) async fn execute(self) -> anyhow::Result<()> {
-        let (idp, file) = self.database.open().await?;
+        let (idp, file) = self.database.open(Absent::Made).await?;
         let listener =
             TcpListener::bind(&self.listen).await.with_context(|| format!("cannot listen on {}", self.listen))?;
         let address = listener.local_addr()?;
-        let settings = self.transport.settings(&address.to_string(), file.as_ref())?;
-        let base_url = settings.base_url.clone();
+        let base_url = self.transport.base_url(&address.to_string(), file.as_ref())?;
         let server = Server::new(idp.clone(), base_url.clone())?;
-        let worker = MailWorker::new(idp, settings).map_err(|error| WrongUse(error.to_string()))?;
-        let (stop, stopped) = watch::channel(false);
-        tokio::spawn(async move {
-            signal().await;
-            let _ = stop.send(true);
-            // A second signal does not wait.
-            signal().await;
-            std::process::exit(1);
-        });
-        let no_mail = self.no_mail;
+        let worker = self.worker(idp, &base_url, file.as_ref())?;
+        let stopped = signal::stopped()?;
         let mail_stopped = stopped.clone();
         let mails = tokio::spawn(async move {
-            if !no_mail {
+            if let Some(worker) = worker {
                 worker.run(mail_stopped).await;
             }
         });
@@ -73,20 +65,16 @@ impl Serve {
         }
         Ok(())
     }
-}
 
-/// Until SIGINT or SIGTERM.
-pub(super) async fn signal() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-            return;
+    /// What sends the mails, if this process is to.
+    fn worker(&self, idp: Idp, base_url: &Url, file: Option<&SettingsFile>) -> anyhow::Result<Option<MailWorker>> {
+        if self.no_mail {
+            return Ok(None);
         }
+        let Some(settings) = self.transport.settings(base_url, file)? else {
+            output::note("note", &format!("mails stay in the queue: {NOWHERE}"));
+            return Ok(None);
+        };
+        Ok(Some(MailWorker::new(idp, settings).map_err(|error| WrongUse(error.to_string()))?))
     }
-    let _ = tokio::signal::ctrl_c().await;
 }

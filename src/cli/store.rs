@@ -202,6 +202,13 @@ impl ScriptStoreArgs {
     }
 }
 
+/// What becomes of a namespace that the settings declare, and that is not in its database yet.
+#[derive(Clone, Copy)]
+pub(super) enum Absent {
+    Made,
+    LeftOut,
+}
+
 /// A database, and all of its namespaces or some.
 #[derive(Args)]
 pub(super) struct DatabaseArgs {
@@ -218,8 +225,8 @@ pub(super) struct DatabaseArgs {
 }
 
 impl DatabaseArgs {
-    /// Opens the databases, which have to be there with their namespaces. Returns the settings file as well.
-    pub(super) async fn open(&self) -> anyhow::Result<(Idp, Option<SettingsFile>)> {
+    /// Opens the databases. Without a settings file they have to be there with their namespaces. Returns the file as well.
+    pub(super) async fn open(&self, absent: Absent) -> anyhow::Result<(Idp, Option<SettingsFile>)> {
         let file = self.settings.file(Path::new(""))?;
         let names = match (&file, &self.db) {
             (None, None) => return Err(which_database().into()),
@@ -230,17 +237,25 @@ impl DatabaseArgs {
             _ => self.namespace.clone(),
         };
         let openings = openings(file.as_ref(), &names, self.db.as_deref(), &self.settings)?;
-        for opening in &openings {
-            match &opening.store {
-                StoreLocation::Sqlite(path) => check_there(path, &opening.name)?,
-                _ => {
-                    let text =
-                        format!("the users of namespace {} live in memory: --db PATH names a database", opening.name);
-                    return Err(WrongUse(text).into());
-                }
+        let mut kept = Vec::new();
+        for opening in in_databases(openings, &self.namespace)? {
+            if (file.is_some() && matches!(absent, Absent::Made)) || self.is_there(&opening, file.is_some())? {
+                kept.push(opening);
+            } else {
+                output::note("note", &format!("namespace {} is left out: it is not there yet", opening.name));
             }
         }
-        Ok((open_idp(openings, None).await?, file))
+        Ok((open_idp(kept, None).await?, file))
+    }
+
+    /// Whether a namespace is in its database. One that was named must be; so must a database.
+    fn is_there(&self, Opening { name, store, .. }: &Opening, declared: bool) -> anyhow::Result<bool> {
+        let StoreLocation::Sqlite(path) = store else { return Ok(true) };
+        if !declared || self.namespace.contains(name) {
+            return check_there(path, name).map(|()| true);
+        }
+        let not_made_yet = self.db.is_none() && !path.exists();
+        Ok(!not_made_yet && namespaces_of(path)?.iter().any(|there| there == name.as_str()))
     }
 }
 
@@ -268,17 +283,30 @@ impl NamespaceArgs {
         let openings = openings(file.as_ref(), std::slice::from_ref(&name), self.db.as_deref(), &self.settings)?;
         for opening in &openings {
             let StoreLocation::Sqlite(path) = &opening.store else {
-                return Err(WrongUse(match file {
-                    Some(_) => format!("the users of namespace {name} live in memory: --db PATH names a database"),
-                    None => which_database().to_string(),
-                })
-                .into());
+                return Err(if file.is_some() { lives_in_memory(&name) } else { which_database() }.into());
             };
             if !make {
                 check_there(path, &name)?;
             }
         }
         Ok((name, open_idp(openings, mfa_key).await?))
+    }
+
+    /// Opens what has events to deliver: the namespace that was named, else all that the settings publish, which are made
+    /// where they are not there yet.
+    pub(super) async fn open_publishing(&self) -> anyhow::Result<(Vec<NamespaceName>, Idp)> {
+        let file = self.settings.file(Path::new(""))?;
+        let all = file.iter().flat_map(|file| &file.settings.namespaces);
+        let publishing = all.filter(|(_, entry)| entry.settings.publish_user_events);
+        let publishing = publishing.map(|(name, _)| name.clone()).collect::<Vec<_>>();
+        if self.namespace.is_some() || publishing.is_empty() {
+            let (name, idp) = self.open(false, None).await?;
+            return Ok((vec![name], idp));
+        }
+        let openings = openings(file.as_ref(), &publishing, self.db.as_deref(), &self.settings)?;
+        let openings = in_databases(openings, &[])?;
+        let names = openings.iter().map(|opening| opening.name.clone()).collect();
+        Ok((names, open_idp(openings, None).await?))
     }
 
     /// The permission of the namespace, as the settings have it.
@@ -316,8 +344,25 @@ impl NamespaceArgs {
     }
 }
 
+/// Without the namespaces in memory, which this program cannot see; a mistake if there are no others, or one was named.
+fn in_databases(openings: Vec<Opening>, named: &[NamespaceName]) -> Result<Vec<Opening>, WrongUse> {
+    let (kept, in_memory): (Vec<_>, Vec<_>) =
+        openings.into_iter().partition(|opening| matches!(opening.store, StoreLocation::Sqlite(_)));
+    for Opening { name, .. } in in_memory {
+        if kept.is_empty() || named.contains(&name) {
+            return Err(lives_in_memory(&name));
+        }
+        output::note("note", &format!("namespace {name} is left out: its users live in memory"));
+    }
+    Ok(kept)
+}
+
+fn lives_in_memory(name: &NamespaceName) -> WrongUse {
+    WrongUse(format!("the users of namespace {name} live in memory: --db PATH names a database"))
+}
+
 /// The key that the variable holds, in base64.
-fn read_mfa_key(variable: &SecretVariable) -> anyhow::Result<MfaKey> {
+pub(super) fn read_mfa_key(variable: &SecretVariable) -> anyhow::Result<MfaKey> {
     let text = variable.read()?;
     MfaKey::from_base64(KEY_VERSION, text.expose_secret())
         .with_context(|| format!("{} ({})", variable.variable(), variable.key()))

@@ -53,7 +53,7 @@ enum UsersCommand {
     },
     /// Create a user
     Create {
-        /// The name: an e-mail address, unless --use-non-email-identifier is given
+        /// The name: an e-mail address, unless the namespace takes any text
         name: String,
         /// Read the password from stdin: all of it, without the line break at the end
         #[arg(long)]
@@ -67,7 +67,7 @@ enum UsersCommand {
         /// The id or the name
         user: String,
     },
-    /// Enrol an MFA factor and confirm it at once, for the tests of scripts; needs --enable-mfa
+    /// Enrol an MFA factor and confirm it at once, for the tests of scripts; needs enableMfa in the settings, or --enable-mfa without
     ///
     /// Prints the factor's id; with --json, also its secret and the URI for an authenticator app.
     EnrollMfa(EnrollMfa),
@@ -77,7 +77,7 @@ impl Users {
     pub(super) async fn execute(self) -> anyhow::Result<()> {
         let make = matches!(self.command, UsersCommand::Create { .. });
         let mfa_key = match &self.command {
-            UsersCommand::EnrollMfa(enroll) => Some(enroll.key(self.namespace.mfa_key()?)?),
+            UsersCommand::EnrollMfa(enroll) => Some(enroll.key(|| self.namespace.mfa_key())?),
             _ => None,
         };
         let (namespace, idp) = self.namespace.open(make, mfa_key).await?;

@@ -5,7 +5,6 @@
 //! Rust code, which acknowledges each; a [`WebhookWorker`] posts them, signed, to a URL. Both deliver at least once, and
 //! the events of one user in order.
 
-mod backoff;
 mod model;
 mod reader;
 mod retry_after;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::{EventError, Events, UserEvent, backoff};
+use super::{EventError, Events, UserEvent};
+use crate::idp::Timestamp;
 use crate::store::{Lease, Outcome};
 
 /// How long the code that took an event has for it before another may be given the event.
@@ -67,7 +68,7 @@ impl EventReader {
                 return Ok(ReceivedEvent { event, attempts, events: self.events.clone(), lease });
             }
             if !claim.more {
-                wait(&mut self.commits, claim.next_due.map_or(POLL, backoff::until).min(POLL)).await;
+                wait(&mut self.commits, claim.next_due.map_or(POLL, |due| due.since(Timestamp::now())).min(POLL)).await;
             }
         }
     }
@@ -111,7 +112,7 @@ impl ReceivedEvent {
     ///
     /// [`EventError::Store`]: it comes again when its lease is over.
     pub async fn retry_after(self, delay: Duration, reason: impl Into<String>) -> Result<bool, EventError> {
-        let due = backoff::from_now(delay);
+        let due = Timestamp::now().after(delay);
         self.settle(Outcome::Failed { due, refused: false, reason: reason.into() }).await
     }
 

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use jiff::fmt::rfc2822;
 
-use super::backoff;
 use crate::idp::Timestamp;
 
 /// How long to wait: of seconds, or until a date. `None` for anything else.
@@ -15,7 +14,7 @@ pub(super) fn parse(value: &str) -> Option<Duration> {
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::from(u32::MAX))));
     }
     let date = rfc2822::DateTimeParser::new().parse_timestamp(value).ok()?;
-    Some(backoff::until(Timestamp::from_unix_millis(date.as_millisecond())))
+    Some(Timestamp::from_unix_millis(date.as_millisecond()).since(Timestamp::now()))
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
 use super::signature::{SIGNATURE_HEADER, sign};
-use super::{UserEvent, backoff, retry_after};
+use super::{UserEvent, retry_after};
+use crate::idp::Timestamp;
 
 /// Of a receiver's answer so much goes into an error.
 const MAX_BODY_SHOWN: usize = 200;
@@ -62,7 +63,12 @@ impl WebhookSettings {
         }
     }
 
-    fn check(&self) -> Result<(), InvalidWebhook> {
+    /// Whether a worker takes them.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with them.
+    pub fn check(&self) -> Result<(), InvalidWebhook> {
         if !["http", "https"].contains(&self.url.scheme()) {
             return Err(InvalidWebhook::Scheme(self.url.scheme().to_owned()));
         }
@@ -153,7 +159,7 @@ impl Webhook {
         let failed = |reason| Failure { reason, refused: false, retry_after: None };
         let body = serde_json::to_vec(event).map_err(|error| failed(error.to_string()))?;
         // Signed anew for each try: a receiver refuses an old signature.
-        let signature = sign(&self.settings.secrets, &body, backoff::now());
+        let signature = sign(&self.settings.secrets, &body, Timestamp::now());
         let request = self.client.post(self.settings.url.clone()).body(body);
         let request = request.header(header::CONTENT_TYPE, "application/json").header(SIGNATURE_HEADER, signature);
         // The URL may hold a secret.

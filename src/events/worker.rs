@@ -9,7 +9,9 @@ use tokio::task::JoinSet;
 
 use super::reader::{POLL, wait};
 use super::webhook::{Failure, Webhook, WebhookSettings};
-use super::{EventError, Events, InvalidWebhook, StartAt, backoff};
+use super::{EventError, Events, InvalidWebhook, StartAt};
+use crate::backoff;
+use crate::idp::Timestamp;
 use crate::store::{Claim, Delivery, Outcome, StoreError};
 
 /// What a lease leaves beyond the longest request, for the commit of the claim to be through. A worker that is killed holds up
@@ -71,7 +73,7 @@ impl WebhookWorker {
                 if claim.more && under_way.len() < settings.concurrency {
                     rest = Duration::ZERO;
                 }
-                rest = claim.next_due.map_or(rest, |due| backoff::until(due).min(rest));
+                rest = claim.next_due.map_or(rest, |due| due.since(Timestamp::now()).min(rest));
             }
             tokio::select! {
                 biased;
@@ -144,5 +146,5 @@ fn after_failure(settings: &WebhookSettings, attempts: u32, refusals: u32, failu
     }
     let asked = retry_after.unwrap_or_default().min(settings.max_delay);
     let delay = backoff::delay(attempts, settings.first_delay, settings.max_delay).max(asked);
-    Outcome::Failed { due: backoff::from_now(delay), refused, reason }
+    Outcome::Failed { due: Timestamp::now().after(delay), refused, reason }
 }

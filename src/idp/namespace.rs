@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::error::shortened;
-use super::model::{CreateUser, ListUsers, NamespaceName, Password, UpdateUser, User, UserPage, UserQuery};
+use super::model::{CreateUser, ListUsers, NamespaceName, Password, Timestamp, UpdateUser, User, UserPage, UserQuery};
 use super::password::{PasswordHash, SharedHasher};
 use super::permission::{Operation, Subject, Target};
 use super::settings::NamespaceSettings;
@@ -96,17 +96,25 @@ impl Namespace {
             self.policy().check_password_use("clearPassword")?;
         }
         let name = input.name.map(|name| self.new_name(&name)).transpose()?;
-        let password = match input.password {
-            Some(password) => PasswordChange::Set(self.hash(password).await?),
-            None if input.clear_password => PasswordChange::Clear,
-            None => PasswordChange::Keep,
-        };
-        let change = UserChange { name: name.clone(), password, disabled: input.disabled };
+        let mut change = UserChange { name: name.clone(), disabled: input.disabled, password: PasswordChange::Keep };
+        if input.clear_password {
+            change.password = PasswordChange::Clear;
+        } else if let Some(password) = input.password {
+            // Ahead of the hash, which is dear, and of the policy, which is not everybody's to learn. The write asks again.
+            self.require_update(principal, &input.id, &change).await?;
+            change.password = PasswordChange::Set(self.hash(password).await?);
+        }
         let name = name.unwrap_or_default();
         let options = self.write(Operation::Update, principal);
         let updated = self.store.update(&input.id, change, options).await;
         let record = updated.map_err(|error| clashed(error, Operation::Update, &name))?;
         record.map(|record| self.visible(record)).ok_or_else(|| user_not_found(&input.id))
+    }
+
+    async fn require_update(&self, principal: &Principal, id: &str, change: &UserChange) -> Result<(), IdpError> {
+        let old = self.store.get(UserKey::Id(id)).await.map_err(failed)?.ok_or_else(|| user_not_found(id))?;
+        let new = change.applied_to(&old);
+        self.require(Operation::Update, principal, &Target::Change { old: (&old).into(), new: (&new).into() })
     }
 
     pub(super) async fn delete_user(&self, principal: &Principal, user_id: &str) -> Result<(), IdpError> {
@@ -131,6 +139,10 @@ impl Namespace {
             operations.iter().all(|operation| settings.permission.allows(*operation, &principal, &target))
         };
         WriteOptions { check: Box::new(check), publish: self.publishes() }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.sign_in.clock.now()
     }
 
     pub(super) fn publishes(&self) -> bool {

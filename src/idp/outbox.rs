@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use super::model::{NamespaceName, Timestamp};
-use super::namespace::{Namespace, failed, internal};
+use super::model::NamespaceName;
+use super::namespace::{Namespace, failed};
 use super::reset_token::ResetToken;
 use super::settings::NamespaceSettings;
 use super::{Idp, IdpError};
+use crate::backoff;
 use crate::store::{Attempt, MailClaim, MailRecord, MailState};
 
 /// How long a reset link works, from the moment that its mail is sent.
@@ -96,17 +97,19 @@ impl Idp {
         mail: &OutgoingMail,
         outcome: Result<(), SendFailure>,
     ) -> Result<bool, IdpError> {
-        let now = Timestamp::now();
+        let namespace = self.namespace(namespace)?;
+        let now = namespace.now();
         let attempt = match outcome {
             Ok(()) => Attempt::Sent,
             Err(SendFailure::Temporary(error)) if mail.attempt < MAX_ATTEMPTS => {
-                Attempt::Retry { at: now.after(wait(mail.attempt, chance()?)), error: clipped(&error) }
+                let wait = backoff::delay(mail.attempt, FIRST_WAIT, LONGEST_WAIT);
+                Attempt::Retry { at: now.after(wait), error: clipped(&error) }
             }
             Err(SendFailure::Temporary(error) | SendFailure::Permanent(error)) => {
                 Attempt::Dead { error: clipped(&error) }
             }
         };
-        let store = self.namespace(namespace)?.reset_mails()?;
+        let store = namespace.reset_mails()?;
         store.settle(mail.id, mail.claim, now, attempt).await.map_err(failed)
     }
 
@@ -141,24 +144,27 @@ impl Idp {
     /// [`NotFound`](super::Code::NotFound) for an unknown namespace or mail,
     /// [`FailedPrecondition`](super::Code::FailedPrecondition) for a mail that is not dead.
     pub async fn retry_reset_mail(&self, namespace: &str, id: i64) -> Result<(), IdpError> {
-        let store = self.namespace(namespace)?.reset_mails()?;
-        if store.retry(id, Timestamp::now()).await.map_err(failed)? {
+        let namespace = self.namespace(namespace)?;
+        let store = namespace.reset_mails()?;
+        if store.retry(id, namespace.now()).await.map_err(failed)? {
             return Ok(());
         }
         let mail = store.mail(id).await.map_err(failed)?.ok_or_else(|| mail_not_found(id))?;
         Err(IdpError::failed_precondition(format!("only dead mails are retried: mail {id} is {}", mail.state)))
     }
 
-    /// When a mail of the namespace is due next.
-    pub(crate) async fn next_reset_mail(&self, namespace: &str) -> Result<Option<Timestamp>, IdpError> {
-        self.namespace(namespace)?.reset_mails()?.next_due().await.map_err(failed)
+    /// Whether a mail of the namespace is due. A read, where a claim is a write.
+    pub(crate) async fn reset_mail_is_due(&self, namespace: &str) -> Result<bool, IdpError> {
+        let namespace = self.namespace(namespace)?;
+        let next = namespace.reset_mails()?.next_due().await.map_err(failed)?;
+        Ok(next.is_some_and(|due| due <= namespace.now()))
     }
 
     /// Forgets mails that were finished a week ago or more.
     pub(crate) async fn prune_reset_mails(&self, namespace: &str) -> Result<(), IdpError> {
         let namespace = self.namespace(namespace)?;
         let keep = KEEP_FINISHED.max(namespace.settings.reset_mail_limit.window);
-        let before = Timestamp::now().before(keep);
+        let before = namespace.now().before(keep);
         let store = namespace.reset_mails()?;
         while store.prune(before, PRUNE_BATCH).await.map_err(failed)? == PRUNE_BATCH as usize {}
         Ok(())
@@ -167,11 +173,12 @@ impl Idp {
 
 impl Namespace {
     async fn claim_reset_mail(&self) -> Result<Option<OutgoingMail>, IdpError> {
-        let (token, now) = (ResetToken::random()?, Timestamp::now());
+        let (token, now) = (ResetToken::random()?, self.now());
         let claim = MailClaim {
             now,
             lease_until: now.after(LEASE),
             max_attempts: MAX_ATTEMPTS,
+            useless: self.resets_nothing().map(|why| format!("not sent: {why}")),
             token: token.hash(),
             token_expires_at: now.after(TOKEN_LIFETIME),
         };
@@ -188,18 +195,6 @@ impl Namespace {
     }
 }
 
-/// How long to wait after the `attempt`th failure: twice as long each time, the second half of it by `chance` (0 to 1), so that mails
-/// that failed together are not all tried again together.
-fn wait(attempt: u32, chance: f64) -> Duration {
-    let doubled = FIRST_WAIT.saturating_mul(1 << attempt.saturating_sub(1).min(20)).min(LONGEST_WAIT);
-    doubled.mul_f64(0.5 + chance / 2.0)
-}
-
-fn chance() -> Result<f64, IdpError> {
-    let random = getrandom::u32().map_err(|error| internal(std::io::Error::other(error.to_string())))?;
-    Ok(f64::from(random) / f64::from(u32::MAX))
-}
-
 /// One line of at most [`MAX_ERROR`] characters: mail servers answer at any length.
 fn clipped(error: &str) -> String {
     error.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_ERROR).collect()
@@ -214,14 +209,6 @@ mod tests {
     use pretty_assertions::assert_eq;
 
     use super::*;
-
-    #[test]
-    fn waits_double_up_to_a_limit_and_half_of_each_is_chance() {
-        let seconds = |chance| (1..=8).map(|attempt| wait(attempt, chance).as_secs()).collect::<Vec<_>>();
-        assert_eq!(seconds(1.0), [30, 60, 120, 240, 480, 960, 1800, 1800]);
-        assert_eq!(seconds(0.0), [15, 30, 60, 120, 240, 480, 900, 900]);
-        assert_eq!(wait(u32::MAX, 1.0), LONGEST_WAIT);
-    }
 
     #[test]
     fn an_error_is_kept_as_one_line_of_bounded_length() {

@@ -1,6 +1,6 @@
 //! Password resets: what a script asks for, and what the page behind the mail's link does.
 
-use super::model::{Password, SendPasswordResetEmail, Timestamp};
+use super::model::{Password, SendPasswordResetEmail};
 use super::namespace::{Namespace, failed, refused, user_not_found};
 use super::permission::Operation;
 use super::reset_token::ResetToken;
@@ -66,8 +66,11 @@ impl Namespace {
     async fn reset_link(&self, token: &ResetToken) -> Result<PasswordReset, ResetPasswordError> {
         let failed = |error| ResetPasswordError::Failed(failed(error));
         let store = self.reset_mails().map_err(ResetPasswordError::Failed)?;
+        if self.resets_nothing().is_some() {
+            return Err(ResetPasswordError::InvalidToken);
+        }
         // The store looks the hash up, not the token: how long that takes tells nothing of any token.
-        let found = store.token(token.hash(), Timestamp::now()).await.map_err(failed)?;
+        let found = store.token(token.hash(), self.now()).await.map_err(failed)?;
         found.map(PasswordReset::from).ok_or(ResetPasswordError::InvalidToken)
     }
 
@@ -81,7 +84,7 @@ impl Namespace {
         self.policy().check_password(&password).map_err(ResetPasswordError::Password)?;
         let hash = self.hash(password).await.map_err(ResetPasswordError::Failed)?;
         let store = self.reset_mails().map_err(ResetPasswordError::Failed)?;
-        let used = store.use_token(token.hash(), hash, Timestamp::now(), self.publishes()).await;
+        let used = store.use_token(token.hash(), hash, self.now(), self.publishes()).await;
         let used = used.map_err(|error| ResetPasswordError::Failed(failed(error)))?;
         used.map(PasswordReset::from).ok_or(ResetPasswordError::InvalidToken)
     }
@@ -94,24 +97,15 @@ impl Namespace {
         check_redirect_uri(&input.redirect_uri)?;
         check_mail_text("fromName", input.from_name.as_deref())?;
         check_mail_text("subject", input.subject.as_deref())?;
-        if self.policy().name_kind() != NameKind::Email {
-            return Err(IdpError::failed_precondition(format!(
-                "the users of namespace {} are not identified by e-mail addresses",
-                self.name
-            )));
-        }
-        if self.policy().disable_password_auth {
-            return Err(IdpError::failed_precondition(format!(
-                "the users of namespace {} do not sign in with passwords: disablePasswordAuth is set",
-                self.name
-            )));
+        if let Some(why) = self.resets_nothing() {
+            return Err(IdpError::failed_precondition(why));
         }
         self.policy().check_return(&input.redirect_uri)?;
         let SendPasswordResetEmail { user_id, redirect_uri, from_name, subject } = input;
         let mail = ResetMail { user_id: user_id.clone(), redirect_uri, from_name, subject };
         let options = self.write(Operation::SendPasswordResetEmail, principal);
         let limit = self.settings.reset_mail_limit;
-        let queued = self.reset_mails()?.queue(mail, Timestamp::now(), limit, options).await;
+        let queued = self.reset_mails()?.queue(mail, self.now(), limit, options).await;
         match queued.map_err(|error| refused(error, Operation::SendPasswordResetEmail))? {
             Queued::Done => Ok(()),
             Queued::NoUser => Err(user_not_found(&user_id)),
@@ -127,8 +121,14 @@ impl Namespace {
         }
     }
 
-    pub(super) async fn queued_reset_mails(&self) -> Result<Vec<ResetMail>, IdpError> {
-        self.reset_mails()?.queued().await.map_err(failed)
+    /// Why nobody of the namespace can reset a password by mail, if so.
+    pub(super) fn resets_nothing(&self) -> Option<String> {
+        if self.policy().name_kind() != NameKind::Email {
+            return Some(format!("the users of namespace {} are not identified by e-mail addresses", self.name));
+        }
+        self.policy().disable_password_auth.then(|| {
+            format!("the users of namespace {} do not sign in with passwords: disablePasswordAuth is set", self.name)
+        })
     }
 
     pub(super) fn reset_mails(&self) -> Result<&dyn ResetMailStore, IdpError> {

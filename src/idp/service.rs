@@ -17,7 +17,7 @@ use super::settings::NamespaceSettings;
 use super::sign_in::SignInState;
 use super::{Code, IdpError, Principal};
 use crate::events::{EventError, EventReader, Events};
-use crate::store::{ResetMail, StartAt, UserStore};
+use crate::store::{StartAt, UserStore};
 
 /// The identity provider over the host's stores. Cheap to clone.
 ///
@@ -77,7 +77,8 @@ impl IdpBuilder {
         self
     }
 
-    /// What tells the time for signing in, where the system's clock does not fit: in tests.
+    /// What tells the time for signing in and for resets, where the system's clock does not fit: in tests. What a store stamps,
+    /// such as `createdAt`, it stamps by its own.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
         self.clock = Some(Arc::new(clock));
@@ -101,15 +102,6 @@ impl Idp {
     /// Starts an identity provider without namespaces.
     pub fn builder() -> IdpBuilder {
         IdpBuilder::default()
-    }
-
-    /// The password-reset mails in the namespace's queue, oldest first.
-    ///
-    /// # Errors
-    ///
-    /// [`NotFound`](super::Code::NotFound) for an unknown namespace.
-    pub async fn queued_reset_mails(&self, namespace: &str) -> Result<Vec<ResetMail>, IdpError> {
-        self.namespace(namespace)?.queued_reset_mails().await
     }
 
     /// The events of the namespace's users: what was committed, and who was told.

@@ -90,7 +90,7 @@ impl Namespace {
         }
         let name = identifier::normalize(self.policy().name_kind(), name);
         let credentials = self.credentials()?;
-        let attempt = self.sign_in.passwords.begin(&name, self.sign_in.clock.now())?;
+        let attempt = self.sign_in.passwords.begin(&name, self.now())?;
         match self.compare(credentials, &name, password).await {
             Ok(Some(user)) => {
                 attempt.succeed();
@@ -141,7 +141,7 @@ impl Namespace {
     }
 
     /// Who is disabled may not, nor who has a name that the namespace no longer allows.
-    fn may_sign_in(&self, user: &UserRecord) -> bool {
+    pub(super) fn may_sign_in(&self, user: &UserRecord) -> bool {
         !user.disabled && self.policy().check_domain(&user.name).is_ok()
     }
 

@@ -13,3 +13,4 @@ pub use worker::{Delivery, MailWorker, StartError, Tally};
 
 #[cfg(feature = "cli")]
 pub(crate) use settings::reset_path;
+pub(crate) use settings::{bare_host, is_sender, is_this_machine};

@@ -1,5 +1,6 @@
 //! How mails are sent, as a host or a configuration says it.
 
+use std::net::Ipv6Addr;
 use std::path::PathBuf;
 
 use lettre::Address;
@@ -82,6 +83,9 @@ pub enum InvalidMailSettings {
     /// Not a URL of a mail server.
     #[error("an SMTP URL is smtp://[user:password@]host[:port][?tls=starttls|none] or smtps://…: {0}")]
     SmtpUrl(&'static str),
+    /// Not a mail server's name or address.
+    #[error("a mail server's host is a name, or an address without brackets: got {0:?}")]
+    Host(String),
     /// A password would travel in the clear.
     #[error("user and password would travel in the clear to {0}: use starttls or smtps")]
     PasswordInTheClear(String),
@@ -102,26 +106,52 @@ pub enum InvalidMailSettings {
 impl MailSettings {
     /// Checks what could be wrong before the first mail is.
     pub fn check(&self) -> Result<(), InvalidMailSettings> {
-        let from = self.from_address.parse::<Address>();
-        // The part before the @ can be quoted, and hold a line break then.
-        if from.is_err() || !self.from_address.bytes().all(|byte| byte.is_ascii_graphic()) {
+        if !is_sender(&self.from_address) {
             return Err(InvalidMailSettings::FromAddress(self.from_address.clone()));
         }
-        let base = &self.base_url;
-        let plain = base.query().is_none() && base.fragment().is_none() && base.username().is_empty();
-        if !matches!(base.scheme(), "http" | "https") || !base.has_host() || !plain || base.password().is_some() {
-            return Err(InvalidMailSettings::BaseUrl(base.origin().ascii_serialization()));
-        }
+        Self::check_base_url(&self.base_url)?;
         match &self.transport {
             MailTransport::Smtp(server) => server.check(),
             MailTransport::Folder(_) => Ok(()),
         }
     }
 
+    /// Checks what links are to start with.
+    pub fn check_base_url(base: &Url) -> Result<(), InvalidMailSettings> {
+        let plain = base.query().is_none() && base.fragment().is_none() && base.username().is_empty();
+        if !matches!(base.scheme(), "http" | "https") || !base.has_host() || !plain || base.password().is_some() {
+            return Err(InvalidMailSettings::BaseUrl(base.origin().ascii_serialization()));
+        }
+        Ok(())
+    }
+
     /// The link that the mail carries.
     pub(super) fn link(&self, namespace: &str, token: &ResetToken) -> String {
         let origin = self.base_url.origin().ascii_serialization();
         format!("{origin}{}?token={}", reset_path(&self.base_url, namespace), token.expose())
+    }
+}
+
+/// Whether mails can come from this address.
+pub(crate) fn is_sender(address: &str) -> bool {
+    // The part before the @ can be quoted, and hold a line break then.
+    address.parse::<Address>().is_ok() && address.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// The name or address of a host as connections take it: without the brackets that IPv6 has in URLs. `None` where it is none.
+pub(crate) fn bare_host(text: &str) -> Option<&str> {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let address = bare.parse::<Ipv6Addr>().is_ok().then_some(bare);
+    address.or_else(|| Host::parse(text).is_ok().then_some(text))
+}
+
+/// Whether nobody else sees what goes to this host.
+pub(crate) fn is_this_machine(host: &str) -> bool {
+    match Host::parse(host) {
+        Ok(Host::Domain(name)) => name == "localhost",
+        Ok(Host::Ipv4(address)) => address.is_loopback(),
+        Ok(Host::Ipv6(address)) => address.is_loopback(),
+        Err(_) => host.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback()),
     }
 }
 
@@ -165,27 +195,21 @@ impl SmtpServer {
             (username, None) if username.is_empty() => None,
             _ => return Err(invalid("user and password go together")),
         };
-        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let host = bare_host(host).ok_or(invalid("its host is no name and no address"))?.to_owned();
         let server = Self { host, port: url.port(), tls, credentials, root_certificate: None };
         server.check()?;
         Ok(server)
     }
 
     fn check(&self) -> Result<(), InvalidMailSettings> {
+        if bare_host(&self.host) != Some(&self.host) {
+            return Err(InvalidMailSettings::Host(self.host.clone()));
+        }
         let in_the_clear = self.credentials.is_some() && self.tls == SmtpTls::None;
-        if in_the_clear && !self.is_this_machine() {
+        if in_the_clear && !is_this_machine(&self.host) {
             return Err(InvalidMailSettings::PasswordInTheClear(self.host.clone()));
         }
         Ok(())
-    }
-
-    fn is_this_machine(&self) -> bool {
-        match Host::parse(&self.host) {
-            Ok(Host::Domain(name)) => name == "localhost",
-            Ok(Host::Ipv4(address)) => address.is_loopback(),
-            Ok(Host::Ipv6(address)) => address.is_loopback(),
-            Err(_) => self.host == "::1",
-        }
     }
 }
 
@@ -251,6 +275,19 @@ mod tests {
         let clear = SmtpServer::from_url("smtp://ana:secret@mail.example.com?tls=none").unwrap_err();
         assert_eq!(clear, InvalidMailSettings::PasswordInTheClear("mail.example.com".into()));
         assert!(SmtpServer::from_url("smtp://ana:secret@127.0.0.1?tls=none").is_ok());
+    }
+
+    #[test]
+    fn a_host_that_no_connection_can_be_made_to_is_refused() {
+        let mut server = SmtpServer::from_url("smtp://mail.example.com").unwrap();
+        for host in ["", "[::1]", "a b"] {
+            host.clone_into(&mut server.host);
+            assert_eq!(server.check(), Err(InvalidMailSettings::Host(host.into())));
+        }
+        for host in ["::1", "127.0.0.1", "localhost"] {
+            host.clone_into(&mut server.host);
+            assert_eq!((server.check(), is_this_machine(host)), (Ok(()), true), "{host}");
+        }
     }
 
     #[test]

@@ -132,8 +132,8 @@ impl MailWorker {
         let now = Timestamp::now();
         let mut due = false;
         for namespace in self.idp.namespaces() {
-            // A look is a read; a claim would be a write, and a sync of the disk, every time.
-            due |= self.idp.next_reset_mail(namespace.as_str()).await?.is_some_and(|at| at <= now);
+            // A claim would be a sync of the disk, every time.
+            due |= self.idp.reset_mail_is_due(namespace.as_str()).await?;
             if *prune_at <= now {
                 self.idp.prune_reset_mails(namespace.as_str()).await?;
             }

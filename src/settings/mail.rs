@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use email_address::EmailAddress;
 use url::Url;
 
 use super::reader::Section;
@@ -13,28 +12,28 @@ use crate::mail::{self, SmtpCredentials, SmtpServer, SmtpTls};
 /// How mails leave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct MailSettings {
+pub struct MailEntry {
     /// The sender's address. Always there where mails leave over SMTP.
     pub from: Option<String>,
     /// Which way they go.
-    pub transport: MailTransport,
+    pub transport: MailRoute,
 }
 
 /// Which way mails go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum MailTransport {
+pub enum MailRoute {
     /// Each into a file of this folder.
     Folder(PathBuf),
     /// To a mail server.
-    Smtp(SmtpSettings),
+    Smtp(SmtpEntry),
 }
 
 /// A mail server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct SmtpSettings {
-    /// Its host name or address.
+pub struct SmtpEntry {
+    /// Its host name or address, without brackets.
     pub host: String,
     /// Its port: that of `tls`, where the file says none.
     pub port: u16,
@@ -44,7 +43,7 @@ pub struct SmtpSettings {
     pub credentials: Option<(String, SecretVariable)>,
 }
 
-impl MailSettings {
+impl MailEntry {
     /// The same with the secrets that the environment holds, for a worker whose links begin with `base_url`.
     ///
     /// # Errors
@@ -52,8 +51,8 @@ impl MailSettings {
     /// Where the variable of a secret is not set.
     pub fn resolve(&self, base_url: Url, default_from: &str) -> Result<mail::MailSettings, MissingSecret> {
         let transport = match &self.transport {
-            MailTransport::Folder(folder) => mail::MailTransport::Folder(folder.clone()),
-            MailTransport::Smtp(SmtpSettings { host, port, tls, credentials }) => {
+            MailRoute::Folder(folder) => mail::MailTransport::Folder(folder.clone()),
+            MailRoute::Smtp(SmtpEntry { host, port, tls, credentials }) => {
                 let credentials = match credentials {
                     Some((username, password)) => {
                         Some(SmtpCredentials { username: username.clone(), password: password.read()? })
@@ -72,10 +71,10 @@ impl MailSettings {
 const SMTP_TLS: [(&str, SmtpTls); 3] =
     [("starttls", SmtpTls::StartTls), ("implicit", SmtpTls::Implicit), ("none", SmtpTls::None)];
 
-pub(super) fn read(section: Section<'_, '_>, folder: &Path) -> Option<MailSettings> {
+pub(super) fn read(section: Section<'_, '_>, folder: &Path) -> Option<MailEntry> {
     let from = section.string("from");
-    if let Some(from) = from.as_deref().filter(|from| !EmailAddress::is_valid(from)) {
-        section.fault("from", format!("must be an e-mail address: got {:?}", shortened(from)));
+    if let Some(from) = from.as_deref().filter(|from| !mail::is_sender(from)) {
+        section.fault("from", format!("must be an e-mail address in ASCII: got {:?}", shortened(from)));
     }
     let mails = section.string("folder");
     if mails.as_deref() == Some("") {
@@ -93,17 +92,17 @@ pub(super) fn read(section: Section<'_, '_>, folder: &Path) -> Option<MailSettin
     }
     section.finish();
     let transport = match (mails, smtp) {
-        (Some(mails), _) => MailTransport::Folder(folder.join(mails)),
-        (None, smtp) => MailTransport::Smtp(smtp??),
+        (Some(mails), _) => MailRoute::Folder(folder.join(mails)),
+        (None, smtp) => MailRoute::Smtp(smtp??),
     };
-    Some(MailSettings { from, transport })
+    Some(MailEntry { from, transport })
 }
 
-fn read_smtp(section: Section<'_, '_>) -> Option<SmtpSettings> {
+fn read_smtp(section: Section<'_, '_>) -> Option<SmtpEntry> {
     let host = section.string("host");
     match host.as_deref() {
         None if !section.has("host") => section.fault("host", "is missing"),
-        Some(name) if url::Host::parse(name).is_err() => {
+        Some(name) if mail::bare_host(name).is_none() => {
             section.fault("host", format!("must be a host name or address: got {:?}", shortened(name)));
         }
         _ => {}
@@ -124,15 +123,11 @@ fn read_smtp(section: Section<'_, '_>) -> Option<SmtpSettings> {
     if section.has("password_env") && !section.has("username") {
         section.fault("password_env", "requires username");
     }
-    let in_the_clear = tls == SmtpTls::None && host.as_deref().is_some_and(|host| !is_this_machine(host));
+    let in_the_clear = tls == SmtpTls::None && host.as_deref().is_some_and(|host| !mail::is_this_machine(host));
     if in_the_clear && section.has("password_env") {
         section.fault("tls", "must not be \"none\" with a password, unless the host is this machine");
     }
     section.finish();
-    Some(SmtpSettings { host: host?, port: port?, tls, credentials: username.zip(password) })
-}
-
-fn is_this_machine(host: &str) -> bool {
-    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    let host = mail::bare_host(&host?)?.to_owned();
+    Some(SmtpEntry { host, port: port?, tls, credentials: username.zip(password) })
 }

@@ -35,7 +35,7 @@ use url::Url;
 
 pub use error::{SettingsError, SettingsFault};
 pub use function::FunctionLimits;
-pub use mail::{MailSettings, MailTransport, SmtpSettings};
+pub use mail::{MailEntry, MailRoute, SmtpEntry};
 pub use namespace::{NamespaceEntry, StoreLocation};
 pub use permission::{Audience, OPERATIONS};
 pub use secret::{MissingSecret, SecretVariable};
@@ -53,7 +53,7 @@ pub struct Settings {
     /// The namespaces, by name. At least one.
     pub namespaces: BTreeMap<NamespaceName, NamespaceEntry>,
     /// How mails leave (`[mail]`). Without it they stay in the queue.
-    pub mail: Option<MailSettings>,
+    pub mail: Option<MailEntry>,
     /// Where the page is on which users choose a new password (`reset_page.base_url`).
     pub reset_page: Option<Url>,
     /// Where events go (`[events.webhook]`).
@@ -112,8 +112,8 @@ impl Settings {
     /// Every secret that the file names.
     pub fn secrets(&self) -> Vec<&SecretVariable> {
         let smtp = self.mail.as_ref().and_then(|mail| match &mail.transport {
-            MailTransport::Smtp(smtp) => smtp.credentials.as_ref().map(|(_, password)| password),
-            MailTransport::Folder(_) => None,
+            MailRoute::Smtp(smtp) => smtp.credentials.as_ref().map(|(_, password)| password),
+            MailRoute::Folder(_) => None,
         });
         let webhook = self.webhook.as_ref().map(|webhook| &webhook.secret);
         [smtp, webhook, self.mfa_key.as_ref()].into_iter().flatten().collect()

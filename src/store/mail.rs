@@ -118,7 +118,7 @@ pub struct MailRecord {
 pub struct TokenHash(pub [u8; 32]);
 
 /// A worker's wish for a mail.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct MailClaim {
     /// The moment.
     pub now: Timestamp,
@@ -126,6 +126,8 @@ pub struct MailClaim {
     pub lease_until: Timestamp,
     /// A mail that has been taken up so often without an end is dead.
     pub max_attempts: u32,
+    /// Why no mail of the namespace is of use now, if so: what is due is ended with this text, and nothing claimed.
+    pub useless: Option<String>,
     /// The token that this attempt will mail.
     pub token: TokenHash,
     /// When the token ends.
@@ -188,9 +190,6 @@ pub trait ResetMailStore: Send + Sync {
         limit: MailLimit,
         options: WriteOptions,
     ) -> Result<Queued, StoreError>;
-
-    /// The mails that are not finished, oldest first.
-    async fn queued(&self) -> Result<Vec<ResetMail>, StoreError>;
 
     /// The mails in this state, or all of them, newest first, `limit` at the most.
     async fn mails(&self, state: Option<MailState>, limit: u32) -> Result<Vec<MailRecord>, StoreError>;

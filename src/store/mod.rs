@@ -74,12 +74,22 @@ pub enum PasswordChange {
 /// A change to a user; what is `None` stays as it is.
 #[derive(Debug, Clone, Default)]
 pub struct UserChange {
-    /// A new name.
+    /// A new name. It ends the reset link that the old one was mailed.
     pub name: Option<String>,
     /// What becomes of the password.
     pub password: PasswordChange,
     /// Disabling ends the user's reset mails.
     pub disabled: Option<bool>,
+}
+
+impl UserChange {
+    /// The user after the change.
+    pub fn applied_to(&self, user: &UserRecord) -> UserRecord {
+        let mut changed = user.clone();
+        changed.name.clone_from(self.name.as_ref().unwrap_or(&user.name));
+        changed.disabled = self.disabled.unwrap_or(user.disabled);
+        changed
+    }
 }
 
 /// A page to read.

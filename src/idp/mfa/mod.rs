@@ -13,7 +13,7 @@ use super::model::UnenrollMfa;
 use super::namespace::{Namespace, failed, internal, refused, user_not_found};
 use super::permission::Operation;
 use super::service::Idp;
-use super::{Code, IdpError, Principal, Timestamp};
+use super::{Code, IdpError, Principal};
 use crate::store::{Factor, MfaStore, NewFactor, StoreError, UserFactors, WriteOptions};
 
 pub(crate) use self::key::MfaKeys;
@@ -71,7 +71,7 @@ impl Idp {
     /// Whether `code` is a current code of one of the user's factors. Each is good for one time, and so is an older one: once a
     /// code has been taken, none of its time or before is.
     ///
-    /// `false` for a user who is not there, is disabled or has no factor.
+    /// `false` for a user who is not there, may not sign in (disabled, or of a domain that is no longer allowed) or has no factor.
     ///
     /// # Errors
     ///
@@ -100,7 +100,7 @@ impl Namespace {
         let secret = totp::new_secret().map_err(internal)?;
         let sealed = self.sign_in.keys.seal(self.place(user_id, &id), &secret).map_err(cannot_open)?;
         let otpauth_uri = totp::otpauth_uri(&secret, self.policy().mfa_issuer(), &known.user.name).map_err(internal)?;
-        let factor = NewFactor { id: id.clone(), secret: sealed, expires_at: after(self.now(), ENROLLMENT_LIFETIME) };
+        let factor = NewFactor { id: id.clone(), secret: sealed, expires_at: self.now().after(ENROLLMENT_LIFETIME) };
         if !store.add_factor(user_id, factor).await.map_err(failed)? {
             return Err(user_not_found(user_id));
         }
@@ -141,7 +141,7 @@ impl Namespace {
                 return Err(failed(error));
             }
         };
-        let Some(known) = known.filter(|known| !known.user.disabled) else { return Ok(false) };
+        let Some(known) = known.filter(|known| self.may_sign_in(&known.user)) else { return Ok(false) };
         let verified = self.use_code(store, &known, code).await?;
         if verified {
             attempt.succeed();
@@ -200,15 +200,6 @@ impl Namespace {
     fn place<'a>(&'a self, user_id: &'a str, factor_id: &'a str) -> Place<'a> {
         Place { namespace: self.name.as_str(), user_id, factor_id }
     }
-
-    fn now(&self) -> Timestamp {
-        self.sign_in.clock.now()
-    }
-}
-
-fn after(now: Timestamp, time: Duration) -> Timestamp {
-    let millis = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
-    Timestamp::from_unix_millis(now.unix_millis().saturating_add(millis))
 }
 
 fn cannot_open(error: SealError) -> IdpError {

@@ -12,6 +12,9 @@ ALTER TABLE reset_mails ADD COLUMN attempts    INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE reset_mails ADD COLUMN claims      INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE reset_mails ADD COLUMN last_error  TEXT;
 
+-- What was queued before there was anything to send it is of any age: nobody waits for it any more.
+UPDATE reset_mails SET state = 'ended', finished_at = unixepoch() * 1000, last_error = 'not sent: queued before mails were sent';
+
 CREATE INDEX reset_mails_due ON reset_mails (namespace_id, due_at) WHERE state IN ('queued', 'sending');
 CREATE INDEX reset_mails_finished ON reset_mails (namespace_id, finished_at) WHERE finished_at IS NOT NULL;
 

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::events::record;
-use super::rows::{parse_id, unix_millis};
+use super::rows::parse_id;
 use crate::idp::Timestamp;
 use crate::store::{Claim, DeadEvent, Delivery, Lease, Outcome, Revival, StoreError};
 
@@ -231,5 +231,5 @@ pub(super) fn revive(
 
 /// Milliseconds since the Unix epoch.
 fn now() -> i64 {
-    unix_millis(&Uuid::now_v7())
+    Timestamp::now().unix_millis()
 }

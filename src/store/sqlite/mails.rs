@@ -50,14 +50,6 @@ impl ResetMailStore for SqliteStore {
         .await
     }
 
-    async fn queued(&self) -> Result<Vec<ResetMail>, StoreError> {
-        self.read(|connection| {
-            let sql = "SELECT user_id, redirect_uri, from_name, subject FROM reset_mails
-                       WHERE namespace_id = ? AND state IN ('queued', 'sending') ORDER BY id";
-            Ok(connection.prepare_cached(sql)?.query_map([self.namespace_id], mail)?.collect::<Result<_, _>>()?)
-        })
-    }
-
     async fn mails(&self, state: Option<MailState>, limit: u32) -> Result<Vec<MailRecord>, StoreError> {
         self.read(|connection| {
             let sql = concat!(
@@ -195,6 +187,10 @@ fn take(connection: &Connection, namespace_id: i64, claim: &MailClaim) -> Result
         if due.attempts >= claim.max_attempts {
             // Whoever had it never came back, time after time: the mail itself may be what kills them.
             finish(due.id, MailState::Dead, "given up: every worker that took the mail stopped before it was sent")?;
+            continue;
+        }
+        if let Some(why) = &claim.useless {
+            finish(due.id, MailState::Ended, why)?;
             continue;
         }
         if let Some(why) = useless(connection, namespace_id, &due)? {

@@ -56,4 +56,18 @@ mod tests {
         assert_eq!(count("SELECT count(*) FROM users WHERE name = 'ana'"), 1);
         assert_eq!(count("SELECT user_count FROM namespaces"), 1);
     }
+
+    #[test]
+    fn mails_from_before_there_was_a_sender_are_not_sent_years_later() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        Migrations::from_slice(&MIGRATIONS[..3]).to_latest(&mut connection).unwrap();
+        let rows = "INSERT INTO namespaces (name) VALUES ('home');
+                    INSERT INTO users VALUES (1, x'01', 'ana', NULL, 0, 0);
+                    INSERT INTO reset_mails (namespace_id, user_id, redirect_uri) VALUES (1, x'01', 'https://example.com');";
+        connection.execute_batch(rows).unwrap();
+        migrate(&mut connection).unwrap();
+        let sql = "SELECT state, finished_at > 0 FROM reset_mails";
+        let row = connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)));
+        assert_eq!(row, Ok(("ended".to_owned(), true)));
+    }
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::namespace::SqliteStore;
 use super::rows::{by_id, columns, following, parse_id, record, unix_millis};
-use super::{events, listing, mails};
+use super::{events, listing, mails, tokens};
 use crate::idp::Timestamp;
 use crate::store::{
     CredentialStore, EventKind, EventStore, MfaStore, NewUser, Page, PageRequest, PasswordChange, ResetMailStore,
@@ -124,9 +124,7 @@ fn update(
     options: WriteOptions,
 ) -> Result<Option<UserRecord>, StoreError> {
     let Some(old) = by_id(connection, namespace_id, id)? else { return Ok(None) };
-    let mut new = old.clone();
-    new.name = change.name.unwrap_or(new.name);
-    new.disabled = change.disabled.unwrap_or(new.disabled);
+    let new = change.applied_to(&old);
     if !(options.check)(&old, Some(&new)) {
         return Err(StoreError::Denied);
     }
@@ -143,6 +141,9 @@ fn update(
     connection.prepare_cached(sql)?.execute(values)?;
     if set_password || change.disabled == Some(true) {
         mails::end(connection, namespace_id, id, "not sent: the password was changed or the user disabled")?;
+    } else if old.name != new.name {
+        // The link is in a mailbox that is the user's no longer. What waits to be sent goes to the new one.
+        tokens::end(connection, namespace_id, id)?;
     }
     if options.publish && changes {
         events::append(connection, namespace_id, id, EventKind::Updated)?;

@@ -25,7 +25,7 @@ fn at(seconds: i64) -> Timestamp {
 
 fn claim(now: Timestamp, token: u8) -> MailClaim {
     let (lease_until, token_expires_at) = (now.after(LEASE), now.after(Duration::from_secs(3600)));
-    MailClaim { now, lease_until, max_attempts: 3, token: TokenHash([token; 32]), token_expires_at }
+    MailClaim { now, lease_until, max_attempts: 3, useless: None, token: TokenHash([token; 32]), token_expires_at }
 }
 
 async fn store() -> SqliteStore {
@@ -202,9 +202,10 @@ async fn a_token_that_is_no_longer_good_is_told_from_none_by_nothing() {
 }
 
 #[tokio::test]
-async fn a_new_password_a_cleared_one_disabling_and_deletion_end_the_token() {
+async fn a_new_password_a_cleared_one_a_new_name_disabling_and_deletion_end_the_token() {
     let ana = |ana: &str| UpdateUser { id: ana.into(), ..UpdateUser::default() };
-    let changes: [fn(UpdateUser) -> UpdateUser; 3] = [
+    let changes: [fn(UpdateUser) -> UpdateUser; 4] = [
+        |change| UpdateUser { name: Some("ana@example.org".into()), ..change },
         |change| UpdateUser { password: Some("new one".into()), ..change },
         |change| UpdateUser { clear_password: true, ..change },
         |change| UpdateUser { disabled: Some(true), ..change },
@@ -220,6 +221,36 @@ async fn a_new_password_a_cleared_one_disabling_and_deletion_end_the_token() {
     let (idp, id, token) = mailed().await;
     idp.delete_user(NS, &Principal::Host, &id).await.unwrap();
     assert!(matches!(idp.reset_link(NS, &token).await, Err(ResetPasswordError::InvalidToken)));
+}
+
+#[tokio::test]
+async fn an_update_that_changes_nothing_leaves_the_token_good() {
+    let (idp, id, token) = mailed().await;
+    let same = UpdateUser { id, name: Some("ANA@example.com".into()), disabled: Some(false), ..UpdateUser::default() };
+    idp.update_user(NS, &Principal::Host, same).await.unwrap();
+    assert!(idp.reset_link(NS, &token).await.is_ok());
+}
+
+#[tokio::test]
+async fn once_passwords_are_off_no_link_works_and_what_is_queued_is_ended() {
+    let store = store().await;
+    let idp = |settings| Idp::builder().namespace(namespace(NS), Arc::new(store.clone()), settings).build();
+    let before = idp(NamespaceSettings::default());
+    let (ana, bo) = (user(&store, "ana@example.com").await, user(&store, "bo@example.com").await);
+    let token = mail_again(&before, &ana).await;
+    queue(&store, &bo, Timestamp::now()).await;
+
+    let mut settings = NamespaceSettings::default();
+    settings.user_auth_policy.disable_password_auth = true;
+    let after = idp(settings);
+    assert!(matches!(after.reset_link(NS, &token).await, Err(ResetPasswordError::InvalidToken)));
+    let reset = after.reset_password(NS, &token, "long enough".into()).await;
+    assert!(matches!(reset, Err(ResetPasswordError::InvalidToken)), "{reset:?}");
+    assert!(after.claim_reset_mail(NS).await.unwrap().is_none());
+    let mails = after.reset_mails(NS, Some(MailState::Ended), 10).await.unwrap();
+    let ended: Vec<_> = mails.iter().map(|mail| (mail.to.as_str(), mail.last_error.as_deref())).collect();
+    let why = "not sent: the users of namespace builtin-idp do not sign in with passwords: disablePasswordAuth is set";
+    assert_eq!(ended, [("bo@example.com", Some(why))]);
 }
 
 #[tokio::test]

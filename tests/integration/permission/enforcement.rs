@@ -86,7 +86,7 @@ impl Under {
     /// All that there is.
     async fn state(&self) -> (Vec<User>, usize) {
         let users = self.idp.users(NAMESPACE, &HOST, ListUsers::default()).await.unwrap().users;
-        (users, self.idp.queued_reset_mails(NAMESPACE).await.unwrap().len())
+        (users, self.idp.reset_mails(NAMESPACE, None, 10).await.unwrap().len())
     }
 }
 

@@ -9,10 +9,10 @@ use tempfile::TempDir;
 use crate::expectation;
 use crate::support::{End, program};
 
-struct Folder(TempDir);
+pub(super) struct Folder(TempDir);
 
 impl Folder {
-    fn new(files: &[(&str, &str)]) -> Self {
+    pub(super) fn new(files: &[(&str, &str)]) -> Self {
         let folder = Self(TempDir::new().unwrap());
         for (name, text) in files {
             let path = folder.path().join(name);
@@ -22,25 +22,25 @@ impl Folder {
         folder
     }
 
-    fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         self.0.path()
     }
 
     /// The program, run in this folder.
-    fn run(&self, arguments: &[&str]) -> End {
+    pub(super) fn run(&self, arguments: &[&str]) -> End {
         self.run_with(arguments, |program| program)
     }
 
-    fn run_with(&self, arguments: &[&str], more: impl FnOnce(&mut Command) -> &mut Command) -> End {
+    pub(super) fn run_with(&self, arguments: &[&str], more: impl FnOnce(&mut Command) -> &mut Command) -> End {
         End::of(more(program().current_dir(self.path()).args(arguments)))
     }
 }
 
-fn end(code: i32, stdout: &str, stderr: &str) -> End {
+pub(super) fn end(code: i32, stdout: &str, stderr: &str) -> End {
     End { code: Some(code), stdout: stdout.to_owned(), stderr: stderr.to_owned() }
 }
 
-const OPEN: &str = "[namespace.main]\nstore = { sqlite = \"users.db\" }\npermission = \"allow-all\"\n";
+pub(super) const OPEN: &str = "[namespace.main]\nstore = { sqlite = \"users.db\" }\npermission = \"allow-all\"\n";
 const CREATE: &str = "export default async () => (await new tailor.idp.Client(\"main\").createUser({ name: \"ana@example.com\" })).name;";
 
 #[test]
@@ -157,7 +157,7 @@ namespace staff
   unenrollMfa             everybody
 ";
     let warning = "warning: the environment variable NO_SUCH_PASSWORD is not set: mail.smtp.password_env names it\n";
-    let checked = folder.run_with(&["check"], |program| program.env("THERE_IS_A_SECRET", "hunter2"));
+    let checked = folder.run_with(&["check"], |program| program.env("THERE_IS_A_SECRET", "sixteen and more"));
     assert_eq!(checked.stdout, expected);
     assert_eq!((checked.code, checked.stderr.as_str()), (Some(0), warning));
     let below = End::of(program().current_dir(folder.path().join("below/it")).arg("check"));

@@ -1,9 +1,9 @@
 //! What is wrong, in which line, and in which words.
 
 use pretty_assertions::assert_eq;
-use tailor_idp::settings::Settings;
+use tailor_idp::settings::{MailRoute, Settings};
 
-use super::faults;
+use super::{faults, parse};
 
 /// Lines of a policy, and the line, key and text of each fault in them.
 type Rule<'a> = (&'a [&'a str], &'a [(usize, &'a str, &'a str)]);
@@ -238,7 +238,7 @@ memory = "32 potatoes"
          allowMicrosoftOauth, disablePasswordAuth, enableMfa, requireMfa, allowedReturnOrigins, mfaIssuer"
             .into(),
         "13: namespace.main.emailConfig.form_name: unknown key: did you mean fromName?".into(),
-        "15: mail.from: must be an e-mail address: got \"nobody\"".into(),
+        "15: mail.from: must be an e-mail address in ASCII: got \"nobody\"".into(),
         "16: mail.smtp.host: is missing".into(),
         "16: mail.smtp.hots: unknown key: did you mean host?".into(),
         "16: mail.smtp.port: must be between 1 and 65535: got 70000".into(),
@@ -336,6 +336,28 @@ fn mail_goes_one_way_and_no_password_in_the_clear() {
         mail("from = \"a@example.com\"\nsmtp = { host = \"localhost\", password_env = \"P\" }"),
         "tailor-idp.toml:5: mail.smtp.password_env: requires username"
     );
+}
+
+#[test]
+fn a_sender_and_a_host_that_mails_cannot_use_are_refused() {
+    let mail = |from: &str, host: &str| {
+        format!("[namespace.main]\nstore = \"memory\"\n[mail]\nfrom = \"{from}\"\nsmtp = {{ host = \"{host}\" }}")
+    };
+    for from in ["anä@example.com", "Ana <ana@example.com>", "ana"] {
+        let expected = format!("tailor-idp.toml:4: mail.from: must be an e-mail address in ASCII: got {from:?}");
+        assert_eq!(faults(&mail(from, "localhost")), expected);
+    }
+    for host in ["", "a b", "[::1", "[localhost]", "https://mail.example.com"] {
+        let expected = format!("tailor-idp.toml:5: mail.smtp.host: must be a host name or address: got {host:?}");
+        assert_eq!(faults(&mail("ana@example.com", host)), expected);
+    }
+    for (host, bare) in [("[::1]", "::1"), ("::1", "::1"), ("127.0.0.1", "127.0.0.1"), ("a.example", "a.example")] {
+        let settings = parse(&mail("ana@example.com", host)).unwrap();
+        let Some(MailRoute::Smtp(smtp)) = settings.mail.map(|mail| mail.transport) else {
+            panic!("{host}: no mail server");
+        };
+        assert_eq!(smtp.host, bare);
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod commands;
 mod faults;
+mod services;
 mod values;
 
 use std::path::Path;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use pretty_assertions::assert_eq;
 use tailor_idp::idp::{Lang, NamespaceSettings};
 use tailor_idp::mail::SmtpTls;
-use tailor_idp::settings::{FunctionLimits, MailTransport, Settings, StoreLocation};
+use tailor_idp::settings::{FunctionLimits, MailRoute, Settings, StoreLocation};
 
 use super::parse;
 
@@ -97,7 +97,7 @@ memory = "1GB"
     assert_eq!((mails.mails, mails.window), (2, Duration::from_secs(1800)));
 
     let mail = settings.mail.as_ref().unwrap();
-    let MailTransport::Smtp(smtp) = &mail.transport else { panic!("{mail:?}") };
+    let MailRoute::Smtp(smtp) = &mail.transport else { panic!("{mail:?}") };
     assert_eq!(mail.from.as_deref(), Some("no-reply@example.com"));
     assert_eq!((smtp.host.as_str(), smtp.port, smtp.tls), ("smtp.example.com", 465, SmtpTls::Implicit));
     assert_eq!(smtp.credentials.as_ref().unwrap().0, "idp");
@@ -119,7 +119,7 @@ memory = "1GB"
 fn a_mail_folder_starts_from_the_file_s_folder() {
     let text = "[namespace.main]\nstore = \"memory\"\n[mail]\nfolder = \"mails\"";
     let settings = Settings::parse(text, Path::new("etc/tailor-idp.toml")).unwrap();
-    assert_eq!(settings.mail.unwrap().transport, MailTransport::Folder(PathBuf::from("etc/mails")));
+    assert_eq!(settings.mail.unwrap().transport, MailRoute::Folder(PathBuf::from("etc/mails")));
 }
 
 #[test]

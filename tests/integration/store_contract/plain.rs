@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tailor_idp::idp::Timestamp;
 use tailor_idp::store::{
-    CredentialStore, MailLimit, MfaStore, NewFactor, NewUser, Page, PageRequest, Queued, ResetMail, StoreError,
-    UserChange, UserKey, UserRecord, UserStore, WriteOptions,
+    CredentialStore, MailLimit, MailState, MfaStore, NewFactor, NewUser, Page, PageRequest, Queued, ResetMail,
+    StoreError, UserChange, UserKey, UserRecord, UserStore, WriteOptions,
 };
 
 pub(crate) type Store = Arc<Plain>;
@@ -65,7 +65,8 @@ impl Plain {
     }
 
     pub(crate) async fn reset_mails(&self) -> Result<Vec<ResetMail>, StoreError> {
-        self.0.reset_mails().unwrap().queued().await
+        let mails = self.0.reset_mails().unwrap().mails(Some(MailState::Queued), u32::MAX).await?;
+        Ok(mails.into_iter().rev().map(|record| record.mail).collect())
     }
 
     pub(crate) fn page_token_key(&self) -> [u8; 32] {

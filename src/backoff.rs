@@ -1,33 +1,16 @@
-//! When to try again.
+//! When to try again what failed: a mail, an event.
 
 use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::idp::Timestamp;
-
 /// Doubles from `first` to `max`, less up to a half by chance, so that what failed together is not tried again together.
-pub(super) fn delay(attempts: u32, first: Duration, max: Duration) -> Duration {
+pub(crate) fn delay(attempts: u32, first: Duration, max: Duration) -> Duration {
     let doublings = attempts.saturating_sub(1).min(31);
     let full = first.saturating_mul(1 << doublings).min(max);
     // The low bits of a UUIDv7 are random.
     let chance = (Uuid::now_v7().as_u128() as u32) as f64 / f64::from(u32::MAX);
     full.mul_f64(1.0 - chance / 2.0)
-}
-
-/// The moment so long from now.
-pub(super) fn from_now(delay: Duration) -> Timestamp {
-    let now = now().unix_millis();
-    Timestamp::from_unix_millis(now.saturating_add(i64::try_from(delay.as_millis()).unwrap_or(i64::MAX)))
-}
-
-/// How long until the moment; nothing where it has passed.
-pub(super) fn until(moment: Timestamp) -> Duration {
-    Duration::from_millis(moment.unix_millis().saturating_sub(now().unix_millis()).max(0).unsigned_abs())
-}
-
-pub(super) fn now() -> Timestamp {
-    Timestamp::from_unix_millis(jiff::Timestamp::now().as_millisecond())
 }
 
 #[cfg(test)]
