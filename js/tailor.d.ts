@@ -63,6 +63,7 @@ declare namespace tailor.idp {
   /** What is left out stays as it is. */
   interface UpdateUserInput {
     id: string;
+    /** Ends the user's reset links. */
     name?: string;
     /** Excludes `clearPassword`. Ends the user's reset links. */
     password?: string;

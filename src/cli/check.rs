@@ -37,7 +37,7 @@ impl Check {
             }
         }
         let faults = secret_faults(&file.settings);
-        anyhow::ensure!(faults.is_empty(), faults.join("; "));
+        anyhow::ensure!(faults.is_empty(), faults.join("\n"));
         Ok(())
     }
 }

@@ -196,10 +196,16 @@ impl Deliver {
             };
             running.spawn(async move { worker.run(start, stop).await });
         }
+        let mut failure = None;
         while let Some(ended) = running.join_next().await {
-            ended??;
+            if let Err(error) = ended? {
+                if !running.is_empty() {
+                    output::note("error", &format!("{error}; the other namespaces go on"));
+                }
+                failure.get_or_insert(error);
+            }
         }
-        Ok(())
+        failure.map_or(Ok(()), |error| Err(error.into()))
     }
 
     fn settings(&self, set: Option<Webhook>) -> anyhow::Result<WebhookSettings> {

@@ -167,7 +167,7 @@ fn text(decisions: &[Decision]) -> String {
         [first, .., last] => {
             let verdict = verdict(decisions.iter().all(|decision| decision.allowed));
             let (operation, other) = (first.operation.name(), last.operation.name());
-            format!("{operation}: {verdict}, for it needs both {operation} and {other}\n\n")
+            format!("{operation}: {verdict}; it needs both {operation} and {other}\n\n")
         }
         _ => String::new(),
     };

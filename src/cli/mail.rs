@@ -211,22 +211,27 @@ impl Mail {
                     })
                     .await?;
                 output::print(&format!("{} sent, {} failed", tally.sent, tally.failed))?;
-                if tally.failed == 0 { Ok(()) } else { Err(anyhow!("{} mails could not be sent", tally.failed)) }
+                if tally.failed == 0 { Ok(()) } else { Err(anyhow!("not all mails could be sent")) }
             }
         }
     }
 }
 
-/// Mails are numbered across namespaces.
+/// Each database numbers its mails: with several, an id may stand for more than one.
 async fn find(idp: &tailor_idp::idp::Idp, id: i64) -> anyhow::Result<(String, MailRecord)> {
+    let mut found = Vec::new();
     for namespace in idp.namespaces() {
         match idp.reset_mail(namespace.as_str(), id).await {
-            Ok(mail) => return Ok((namespace.to_string(), mail)),
+            Ok(mail) => found.push((namespace.to_string(), mail)),
             Err(error) if error.code() == Code::NotFound => {}
             Err(error) => return Err(error.into()),
         }
     }
-    Err(anyhow!("mail not found: {id}"))
+    if found.len() > 1 {
+        let names = found.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+        return Err(WrongUse(format!("mail {id} is in namespaces {names}: say which with --namespace NAME")).into());
+    }
+    found.pop().ok_or_else(|| anyhow!("mail not found: {id}"))
 }
 
 fn print_list(mails: &[(String, MailRecord)]) -> anyhow::Result<()> {

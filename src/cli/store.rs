@@ -62,6 +62,11 @@ impl SettingsFile {
         Ok(Self { path, settings })
     }
 
+    /// The names of its namespaces.
+    fn names(&self) -> String {
+        self.settings.namespaces.keys().map(NamespaceName::as_str).collect::<Vec<_>>().join(", ")
+    }
+
     /// The nearest file in `folder` or above it, named as it is seen from here.
     pub(super) fn find(folder: &Path) -> Option<PathBuf> {
         let path = Settings::find(folder)?;
@@ -120,7 +125,7 @@ pub(super) fn openings(
     args: &SettingsArgs,
 ) -> anyhow::Result<Vec<Opening>> {
     let instead = database.map(|path| StoreLocation::Sqlite(path.to_owned()));
-    let Some(SettingsFile { path, settings }) = file else {
+    let Some(file) = file else {
         let default = [NamespaceName::new(DEFAULT_NAMESPACE)?];
         let named = if named.is_empty() { &default } else { named };
         let store = instead.unwrap_or(StoreLocation::Memory);
@@ -128,9 +133,9 @@ pub(super) fn openings(
             |name: &NamespaceName| Opening { name: name.clone(), store: store.clone(), settings: args.open_settings() };
         return Ok(named.iter().map(opening).collect());
     };
-    let names = || settings.namespaces.keys().map(NamespaceName::as_str).collect::<Vec<_>>().join(", ");
+    let SettingsFile { path, settings } = file;
     if let Some(name) = named.iter().find(|name| !settings.namespaces.contains_key(name.as_str())) {
-        let text = format!("there is no namespace {name} in {}: it has {}", path.display(), names());
+        let text = format!("there is no namespace {name} in {}: it has {}", path.display(), file.names());
         return Err(WrongUse(format!("{text}; --no-config ignores the file")).into());
     }
     let wanted = settings.namespaces.iter().filter(|(name, _)| named.is_empty() || named.contains(name));
@@ -236,6 +241,7 @@ impl DatabaseArgs {
             }
             _ => self.namespace.clone(),
         };
+        self.db.as_deref().map_or(Ok(()), database_is_there)?;
         let openings = openings(file.as_ref(), &names, self.db.as_deref(), &self.settings)?;
         let mut kept = Vec::new();
         for opening in in_databases(openings, &self.namespace)? {
@@ -299,10 +305,15 @@ impl NamespaceArgs {
         let all = file.iter().flat_map(|file| &file.settings.namespaces);
         let publishing = all.filter(|(_, entry)| entry.settings.publish_user_events);
         let publishing = publishing.map(|(name, _)| name.clone()).collect::<Vec<_>>();
-        if self.namespace.is_some() || publishing.is_empty() {
+        if let Some(file) = file.as_ref().filter(|_| self.namespace.is_none() && publishing.is_empty()) {
+            let text = format!("no namespace of {} publishes events: set publishUserEvents there", file.path.display());
+            return Err(WrongUse(format!("{text}, or say with --namespace whose events are delivered")).into());
+        }
+        if self.namespace.is_some() || file.is_none() {
             let (name, idp) = self.open(false, None).await?;
             return Ok((vec![name], idp));
         }
+        self.db.as_deref().map_or(Ok(()), database_is_there)?;
         let openings = openings(file.as_ref(), &publishing, self.db.as_deref(), &self.settings)?;
         let openings = in_databases(openings, &[])?;
         let names = openings.iter().map(|opening| opening.name.clone()).collect();
@@ -339,7 +350,13 @@ impl NamespaceArgs {
         let mut names = file.iter().flat_map(|file| file.settings.namespaces.keys());
         match (names.next(), names.next()) {
             (Some(only), None) => Ok(only.clone()),
-            _ => Ok(NamespaceName::new(DEFAULT_NAMESPACE)?),
+            _ => match file.filter(|file| !file.settings.namespaces.contains_key(DEFAULT_NAMESPACE)) {
+                Some(file) => {
+                    Err(WrongUse(format!("--namespace NAME is missing: {} has {}", file.path.display(), file.names()))
+                        .into())
+                }
+                None => Ok(NamespaceName::new(DEFAULT_NAMESPACE)?),
+            },
         }
     }
 }
@@ -372,11 +389,13 @@ fn which_database() -> WrongUse {
     WrongUse(format!("--db PATH is missing, and there is no {FILE_NAME}: which database?"))
 }
 
+fn database_is_there(path: &Path) -> Result<(), WrongUse> {
+    if path.exists() { Ok(()) } else { Err(WrongUse(format!("there is no database at {}", path.display()))) }
+}
+
 /// The namespaces of a database that has to be there.
 fn namespaces_of(path: &Path) -> anyhow::Result<Vec<String>> {
-    if !path.exists() {
-        return Err(WrongUse(format!("there is no database at {}", path.display())).into());
-    }
+    database_is_there(path)?;
     let database = SqliteDatabase::open(path).with_context(|| path.display().to_string())?;
     Ok(database.namespaces()?)
 }

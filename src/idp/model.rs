@@ -189,7 +189,7 @@ pub struct CreateUser {
 pub struct UpdateUser {
     /// Whom to change.
     pub id: String,
-    /// A new name.
+    /// A new name. Ends the user's reset links.
     pub name: Option<String>,
     /// A new password. Ends the user's reset links.
     pub password: Option<Password>,

@@ -72,9 +72,11 @@ impl Namespace {
     }
 
     pub(super) async fn create_user(&self, principal: &Principal, input: CreateUser) -> Result<User, IdpError> {
-        let name = self.new_name(&input.name)?;
+        let name = identifier::validate(self.policy().name_kind(), &input.name)?;
         let subject = Subject { id: None, name: &name, disabled: input.disabled };
+        // Ahead of the policy, which is not everybody's to learn.
         self.require(Operation::Create, principal, &Target::User(subject))?;
+        self.policy().check_domain(&name)?;
         let password = match input.password {
             Some(password) => Some(self.hash(password).await?),
             None => None,
@@ -92,16 +94,20 @@ impl Namespace {
         if input.password.is_some() && input.clear_password {
             return Err(IdpError::invalid_argument("password and clearPassword exclude each other"));
         }
+        let kind = self.policy().name_kind();
+        let name = input.name.map(|name| identifier::validate(kind, &name)).transpose()?;
+        let mut change = UserChange { name: name.clone(), disabled: input.disabled, password: PasswordChange::Keep };
+        if name.is_some() || input.clear_password || input.password.is_some() {
+            // Ahead of the policy, as in `create_user`, and of the hash, which is dear. The write asks again.
+            self.require_update(principal, &input.id, &change).await?;
+        }
+        if let Some(name) = &name {
+            self.policy().check_domain(name)?;
+        }
         if input.clear_password {
             self.policy().check_password_use("clearPassword")?;
-        }
-        let name = input.name.map(|name| self.new_name(&name)).transpose()?;
-        let mut change = UserChange { name: name.clone(), disabled: input.disabled, password: PasswordChange::Keep };
-        if input.clear_password {
             change.password = PasswordChange::Clear;
         } else if let Some(password) = input.password {
-            // Ahead of the hash, which is dear, and of the policy, which is not everybody's to learn. The write asks again.
-            self.require_update(principal, &input.id, &change).await?;
             change.password = PasswordChange::Set(self.hash(password).await?);
         }
         let name = name.unwrap_or_default();
@@ -160,13 +166,6 @@ impl Namespace {
 
     pub(super) fn policy(&self) -> &UserAuthPolicy {
         &self.settings.user_auth_policy
-    }
-
-    /// The stored form of a name for a new or renamed user.
-    fn new_name(&self, given: &str) -> Result<String, IdpError> {
-        let name = identifier::validate(self.policy().name_kind(), given)?;
-        self.policy().check_domain(&name)?;
-        Ok(name)
     }
 
     pub(super) async fn hash(&self, password: Password) -> Result<PasswordHash, IdpError> {

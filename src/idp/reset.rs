@@ -1,7 +1,7 @@
 //! Password resets: what a script asks for, and what the page behind the mail's link does.
 
 use super::model::{Password, SendPasswordResetEmail};
-use super::namespace::{Namespace, failed, refused, user_not_found};
+use super::namespace::{Namespace, failed, internal, refused, user_not_found};
 use super::permission::Operation;
 use super::reset_token::ResetToken;
 use super::settings::mail_text_fault;
@@ -82,7 +82,7 @@ impl Namespace {
         // Ahead of the hash, which is dear: whoever has no link cannot make us work.
         self.reset_link(token).await?;
         self.policy().check_password(&password).map_err(ResetPasswordError::Password)?;
-        let hash = self.hash(password).await.map_err(ResetPasswordError::Failed)?;
+        let hash = self.hasher.hash(password).await.map_err(|error| ResetPasswordError::Failed(internal(error)))?;
         let store = self.reset_mails().map_err(ResetPasswordError::Failed)?;
         let used = store.use_token(token.hash(), hash, self.now(), self.publishes()).await;
         let used = used.map_err(|error| ResetPasswordError::Failed(failed(error)))?;

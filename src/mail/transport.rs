@@ -43,23 +43,28 @@ impl Mailer {
                 // The path is the operator's own.
                 written.map_err(|error| SendFailure::Temporary(format!("cannot write the mail's file: {error}")))
             }
-            Self::Smtp(transport) => match tokio::time::timeout(SEND_TIMEOUT, transport.send(message)).await {
-                Ok(Ok(_)) => Ok(()),
-                Ok(Err(error)) => Err(failure(&error)),
-                Err(_) => {
-                    let seconds = SEND_TIMEOUT.as_secs();
-                    Err(SendFailure::Temporary(format!("the mail server did not take the mail within {seconds} s")))
+            Self::Smtp(transport) => {
+                let ascii = message.envelope().to().iter().all(|to| AsRef::<str>::as_ref(to).is_ascii());
+                match tokio::time::timeout(SEND_TIMEOUT, transport.send(message)).await {
+                    Ok(Ok(_)) => Ok(()),
+                    Ok(Err(error)) => Err(failure(&error, ascii)),
+                    Err(_) => {
+                        let seconds = SEND_TIMEOUT.as_secs();
+                        Err(SendFailure::Temporary(format!("the mail server did not take the mail within {seconds} s")))
+                    }
                 }
-            },
+            }
         }
     }
 }
 
-fn failure(error: &lettre::transport::smtp::Error) -> SendFailure {
+fn failure(error: &lettre::transport::smtp::Error, ascii: bool) -> SendFailure {
     let text = error.to_string();
     let code = error.status().map(u16::from);
-    // A receiver that the server has no way to name (SMTPUTF8) is for good, too.
-    let permanent = code.is_some_and(|code| ABOUT_THE_MAIL.contains(&code)) || (error.is_client() && code.is_none());
+    // A receiver that the server has no way to name (SMTPUTF8) is for good, too. What else the client finds amiss, such as no
+    // STARTTLS, is about the server or the settings, which can be mended while the mail waits.
+    let unnameable = !ascii && error.is_client() && code.is_none();
+    let permanent = code.is_some_and(|code| ABOUT_THE_MAIL.contains(&code)) || unnameable;
     if permanent { SendFailure::Permanent(text) } else { SendFailure::Temporary(text) }
 }
 

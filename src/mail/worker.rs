@@ -84,29 +84,43 @@ impl MailWorker {
     ///
     /// # Errors
     ///
-    /// Those of the store. A mail that cannot be sent is none.
+    /// The first of the stores', when all namespaces have had their turn. A mail that cannot be sent is none.
     pub async fn send_due(
         &self,
         stop: &watch::Receiver<bool>,
         mut tell: impl FnMut(&Delivery),
     ) -> Result<Tally, IdpError> {
         let mut tally = Tally::default();
+        let mut failure = None;
         for namespace in self.idp.namespaces() {
-            while !*stop.borrow() {
-                let Some(mail) = self.idp.claim_reset_mail(namespace.as_str()).await? else { break };
-                let outcome = self.send(&namespace, &mail).await;
-                match &outcome {
-                    Ok(()) => tally.sent += 1,
-                    Err(_) => tally.failed += 1,
-                }
-                if !self.settle(&namespace, &mail, &outcome).await? {
-                    tracing::debug!(%namespace, mail = mail.id, "the mail was ended, or taken up by another, while it was sent");
-                }
-                let OutgoingMail { id, to, attempt, .. } = mail;
-                tell(&Delivery { namespace: namespace.clone(), id, to, attempt, outcome });
+            if let Err(error) = self.send_due_of(&namespace, stop, &mut tally, &mut tell).await {
+                note(&mut failure, &namespace, error);
             }
         }
-        Ok(tally)
+        failure.map_or(Ok(tally), Err)
+    }
+
+    async fn send_due_of(
+        &self,
+        namespace: &NamespaceName,
+        stop: &watch::Receiver<bool>,
+        tally: &mut Tally,
+        tell: &mut impl FnMut(&Delivery),
+    ) -> Result<(), IdpError> {
+        while !*stop.borrow() {
+            let Some(mail) = self.idp.claim_reset_mail(namespace.as_str()).await? else { break };
+            let outcome = self.send(namespace, &mail).await;
+            match &outcome {
+                Ok(()) => tally.sent += 1,
+                Err(_) => tally.failed += 1,
+            }
+            if !self.settle(namespace, &mail, &outcome).await? {
+                tracing::debug!(%namespace, mail = mail.id, "the mail was ended, or taken up by another, while it was sent");
+            }
+            let OutgoingMail { id, to, attempt, .. } = mail;
+            tell(&Delivery { namespace: namespace.clone(), id, to, attempt, outcome });
+        }
+        Ok(())
     }
 
     /// Sends what is due, when it is due, until `stop` is true or its sender is gone. A mail that is being sent is finished.
@@ -114,12 +128,8 @@ impl MailWorker {
         let mut prune_at = Timestamp::now();
         while !*stop.borrow() {
             let pause = match self.turn(&stop, &mut prune_at).await {
-                Ok(pause) => pause,
-                Err(error) => {
-                    let cause = std::error::Error::source(&error).map(ToString::to_string);
-                    tracing::error!(%error, cause, "the outbox cannot be worked on");
-                    PAUSE_AFTER_FAILURE
-                }
+                Ok(()) => POLL,
+                Err(_) => PAUSE_AFTER_FAILURE,
             };
             tokio::select! {
                 changed = stop.changed() => if changed.is_err() { return },
@@ -128,23 +138,37 @@ impl MailWorker {
         }
     }
 
-    async fn turn(&self, stop: &watch::Receiver<bool>, prune_at: &mut Timestamp) -> Result<Duration, IdpError> {
+    async fn turn(&self, stop: &watch::Receiver<bool>, prune_at: &mut Timestamp) -> Result<(), IdpError> {
         let now = Timestamp::now();
-        let mut due = false;
-        for namespace in self.idp.namespaces() {
-            // A claim would be a sync of the disk, every time.
-            due |= self.idp.reset_mail_is_due(namespace.as_str()).await?;
-            if *prune_at <= now {
-                self.idp.prune_reset_mails(namespace.as_str()).await?;
-            }
-        }
-        if *prune_at <= now {
+        let prune = *prune_at <= now;
+        if prune {
             *prune_at = now.after(PRUNE_EVERY);
         }
-        if due {
-            self.send_due(stop, log).await?;
+        let (mut tally, mut failure) = (Tally::default(), None);
+        for namespace in self.idp.namespaces() {
+            // One store that cannot be worked on holds up no other.
+            if let Err(error) = self.turn_of(&namespace, stop, prune, &mut tally).await {
+                note(&mut failure, &namespace, error);
+            }
         }
-        Ok(POLL)
+        failure.map_or(Ok(()), Err)
+    }
+
+    async fn turn_of(
+        &self,
+        namespace: &NamespaceName,
+        stop: &watch::Receiver<bool>,
+        prune: bool,
+        tally: &mut Tally,
+    ) -> Result<(), IdpError> {
+        // A claim would be a sync of the disk, every time.
+        if self.idp.reset_mail_is_due(namespace.as_str()).await? {
+            self.send_due_of(namespace, stop, tally, &mut log).await?;
+        }
+        if prune {
+            self.idp.prune_reset_mails(namespace.as_str()).await?;
+        }
+        Ok(())
     }
 
     /// Notes the outcome. Does not give in to a busy store at once: a mail that is out, and not noted, is sent again.
@@ -175,6 +199,13 @@ impl MailWorker {
             SendFailure::Permanent(text) => SendFailure::Permanent(without_token(text)),
         })
     }
+}
+
+/// Logs the failure, and keeps it if it is the first.
+fn note(first: &mut Option<IdpError>, namespace: &NamespaceName, error: IdpError) {
+    let cause = std::error::Error::source(&error).map(ToString::to_string);
+    tracing::error!(%namespace, %error, cause, "the outbox cannot be worked on");
+    first.get_or_insert(error);
 }
 
 fn log(delivery: &Delivery) {

@@ -224,11 +224,31 @@ fn useless(connection: &Connection, namespace_id: i64, mail: &MailRecord) -> Res
 
 /// Ends what is under way for the user: mails that are not sent yet, and the token. What has been mailed still counts for the
 /// rate limit.
-pub(super) fn end(connection: &Connection, namespace_id: i64, user_id: Uuid, why: &str) -> Result<(), StoreError> {
-    let now = Timestamp::now().unix_millis();
+pub(super) fn end(
+    connection: &Connection,
+    namespace_id: i64,
+    user_id: Uuid,
+    now: Timestamp,
+    why: &str,
+) -> Result<(), StoreError> {
     let sql = "UPDATE reset_mails SET state = 'ended', finished_at = ?3, last_error = ?4
                WHERE namespace_id = ?1 AND user_id = ?2 AND state IN ('queued', 'sending')";
-    connection.prepare_cached(sql)?.execute(params![namespace_id, user_id.as_bytes(), now, why])?;
+    connection.prepare_cached(sql)?.execute(params![namespace_id, user_id.as_bytes(), now.unix_millis(), why])?;
+    tokens::end(connection, namespace_id, user_id)
+}
+
+/// After a new name: the link that is out is in a mailbox that is the user's no longer. What is not out yet goes to the new
+/// one, also what is being sent to the old.
+pub(super) fn redirect(
+    connection: &Connection,
+    namespace_id: i64,
+    user_id: Uuid,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    // Another claim: who is sending it settles nothing.
+    let sql = "UPDATE reset_mails SET state = 'queued', due_at = ?3, claims = claims + 1
+               WHERE namespace_id = ?1 AND user_id = ?2 AND state = 'sending'";
+    connection.prepare_cached(sql)?.execute(params![namespace_id, user_id.as_bytes(), now.unix_millis()])?;
     tokens::end(connection, namespace_id, user_id)
 }
 

@@ -52,7 +52,7 @@ pub(super) fn spend(
     let Some((user_id, target)) = find(connection, namespace_id, token, now)? else { return Ok(None) };
     let sql = "UPDATE users SET password_hash = ? WHERE namespace_id = ? AND id = ?";
     connection.prepare_cached(sql)?.execute(params![password.as_str(), namespace_id, user_id.as_bytes()])?;
-    super::mails::end(connection, namespace_id, user_id, "not sent: the password was set")?;
+    super::mails::end(connection, namespace_id, user_id, now, "not sent: the password was set")?;
     Ok(Some((user_id, target)))
 }
 

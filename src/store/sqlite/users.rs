@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::namespace::SqliteStore;
 use super::rows::{by_id, columns, following, parse_id, record, unix_millis};
-use super::{events, listing, mails, tokens};
+use super::{events, listing, mails};
 use crate::idp::Timestamp;
 use crate::store::{
     CredentialStore, EventKind, EventStore, MfaStore, NewUser, Page, PageRequest, PasswordChange, ResetMailStore,
@@ -140,10 +140,10 @@ fn update(
     let values = params![namespace_id, id.as_bytes(), new.name, new.disabled, set_password, hash];
     connection.prepare_cached(sql)?.execute(values)?;
     if set_password || change.disabled == Some(true) {
-        mails::end(connection, namespace_id, id, "not sent: the password was changed or the user disabled")?;
+        let why = "not sent: the password was changed or the user disabled";
+        mails::end(connection, namespace_id, id, Timestamp::now(), why)?;
     } else if old.name != new.name {
-        // The link is in a mailbox that is the user's no longer. What waits to be sent goes to the new one.
-        tokens::end(connection, namespace_id, id)?;
+        mails::redirect(connection, namespace_id, id, Timestamp::now())?;
     }
     if options.publish && changes {
         events::append(connection, namespace_id, id, EventKind::Updated)?;

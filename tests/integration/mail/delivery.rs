@@ -143,6 +143,8 @@ fn a_server_that_offers_no_starttls_gets_no_mail() {
     let end = send(&place, &["--smtp-url", &format!("smtp://localhost:{}", server.port)]);
     assert_eq!(end.stdout, "0 sent, 1 failed\n", "{}", end.stderr);
     assert_eq!(server.so_far().len(), 0);
+    // The settings can be mended while it waits.
+    assert_eq!(place.states(), ["queued 1"]);
 }
 
 #[test]

@@ -163,13 +163,16 @@ async fn mailed() -> (Idp, String, ResetToken) {
     (idp, ana, token)
 }
 
-async fn mail_again(idp: &Idp, user_id: &str) -> ResetToken {
-    let mail = SendPasswordResetEmail {
+fn mail_to(user_id: &str) -> SendPasswordResetEmail {
+    SendPasswordResetEmail {
         user_id: user_id.into(),
         redirect_uri: "https://example.com/".into(),
         ..SendPasswordResetEmail::default()
-    };
-    idp.send_password_reset_email(NS, &Principal::Host, mail).await.unwrap();
+    }
+}
+
+async fn mail_again(idp: &Idp, user_id: &str) -> ResetToken {
+    idp.send_password_reset_email(NS, &Principal::Host, mail_to(user_id)).await.unwrap();
     let mail = idp.claim_reset_mail(NS).await.unwrap().unwrap();
     assert!(idp.settle_reset_mail(NS, &mail, Ok(())).await.unwrap());
     mail.token
@@ -229,6 +232,20 @@ async fn an_update_that_changes_nothing_leaves_the_token_good() {
     let same = UpdateUser { id, name: Some("ANA@example.com".into()), disabled: Some(false), ..UpdateUser::default() };
     idp.update_user(NS, &Principal::Host, same).await.unwrap();
     assert!(idp.reset_link(NS, &token).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_mail_on_its_way_when_the_name_changes_is_sent_again_to_the_new_one() {
+    let (idp, ana, _) = mailed().await;
+    idp.send_password_reset_email(NS, &Principal::Host, mail_to(&ana)).await.unwrap();
+    let old = idp.claim_reset_mail(NS).await.unwrap().unwrap();
+    let renamed = UpdateUser { id: ana, name: Some("ann@example.com".into()), ..UpdateUser::default() };
+    idp.update_user(NS, &Principal::Host, renamed).await.unwrap();
+    assert!(!idp.settle_reset_mail(NS, &old, Ok(())).await.unwrap());
+    let new = idp.claim_reset_mail(NS).await.unwrap().unwrap();
+    assert_eq!((old.to.as_str(), new.to.as_str()), ("ana@example.com", "ann@example.com"));
+    assert!(matches!(idp.reset_link(NS, &old.token).await, Err(ResetPasswordError::InvalidToken)));
+    assert!(idp.reset_link(NS, &new.token).await.is_ok());
 }
 
 #[tokio::test]

@@ -150,7 +150,7 @@ fn check_refuses_a_secret_that_is_set_and_cannot_be_used() {
     let folder = Folder::new(&[("tailor-idp.toml", &text)]);
     let check = |hook, key| folder.run_with(&["check"], |program| program.env("HOOK", hook).env("KEY", key));
     let wrong = check("short", "short");
-    let text = "error: HOOK (events.webhook.secret_env): a webhook's secret has at least 16 bytes: got 5; \
+    let text = "error: HOOK (events.webhook.secret_env): a webhook's secret has at least 16 bytes: got 5\n\
                 KEY (mfa_key_env): an MFA key is 32 random bytes in base64\n";
     assert_eq!((wrong.code, wrong.stderr.as_str()), (Some(1), text));
     assert!(wrong.stdout.contains("published to https://ana.example.com/hook\n"), "{}", wrong.stdout);
