@@ -30,16 +30,29 @@ impl Check {
         let path = self.file.or_else(|| SettingsFile::find(Path::new("")));
         let missing = || WrongUse(format!("there is no {FILE_NAME} here or above: `tailor-idp init` writes one"));
         let file = SettingsFile::load(path.ok_or_else(missing)?)?;
-        output::print(summary(&file).trim_end())?;
-        for secret in file.settings.secrets() {
-            if let Err(error) = secret.read() {
-                output::note("warning", &error.to_string());
-            }
-        }
         let faults = secret_faults(&file.settings);
         anyhow::ensure!(faults.is_empty(), faults.join("\n"));
+        output::print(summary(&file).trim_end())?;
+        warnings(&file.settings).iter().for_each(|warning| output::note("warning", warning));
         Ok(())
     }
+}
+
+/// What is allowed, and most likely not meant.
+fn warnings(settings: &Settings) -> Vec<String> {
+    let mut warnings: Vec<_> =
+        settings.secrets().iter().filter_map(|secret| secret.read().err()).map(|error| error.to_string()).collect();
+    let mut namespaces = settings.namespaces.iter();
+    if let Some((name, _)) = namespaces.find(|(_, entry)| entry.settings.user_auth_policy.enable_mfa)
+        && settings.mfa_key.is_none()
+    {
+        warnings.push(format!("namespace {name} has enableMfa, and no mfa_key_env names the key of MFA secrets"));
+    }
+    let publishes = settings.namespaces.values().any(|entry| entry.settings.publish_user_events);
+    if settings.webhook.is_some() && !publishes {
+        warnings.push("events.webhook gets nothing: no namespace has publishUserEvents".to_owned());
+    }
+    warnings
 }
 
 /// What is wrong with secrets that are there, as those who use them see it.

@@ -156,7 +156,9 @@ namespace staff
   sendPasswordResetEmail  everybody
   unenrollMfa             everybody
 ";
-    let warning = "warning: the environment variable NO_SUCH_PASSWORD is not set: mail.smtp.password_env names it\n";
+    let warning = "warning: the environment variable NO_SUCH_PASSWORD is not set: mail.smtp.password_env names it
+warning: namespace customers has enableMfa, and no mfa_key_env names the key of MFA secrets
+";
     let checked = folder.run_with(&["check"], |program| program.env("THERE_IS_A_SECRET", "sixteen and more"));
     assert_eq!(checked.stdout, expected);
     assert_eq!((checked.code, checked.stderr.as_str()), (Some(0), warning));

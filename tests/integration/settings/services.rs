@@ -152,10 +152,19 @@ fn check_refuses_a_secret_that_is_set_and_cannot_be_used() {
     let wrong = check("short", "short");
     let text = "error: HOOK (events.webhook.secret_env): a webhook's secret has at least 16 bytes: got 5\n\
                 KEY (mfa_key_env): an MFA key is 32 random bytes in base64\n";
-    assert_eq!((wrong.code, wrong.stderr.as_str()), (Some(1), text));
-    assert!(wrong.stdout.contains("published to https://ana.example.com/hook\n"), "{}", wrong.stdout);
+    assert_eq!(wrong, end(1, "", text));
     let right = check("sixteen and more", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
     assert_eq!((right.code, right.stderr.as_str()), (Some(0), ""));
+    assert!(right.stdout.contains("published to https://ana.example.com/hook\n"), "{}", right.stdout);
+}
+
+#[test]
+fn check_warns_of_what_is_allowed_and_most_likely_not_meant() {
+    let webhook = "[events.webhook]\nurl = \"https://ana.example.com/hook\"\nsecret_env = \"HOOK\"\n";
+    let folder = Folder::new(&[("tailor-idp.toml", &format!("{OPEN}{webhook}"))]);
+    let checked = folder.run_with(&["check"], |program| program.env("HOOK", "sixteen and more"));
+    let warning = "warning: events.webhook gets nothing: no namespace has publishUserEvents\n";
+    assert_eq!((checked.code, checked.stderr.as_str()), (Some(0), warning));
 }
 
 #[test]
