@@ -5,7 +5,6 @@ use std::io::Write;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use comfy_table::{Table, presets};
 use serde_json::json;
 use tailor_idp::events::{Events, Revival, StartAt, UserEvent, WebhookSettings, WebhookWorker};
 use tailor_idp::idp::NamespaceName;
@@ -169,8 +168,9 @@ impl EventsArgs {
 impl Deliver {
     /// To the webhook of the command line, else that of the settings.
     async fn execute(self, args: &NamespaceArgs) -> anyhow::Result<()> {
-        let settings = self.settings(args.webhook()?)?;
-        let (names, idp) = args.open_publishing().await?;
+        let file = args.file()?;
+        let settings = self.settings(file.as_ref().and_then(|file| file.settings.webhook.as_ref()))?;
+        let (names, idp) = args.open_publishing(file.as_ref()).await?;
         let mut workers = Vec::new();
         for name in &names {
             let worker = WebhookWorker::new(idp.events(name.as_str())?, settings.clone());
@@ -208,7 +208,7 @@ impl Deliver {
         failure.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    fn settings(&self, set: Option<Webhook>) -> anyhow::Result<WebhookSettings> {
+    fn settings(&self, set: Option<&Webhook>) -> anyhow::Result<WebhookSettings> {
         let mut secrets = Vec::new();
         let url = match (&self.webhook, set) {
             (Some(_), _) if self.secret_env.is_empty() => {
@@ -220,7 +220,7 @@ impl Deliver {
                 if self.secret_env.is_empty() {
                     secrets.push(webhook.secret.read()?);
                 }
-                webhook.url
+                webhook.url.clone()
             }
             (None, None) => {
                 let text = "--webhook URL is missing, and the settings have no [events.webhook]: where to?";
@@ -294,8 +294,8 @@ async fn consumers(events: &Events, json: bool) -> anyhow::Result<()> {
         let consumer = |consumer: &tailor_idp::events::Consumer| json!({ "name": consumer.name, "pending": consumer.pending, "dead": consumer.dead });
         return output::print_json(&consumers.iter().map(consumer).collect());
     }
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(["CONSUMER", "PENDING", "DEAD"]);
+    let mut table = output::table();
+    table.set_header(["CONSUMER", "PENDING", "DEAD"]);
     for consumer in consumers {
         table.add_row([consumer.name, consumer.pending.to_string(), consumer.dead.to_string()]);
     }
@@ -312,8 +312,8 @@ async fn dead(events: &Events, consumer: Option<&str>, first: u32, json: bool) -
         }
         return output::print_json(&json!(by_consumer));
     }
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(["CONSUMER", "EVENT", "TYPE", "USER", "ATTEMPTS", "REASON"]);
+    let mut table = output::table();
+    table.set_header(["CONSUMER", "EVENT", "TYPE", "USER", "ATTEMPTS", "REASON"]);
     for dead in dead {
         let (event, attempts) = (dead.event, dead.attempts.to_string());
         let type_name = event.kind.type_name().to_owned();
@@ -323,8 +323,8 @@ async fn dead(events: &Events, consumer: Option<&str>, first: u32, json: bool) -
 }
 
 fn table(events: &[UserEvent]) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(["ID", "TIME", "TYPE", "USER"]);
+    let mut table = output::table();
+    table.set_header(["ID", "TIME", "TYPE", "USER"]);
     for event in events {
         let (time, type_name) = (event.time.to_string(), event.kind.type_name());
         table.add_row([event.id.as_str(), &time, type_name, &event.user_id]);

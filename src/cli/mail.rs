@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 use clap::{Args, Subcommand, ValueEnum};
-use comfy_table::{Table, presets};
 use serde_json::{Value, json};
 use tailor_idp::idp::{Code, Timestamp};
 use tailor_idp::mail::{MailSettings, MailTransport, MailWorker, SmtpServer};
@@ -79,7 +78,7 @@ impl TransportArgs {
             }
             (None, Some(folder), _) => MailTransport::Folder(folder.clone()),
             // Only here: a flag makes do without the secret.
-            (None, None, Some(set)) => set.resolve(base_url.clone(), DEFAULT_FROM)?.transport,
+            (None, None, Some(set)) => set.resolve()?,
             (None, None, None) if file.is_some() => return Ok(None),
             (None, None, None) => MailTransport::Folder("mails".into()),
         };
@@ -236,17 +235,8 @@ async fn find(idp: &tailor_idp::idp::Idp, id: i64) -> anyhow::Result<(String, Ma
 
 fn print_list(mails: &[(String, MailRecord)]) -> anyhow::Result<()> {
     if !mails.is_empty() {
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING).set_header([
-            "ID",
-            "NAMESPACE",
-            "TO",
-            "STATE",
-            "ATTEMPTS",
-            "QUEUED",
-            "NEXT ATTEMPT",
-            "LAST ERROR",
-        ]);
+        let mut table = output::table();
+        table.set_header(["ID", "NAMESPACE", "TO", "STATE", "ATTEMPTS", "QUEUED", "NEXT ATTEMPT", "LAST ERROR"]);
         for (namespace, mail) in mails {
             table.add_row([
                 mail.id.to_string(),
@@ -265,8 +255,7 @@ fn print_list(mails: &[(String, MailRecord)]) -> anyhow::Result<()> {
 }
 
 fn print_mail(namespace: &str, mail: &MailRecord) -> anyhow::Result<()> {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
+    let mut table = output::table();
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     for (key, value) in [
         ("id", mail.id.to_string()),

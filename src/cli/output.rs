@@ -2,12 +2,21 @@
 
 use std::io::{ErrorKind, Write};
 
+use comfy_table::{Table, presets};
+
 /// A line, or several, on stdout. A reader that has gone away, as `head` does, is no failure.
 pub(super) fn print(text: &str) -> anyhow::Result<()> {
     match writeln!(std::io::stdout().lock(), "{text}") {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }
+}
+
+/// A table without lines, as a terminal's other programs print them. Its text is `trim_fmt`'s.
+pub(super) fn table() -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table
 }
 
 /// A value as JSON on stdout.

@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::Args;
 use secrecy::ExposeSecret;
 use tailor_idp::idp::{Idp, IdpBuilder, Lang, MfaKey, NameKind, NamespaceName, NamespaceSettings, Permission};
-use tailor_idp::settings::{FILE_NAME, SecretVariable, Settings, StoreLocation, Webhook};
+use tailor_idp::settings::{FILE_NAME, SecretVariable, Settings, StoreLocation};
 use tailor_idp::store::SqliteDatabase;
 
 use super::enrollment::KEY_VERSION;
@@ -284,9 +284,17 @@ impl NamespaceArgs {
     /// Opens the database, and says which namespace it is about. Makes neither it nor the namespace unless `make` says so: a
     /// look into a store that is not there is a mistake.
     pub(super) async fn open(&self, make: bool, mfa_key: Option<MfaKey>) -> anyhow::Result<(NamespaceName, Idp)> {
-        let file = self.settings.file(Path::new(""))?;
-        let name = self.name(file.as_ref())?;
-        let openings = openings(file.as_ref(), std::slice::from_ref(&name), self.db.as_deref(), &self.settings)?;
+        self.open_with(self.file()?.as_ref(), make, mfa_key).await
+    }
+
+    async fn open_with(
+        &self,
+        file: Option<&SettingsFile>,
+        make: bool,
+        mfa_key: Option<MfaKey>,
+    ) -> anyhow::Result<(NamespaceName, Idp)> {
+        let name = self.name(file)?;
+        let openings = openings(file, std::slice::from_ref(&name), self.db.as_deref(), &self.settings)?;
         for opening in &openings {
             let StoreLocation::Sqlite(path) = &opening.store else {
                 return Err(if file.is_some() { lives_in_memory(&name) } else { which_database() }.into());
@@ -300,21 +308,23 @@ impl NamespaceArgs {
 
     /// Opens what has events to deliver: the namespace that was named, else all that the settings publish, which are made
     /// where they are not there yet.
-    pub(super) async fn open_publishing(&self) -> anyhow::Result<(Vec<NamespaceName>, Idp)> {
-        let file = self.settings.file(Path::new(""))?;
+    pub(super) async fn open_publishing(
+        &self,
+        file: Option<&SettingsFile>,
+    ) -> anyhow::Result<(Vec<NamespaceName>, Idp)> {
         let all = file.iter().flat_map(|file| &file.settings.namespaces);
         let publishing = all.filter(|(_, entry)| entry.settings.publish_user_events);
         let publishing = publishing.map(|(name, _)| name.clone()).collect::<Vec<_>>();
-        if let Some(file) = file.as_ref().filter(|_| self.namespace.is_none() && publishing.is_empty()) {
+        if let Some(file) = file.filter(|_| self.namespace.is_none() && publishing.is_empty()) {
             let text = format!("no namespace of {} publishes events: set publishUserEvents there", file.path.display());
             return Err(WrongUse(format!("{text}, or say with --namespace whose events are delivered")).into());
         }
         if self.namespace.is_some() || file.is_none() {
-            let (name, idp) = self.open(false, None).await?;
+            let (name, idp) = self.open_with(file, false, None).await?;
             return Ok((vec![name], idp));
         }
         self.db.as_deref().map_or(Ok(()), database_is_there)?;
-        let openings = openings(file.as_ref(), &publishing, self.db.as_deref(), &self.settings)?;
+        let openings = openings(file, &publishing, self.db.as_deref(), &self.settings)?;
         let openings = in_databases(openings, &[])?;
         let names = openings.iter().map(|opening| opening.name.clone()).collect();
         Ok((names, open_idp(openings, None).await?))
@@ -322,7 +332,7 @@ impl NamespaceArgs {
 
     /// The permission of the namespace, as the settings have it.
     pub(super) fn permission(&self) -> anyhow::Result<Permission> {
-        let Some(file) = self.settings.file(Path::new(""))? else {
+        let Some(file) = self.file()? else {
             let text = format!("there is no {FILE_NAME}: --permission FILE names a permission");
             return Err(WrongUse(text).into());
         };
@@ -332,15 +342,14 @@ impl NamespaceArgs {
         Ok(entry.ok_or_else(missing)?.settings.permission.clone())
     }
 
-    /// The webhook of the settings.
-    pub(super) fn webhook(&self) -> anyhow::Result<Option<Webhook>> {
-        Ok(self.settings.file(Path::new(""))?.and_then(|file| file.settings.webhook))
+    /// The settings file that holds, if there is one.
+    pub(super) fn file(&self) -> anyhow::Result<Option<SettingsFile>> {
+        self.settings.file(Path::new(""))
     }
 
     /// The key of MFA secrets that the settings name.
     pub(super) fn mfa_key(&self) -> anyhow::Result<Option<MfaKey>> {
-        let file = self.settings.file(Path::new(""))?;
-        file.and_then(|file| file.settings.mfa_key).map(|variable| read_mfa_key(&variable)).transpose()
+        self.file()?.and_then(|file| file.settings.mfa_key).map(|variable| read_mfa_key(&variable)).transpose()
     }
 
     fn name(&self, file: Option<&SettingsFile>) -> anyhow::Result<NamespaceName> {

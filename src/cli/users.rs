@@ -3,7 +3,6 @@
 use std::io::{IsTerminal, Read};
 
 use clap::{Args, Subcommand};
-use comfy_table::{Table, presets};
 use serde_json::{Value, json};
 use tailor_idp::idp::{
     Code, CreateUser, IdentityProvider, Idp, ListUsers, Password, Principal, User, UserPage, UserQuery,
@@ -157,8 +156,8 @@ fn print_page(page: &UserPage) -> anyhow::Result<()> {
 }
 
 fn table(users: &[User]) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(["ID", "NAME", "CREATED", "STATE"]);
+    let mut table = output::table();
+    table.set_header(["ID", "NAME", "CREATED", "STATE"]);
     for user in users {
         let created = user.created_at.map(|moment| moment.to_string()).unwrap_or_default();
         let mut state = vec![if user.disabled { "disabled" } else { "enabled" }.to_owned()];

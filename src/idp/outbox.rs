@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::model::NamespaceName;
 use super::namespace::{Namespace, failed};
 use super::reset_token::ResetToken;
 use super::settings::NamespaceSettings;
@@ -62,13 +61,6 @@ pub enum SendFailure {
 }
 
 impl Idp {
-    /// The names of the namespaces, sorted.
-    pub fn namespaces(&self) -> Vec<NamespaceName> {
-        let mut names: Vec<_> = self.names().cloned().collect();
-        names.sort();
-        names
-    }
-
     /// The settings of the namespace, if there is one of that name.
     pub fn settings(&self, namespace: &str) -> Option<&NamespaceSettings> {
         self.namespace(namespace).ok().map(|namespace| &*namespace.settings)

@@ -131,8 +131,11 @@ impl Idp {
         self.events(namespace)?.subscribe(consumer, start).await
     }
 
-    pub(super) fn names(&self) -> impl Iterator<Item = &NamespaceName> {
-        self.0.keys()
+    /// The names of the namespaces, sorted.
+    pub fn namespaces(&self) -> Vec<NamespaceName> {
+        let mut names: Vec<_> = self.0.keys().cloned().collect();
+        names.sort();
+        names
     }
 
     pub(super) fn namespace(&self, name: &str) -> Result<&Namespace, IdpError> {

@@ -2,12 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use url::Url;
-
 use super::reader::Section;
 use super::secret::{MissingSecret, SecretVariable};
 use crate::idp::shortened;
-use crate::mail::{self, SmtpCredentials, SmtpServer, SmtpTls};
+use crate::mail::{self, MailTransport, SmtpCredentials, SmtpServer, SmtpTls};
 
 /// How mails leave.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,14 +42,14 @@ pub struct SmtpEntry {
 }
 
 impl MailEntry {
-    /// The same with the secrets that the environment holds, for a worker whose links begin with `base_url`.
+    /// The transport, with the secrets that the environment holds.
     ///
     /// # Errors
     ///
     /// Where the variable of a secret is not set.
-    pub fn resolve(&self, base_url: Url, default_from: &str) -> Result<mail::MailSettings, MissingSecret> {
-        let transport = match &self.transport {
-            MailRoute::Folder(folder) => mail::MailTransport::Folder(folder.clone()),
+    pub fn resolve(&self) -> Result<MailTransport, MissingSecret> {
+        Ok(match &self.transport {
+            MailRoute::Folder(folder) => MailTransport::Folder(folder.clone()),
             MailRoute::Smtp(SmtpEntry { host, port, tls, credentials }) => {
                 let credentials = match credentials {
                     Some((username, password)) => {
@@ -60,11 +58,9 @@ impl MailEntry {
                     None => None,
                 };
                 let (host, port) = (host.clone(), Some(*port));
-                mail::MailTransport::Smtp(SmtpServer { host, port, tls: *tls, credentials, root_certificate: None })
+                MailTransport::Smtp(SmtpServer { host, port, tls: *tls, credentials, root_certificate: None })
             }
-        };
-        let from_address = self.from.clone().unwrap_or_else(|| default_from.to_owned());
-        Ok(mail::MailSettings { transport, from_address, base_url })
+        })
     }
 }
 

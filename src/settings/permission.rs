@@ -5,13 +5,15 @@ use serde_json::Value;
 use toml::de::DeValue;
 
 use super::reader::{Reader, Section, join, table_at, unknown, wrong};
-use crate::idp::{Permission, PermissionConfig, PermissionFault};
+use crate::idp::{ALLOW_ALL, Operation, Permission, PermissionConfig, PermissionFault};
 
 /// What a permission has lists of policies for.
-pub const OPERATIONS: [&str; 6] = ["create", "read", "update", "delete", "sendPasswordResetEmail", "unenrollMfa"];
+pub const OPERATIONS: [&str; Operation::ALL.len()] = {
+    let [a, b, c, d, e, f] = Operation::ALL;
+    [a.name(), b.name(), c.name(), d.name(), e.name(), f.name()]
+};
 
 const KEY: &str = "permission";
-const ALLOW_ALL: &str = "allow-all";
 
 /// Whom the policies of an operation are about, at a glance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
