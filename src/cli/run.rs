@@ -3,13 +3,18 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::Value;
-use tailor_idp::function::{FunctionRuntime, Invocation, Script};
+use tailor_idp::function::{Execution, FunctionRuntime, Invocation, Script};
+use tailor_idp::settings::FunctionLimits;
 
 use super::store::ScriptStoreArgs;
 use super::{ScriptFailed, WrongUse, invoker, output};
+
+/// What is left to threads to end after the run.
+const SHUTDOWN: Duration = Duration::from_secs(5);
 
 /// Runs the default export of an ES module (else its export `main`, else `globalThis.main`) with one JSON value.
 ///
@@ -46,6 +51,18 @@ pub(super) struct Run {
     #[arg(long, value_name = "JSON|FILE")]
     invoker: Option<String>,
 
+    /// How long the script may run, such as 500ms, 5s or 2m [default: the settings', else 60s]
+    #[arg(long, value_name = "TIME", value_parser = FunctionLimits::parse_timeout)]
+    timeout: Option<Duration>,
+
+    /// How much memory it may use, such as 64MB [default: the settings', else 32MB]
+    #[arg(long, value_name = "SIZE", value_parser = FunctionLimits::parse_memory)]
+    memory: Option<u64>,
+
+    /// Print to stderr what the run took
+    #[arg(long)]
+    stats: bool,
+
     /// Load the global scope from its sources: shows that the snapshot holds the same
     #[arg(long, hide = true)]
     without_snapshot: bool,
@@ -66,12 +83,20 @@ impl Run {
         if let Some(invoker) = self.invoker.as_deref().map(invoker::read).transpose()?.flatten() {
             invocation = invocation.invoker(invoker);
         }
-        let idp = self.store.open(&self.script).await?;
-        let mut runtime = FunctionRuntime::builder(Arc::new(idp));
+        let (idp, mut limits) = self.store.open(&self.script).await?;
+        limits.timeout = self.timeout.unwrap_or(limits.timeout);
+        limits.memory = self.memory.unwrap_or(limits.memory);
+        // One run: nothing need be ready for another.
+        let mut runtime = FunctionRuntime::builder(Arc::new(idp)).limits(limits.limits()).prepared(0);
         if self.without_snapshot {
             runtime = runtime.without_snapshot();
         }
-        let execution = runtime.build().run(&script, invocation).await;
+        let runtime = runtime.build();
+        let execution = runtime.run(&script, invocation).await;
+        runtime.shutdown(SHUTDOWN).await;
+        if self.stats {
+            print_stats(&execution);
+        }
         match execution.result {
             Ok(value) => output::print_json(&value),
             Err(error) => {
@@ -99,4 +124,13 @@ impl Run {
         };
         serde_json::from_str(&text).map_err(|error| WrongUse(format!("{origin} is not JSON: {error}")))
     }
+}
+
+fn print_stats(execution: &Execution) {
+    let usage = execution.usage;
+    let milliseconds = |time: Duration| format!("{:.1} ms", time.as_secs_f64() * 1000.0);
+    let cpu = usage.cpu_time.map_or("not known".to_owned(), milliseconds);
+    let heap = usage.peak_heap as f64 / (1024.0 * 1024.0);
+    let text = format!("time {}, CPU {cpu}, heap {heap:.1} MB at its peak", milliseconds(usage.wall_time));
+    output::note("stats", &format!("{text}, {} log lines", execution.logs.len()));
 }

@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::Args;
 use secrecy::ExposeSecret;
 use tailor_idp::idp::{Idp, IdpBuilder, Lang, MfaKey, NameKind, NamespaceName, NamespaceSettings, Permission};
-use tailor_idp::settings::{FILE_NAME, SecretVariable, Settings, StoreLocation};
+use tailor_idp::settings::{FILE_NAME, FunctionLimits, SecretVariable, Settings, StoreLocation};
 use tailor_idp::store::SqliteDatabase;
 
 use super::enrollment::KEY_VERSION;
@@ -189,8 +189,9 @@ pub(super) struct ScriptStoreArgs {
 }
 
 impl ScriptStoreArgs {
-    /// The identity provider of a script. The settings file is looked for from the script's folder upwards.
-    pub(super) async fn open(&self, script: &Path) -> anyhow::Result<Idp> {
+    /// The identity provider of a script, and what the script may use. The settings file is looked for from the script's
+    /// folder upwards.
+    pub(super) async fn open(&self, script: &Path) -> anyhow::Result<(Idp, FunctionLimits)> {
         let file = self.settings.file(script.parent().unwrap_or(Path::new("")))?;
         let openings = openings(file.as_ref(), &self.namespace, self.db.as_deref(), &self.settings)?;
         let names = openings.iter().map(|opening| opening.name.to_string()).collect::<Vec<_>>();
@@ -203,7 +204,8 @@ impl ScriptStoreArgs {
             let names = names.join(", ");
             output::note("note", &format!("without settings, {word} {names} {is} open to every script (allow-all)"));
         }
-        Ok(idp)
+        let limits = file.map(|file| file.settings.function).unwrap_or_default();
+        Ok((idp, limits))
     }
 }
 

@@ -68,6 +68,10 @@ where
             return promise;
         }
     };
+    if !state.borrow().borrow::<CallBudget>().takes_one_more() {
+        // The script is being terminated.
+        return promise;
+    }
     let target = {
         let state = state.borrow();
         let idp = Arc::clone(state.borrow::<Arc<dyn IdentityProvider>>());
@@ -119,13 +123,53 @@ fn settle<'s, T: ToV8<'s>>(
     site(scope).reject(scope, resolver, method, &told(method, failure));
 }
 
-/// How many calls of a runtime's scripts have no answer yet.
+/// How many calls a script has made, and how many of them have no answer yet.
+///
+/// Without bounds, as a host with a runtime of its own has it, it only counts.
 #[derive(Clone, Default)]
-pub(crate) struct CallsUnderWay(Rc<Cell<usize>>);
+pub(crate) struct CallBudget {
+    under_way: Rc<Cell<usize>>,
+    made: Rc<Cell<usize>>,
+    bounds: Option<Rc<CallBounds>>,
+}
 
-impl CallsUnderWay {
-    pub(crate) fn count(&self) -> usize {
-        self.0.get()
+pub(crate) struct CallBounds {
+    pub(crate) under_way: usize,
+    pub(crate) made: usize,
+    /// Ends the script.
+    pub(crate) exceeded: Box<dyn Fn(CallBound)>,
+}
+
+/// What was exceeded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CallBound {
+    UnderWay,
+    Made,
+}
+
+impl CallBudget {
+    pub(crate) fn within(bounds: CallBounds) -> Self {
+        Self { bounds: Some(Rc::new(bounds)), ..Self::default() }
+    }
+
+    /// How many calls have no answer yet.
+    pub(crate) fn under_way(&self) -> usize {
+        self.under_way.get()
+    }
+
+    /// Counts a call, if there may be another.
+    fn takes_one_more(&self) -> bool {
+        self.made.set(self.made.get() + 1);
+        let Some(bounds) = &self.bounds else { return true };
+        let exceeded = if self.made.get() > bounds.made {
+            CallBound::Made
+        } else if self.under_way.get() >= bounds.under_way {
+            CallBound::UnderWay
+        } else {
+            return true;
+        };
+        (bounds.exceeded)(exceeded);
+        false
     }
 }
 
@@ -134,7 +178,7 @@ impl CallsUnderWay {
 /// Holds nothing of the runtime but what may outlive it: the host may drop the runtime at any time.
 struct Pending {
     operations: ExternalOpsTracker,
-    under_way: CallsUnderWay,
+    under_way: Rc<Cell<usize>>,
     tasks: V8TaskSpawner,
     event_loop: Arc<AtomicWaker>,
 }
@@ -142,9 +186,9 @@ struct Pending {
 impl Pending {
     fn new(state: &OpState) -> Self {
         let operations = state.external_ops_tracker.clone();
-        let under_way = state.borrow::<CallsUnderWay>().clone();
+        let under_way = Rc::clone(&state.borrow::<CallBudget>().under_way);
         operations.ref_op();
-        under_way.0.set(under_way.0.get() + 1);
+        under_way.set(under_way.get() + 1);
         Self {
             operations,
             under_way,
@@ -166,7 +210,7 @@ impl Pending {
 impl Drop for Pending {
     fn drop(&mut self) {
         self.operations.unref_op();
-        self.under_way.0.set(self.under_way.0.get() - 1);
+        self.under_way.set(self.under_way.get() - 1);
         self.event_loop.wake();
     }
 }

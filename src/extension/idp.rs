@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use deno_core::{ExtensionFileSource, OpState, ascii_str_include, op2, v8};
 
-use super::call::{CallsUnderWay, call};
+use super::call::{CallBudget, call};
 use super::convert::{Answer, Fields, boolean, integer, kind, password, string, strings};
 use super::error::InvalidConfig;
 use crate::idp::{
@@ -43,7 +43,7 @@ deno_core::extension!(
     state = |state, options| {
         state.put(options.idp);
         state.put(options.principal);
-        state.put(CallsUnderWay::default());
+        state.put(CallBudget::default());
     },
     customizer = |extension: &mut deno_core::Extension| {
         // In the binary rather than on the disk of whoever built it.

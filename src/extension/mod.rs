@@ -35,7 +35,7 @@ mod stack;
 
 use deno_core::Extension;
 
-pub(crate) use call::CallsUnderWay;
+pub(crate) use call::{CallBound, CallBounds, CallBudget};
 pub(crate) use convert::{is_array, well_formed};
 pub use function::{ConsoleSink, LogLevel, tailor_function};
 pub use idp::tailor_idp;

@@ -5,7 +5,7 @@ use deno_core::v8::{self, Local, PinScope, Value};
 use deno_error::JsErrorClass;
 
 use super::execution::{ErrorKind, ExecutionError};
-use super::loader::OneModule;
+use super::loader::ScriptLoader;
 
 /// How the engine begins to say that nothing is left to run that could settle a module's `await`.
 const STALLED_MODULE: &str = "Top-level await promise never resolved";
@@ -29,7 +29,7 @@ pub(super) fn thrown<'s>(scope: &mut PinScope<'s, '_>, value: Option<Local<'s, V
 }
 
 /// Why the script's module cannot be loaded, or the event loop cannot go on.
-pub(super) fn engine_error(error: CoreError, kind: ErrorKind, loader: &OneModule) -> ExecutionError {
+pub(super) fn engine_error(error: CoreError, kind: ErrorKind, loader: &ScriptLoader) -> ExecutionError {
     match error.into_kind() {
         CoreErrorKind::Js(error) => js_error(&error, kind),
         CoreErrorKind::PendingPromiseResolution => stalled_module(),
@@ -51,7 +51,7 @@ fn js_error(error: &JsError, kind: ErrorKind) -> ExecutionError {
         }
         // Something was thrown that is no error: the engine has words for it.
         let message = error.exception_message.clone();
-        return ExecutionError { kind, name: String::new(), message, stack_trace: None };
+        return ExecutionError::of(kind, String::new(), message, None);
     };
     let message = error.message.clone().unwrap_or_default();
     let mut stack = error.stack.clone().unwrap_or_else(|| format!("{name}: {message}"));
@@ -67,7 +67,7 @@ fn js_error(error: &JsError, kind: ErrorKind) -> ExecutionError {
         stack.push_str("\nCaused by: ");
         stack.push_str(&js_error(cause, kind).to_string());
     }
-    ExecutionError { kind, name: name.clone(), message, stack_trace: Some(stack) }
+    ExecutionError::of(kind, name.clone(), message, Some(stack))
 }
 
 fn place(error: &JsError) -> Option<String> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use deno_core::error::CoreError;
-use deno_core::v8::{self, Global, Local};
+use deno_core::v8::{self, Global, IsolateHandle, Local};
 use deno_core::{JsRuntime, ModuleLoader, PollEventLoopOptions, RuntimeOptions, SharedArrayBufferStore, scope};
 use deno_web::{BlobStore, InMemoryBroadcastChannel};
 use serde_json::Value;
@@ -14,10 +14,14 @@ use serde_json::Value;
 use super::execution::{ErrorKind, ExecutionError};
 use super::failure::{engine_error, thrown};
 use super::json;
-use super::loader::OneModule;
+use super::limits::{Limit, Limits};
+use super::loader::ScriptLoader;
+use super::memory::Account;
 use super::script::Script;
+use super::stop::{Reason, Stop};
 use crate::extension::{
-    CallsUnderWay, ConsoleSink, LogLevel, function_extensions, hide_extension_frames, tailor_function, tailor_idp,
+    CallBound, CallBounds, CallBudget, ConsoleSink, LogLevel, function_extensions, hide_extension_frames,
+    tailor_function, tailor_idp,
 };
 use crate::idp::{IdentityProvider, Principal};
 
@@ -43,34 +47,41 @@ pub(super) enum Startup {
     Sources,
 }
 
+/// What an isolate is made with, before it is known what it will run.
+#[derive(Clone)]
+pub(super) struct Setup {
+    pub(super) startup: Startup,
+    pub(super) idp: Arc<dyn IdentityProvider>,
+    /// Whether `eval` and `new Function` work.
+    pub(super) code_from_strings: bool,
+}
+
 pub(super) struct Isolate {
     runtime: JsRuntime,
-    loader: Rc<OneModule>,
+    loader: Rc<ScriptLoader>,
+    account: Arc<Account>,
 }
 
 impl Isolate {
-    /// A fresh isolate, for `script` only. Needs a tokio context, and a thread without another isolate.
-    pub(super) fn new(
-        startup: Startup,
-        idp: Arc<dyn IdentityProvider>,
-        principal: Principal,
-        console: ConsoleSink,
-        script: &Script,
-    ) -> Result<Self, ExecutionError> {
+    /// A fresh isolate. Needs a tokio context, and a thread without another isolate.
+    pub(super) fn new(setup: &Setup, limits: &Limits) -> Result<Self, ExecutionError> {
         let failed = |error: CoreError| ExecutionError::platform(format!("cannot start an isolate: {error}"));
-        let loader = Rc::new(OneModule::new(script.clone()));
+        let loader = Rc::new(ScriptLoader::default());
+        let account = Account::new(limits);
         let mut runtime = JsRuntime::try_new(RuntimeOptions {
             extensions: function_extensions(),
-            startup_snapshot: (startup == Startup::Snapshot).then_some(SNAPSHOT),
+            startup_snapshot: (setup.startup == Startup::Snapshot).then_some(SNAPSHOT),
+            // A wait would block the thread, and no script shares memory with another.
+            create_params: Some(account.create_params().allow_atomics_wait(false)),
             // What `postMessage` and `structuredClone` transfer goes through it.
             shared_array_buffer_store: Some(SharedArrayBufferStore::default()),
             module_loader: Some(Rc::clone(&loader) as Rc<dyn ModuleLoader>),
             ..RuntimeOptions::default()
         })
         .map_err(failed)?;
+        account.open(&mut runtime);
         hide_extension_frames(&mut runtime);
         let isolate = runtime.v8_isolate();
-        isolate.set_slot(ModuleUrl(script.specifier().to_string()));
         isolate.set_host_initialize_import_meta_object_callback(import_meta);
         isolate.add_message_listener(unhandled_message);
         runtime
@@ -83,17 +94,80 @@ impl Isolate {
                     InMemoryBroadcastChannel::default(),
                 ),
                 deno_crypto::deno_crypto::args(None),
-                tailor_idp::args(idp, principal),
-                tailor_function::args(console),
+                tailor_idp::args(Arc::clone(&setup.idp), Principal::Anonymous),
+                tailor_function::args(Box::new(|_, _| {})),
             ])
             .map_err(failed)?;
         runtime.execute_script("ext:tailor_function/close.js", CLOSE).map_err(|error| failed(error.into()))?;
-        Ok(Self { runtime, loader })
+        {
+            scope!(scope, &mut runtime);
+            scope.get_current_context().set_allow_generation_from_strings(setup.code_from_strings);
+        }
+        Ok(Self { runtime, loader, account })
+    }
+
+    /// Sets the isolate up for one execution of `script`, which `stop` ends.
+    pub(super) fn begin(
+        &mut self,
+        script: &Script,
+        principal: Principal,
+        console: ConsoleSink,
+        limits: &Limits,
+        stop: &Arc<Stop>,
+    ) {
+        self.loader.set(script);
+        self.runtime.v8_isolate().set_slot(ModuleUrl(script.specifier().to_string()));
+        let exceeded = {
+            let stop = Arc::clone(stop);
+            move |bound| {
+                let limit = match bound {
+                    CallBound::UnderWay => Limit::CallsInFlight,
+                    CallBound::Made => Limit::Calls,
+                };
+                stop.stop(Reason::Limit(limit, 0));
+            }
+        };
+        let bounds = CallBounds { under_way: limits.calls_in_flight, made: limits.calls, exceeded: Box::new(exceeded) };
+        let state = self.runtime.op_state();
+        let mut state = state.borrow_mut();
+        state.put(principal);
+        state.put(console);
+        state.put(CallBudget::within(bounds));
+        self.account.charge(Some(Arc::clone(stop)));
+    }
+
+    /// Ends what [`begin`](Self::begin) began, and returns the peak of the heap.
+    pub(super) fn end(&mut self) -> usize {
+        self.account.charge(None);
+        self.account.peak_heap(self.runtime.v8_isolate())
+    }
+
+    /// Whether the isolate keeps these limits of memory.
+    pub(super) fn is_for(&self, limits: &Limits) -> bool {
+        self.account.is_for(limits)
+    }
+
+    pub(super) fn account(&self) -> &Arc<Account> {
+        &self.account
+    }
+
+    pub(super) fn handle(&mut self) -> IsolateHandle {
+        self.runtime.v8_isolate().thread_safe_handle()
+    }
+
+    /// Whether so much is in use that the next execution had little left: more than half, garbage aside.
+    pub(super) fn is_crowded(&mut self, limits: &Limits) -> bool {
+        let isolate = self.runtime.v8_isolate();
+        let is_crowded = |isolate: &mut v8::Isolate| isolate.get_heap_statistics().used_heap_size() > limits.memory / 2;
+        is_crowded(isolate) && {
+            isolate.low_memory_notification();
+            is_crowded(isolate)
+        }
     }
 
     /// Loads the script's module and returns its handler.
     pub(super) async fn load(&mut self, script: &Script) -> Result<Global<v8::Function>, ExecutionError> {
-        let Self { runtime, loader } = self;
+        let Self { runtime, loader, .. } = self;
         let unusable = |error: CoreError| engine_error(error, ErrorKind::UserNonRuntime, loader);
         let id = runtime
             .load_main_es_module_from_code(script.specifier(), script.text().to_owned())
@@ -129,7 +203,8 @@ impl Isolate {
     pub(super) async fn call(
         &mut self,
         handler: &Global<v8::Function>,
-        argument: &Value,
+        argument: &str,
+        limits: &Limits,
     ) -> Result<Value, ExecutionError> {
         let promise = {
             scope!(scope, &mut self.runtime);
@@ -151,7 +226,7 @@ impl Isolate {
         let value = promise.result(scope);
         match promise.state() {
             v8::PromiseState::Rejected => Err(thrown(scope, Some(value))),
-            _ => json::from_v8(scope, value),
+            _ => json::from_v8(scope, value, &limits.result),
         }
     }
 
@@ -159,7 +234,7 @@ impl Isolate {
     pub(super) fn warn_of_calls_under_way(&mut self) {
         let state = self.runtime.op_state();
         let state = state.borrow();
-        let calls = state.borrow::<CallsUnderWay>().count();
+        let calls = state.borrow::<CallBudget>().under_way();
         if calls > 0 {
             let (calls, were) =
                 if calls == 1 { ("1 call".to_owned(), "was") } else { (format!("{calls} calls"), "were") };
@@ -168,6 +243,15 @@ impl Isolate {
             );
             state.borrow::<ConsoleSink>()(LogLevel::Warn, &text);
         }
+    }
+
+    /// Whether nothing of the script is left that could still run.
+    pub(super) async fn is_idle(&mut self) -> bool {
+        poll_fn(|cx| {
+            let idle = self.runtime.poll_event_loop(cx, PollEventLoopOptions::default());
+            Poll::Ready(matches!(idle, Poll::Ready(Ok(()))))
+        })
+        .await
     }
 
     /// Runs the event loop until the promise is settled.

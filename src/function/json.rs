@@ -10,18 +10,11 @@ use serde_json::{Map, Number, Value};
 
 use super::execution::ExecutionError;
 use super::failure::thrown;
+use super::limits::{Limit, ResultLimits};
 use crate::extension::{is_array, well_formed};
 
-/// How deep a result may nest: deeper than data gets. With a `toJSON` or a getter at each level the engine is entered as
-/// often, on a stack of its own that bears about twice this.
+/// The deepest that a result can be read on the stack of a function's thread: see [`ResultLimits::depth`].
 const MAX_DEPTH: usize = 100;
-
-/// Values in a result: more than a script's memory holds, and few enough for the host's. Without a limit a small script
-/// can stand for a result without end.
-const MAX_VALUES: usize = 1_000_000;
-
-/// Bytes of text in a result, for the same reason.
-const MAX_TEXT: usize = 32 * 1024 * 1024;
 
 /// Steps of a path that an error shows.
 const MAX_STEPS: usize = 20;
@@ -29,22 +22,30 @@ const MAX_STEPS: usize = 20;
 /// Beyond this a whole number does not fit an `i64`.
 const MAX_WHOLE: f64 = 9_223_372_036_854_775_807.0;
 
-/// The value as a script gets it.
-pub(super) fn to_v8<'s>(scope: &mut PinScope<'s, '_>, value: &Value) -> Result<Local<'s, v8::Value>, ExecutionError> {
-    v8::String::new(scope, &value.to_string())
+/// The JSON text as a script gets it.
+pub(super) fn to_v8<'s>(scope: &mut PinScope<'s, '_>, json: &str) -> Result<Local<'s, v8::Value>, ExecutionError> {
+    v8::String::new(scope, json)
         .and_then(|text| v8::json::parse(scope, text))
         .ok_or_else(|| ExecutionError::unusable("RangeError", "the argument is too large for the script"))
 }
 
 /// The value that a script returned.
-pub(super) fn from_v8<'s>(scope: &mut PinScope<'s, '_>, value: Local<'s, v8::Value>) -> Result<Value, ExecutionError> {
-    let mut reader = Reader { path: vec![], open: vec![], values: 0, text: 0 };
+pub(super) fn from_v8<'s>(
+    scope: &mut PinScope<'s, '_>,
+    value: Local<'s, v8::Value>,
+    limits: &ResultLimits,
+) -> Result<Value, ExecutionError> {
+    let mut reader = Reader { limits, path: vec![], open: vec![], values: 0, text: 0 };
     // `undefined` is what a function without `return` returns.
     let read = reader.value(scope, value).map(Option::unwrap_or_default);
     read.map_err(|error| match error {
         Unreadable::Thrown(error) => error,
         Unreadable::NotJson(what) => {
             ExecutionError::unusable("TypeError", format!("{} is not JSON: it is {what}", reader.path()))
+        }
+        Unreadable::TooMuch(what) => {
+            let message = format!("{} is not JSON: it is {what}", reader.path());
+            ExecutionError { limit: Some(Limit::Result), ..ExecutionError::unusable("TypeError", message) }
         }
     })
 }
@@ -54,6 +55,12 @@ enum Unreadable {
     Thrown(ExecutionError),
     /// What the value at the path is instead.
     NotJson(String),
+    /// What there is too much of.
+    TooMuch(String),
+}
+
+fn too_much<T>(what: String) -> Result<T, Unreadable> {
+    Err(Unreadable::TooMuch(what))
 }
 
 fn not_json<T>(what: impl Into<String>) -> Result<T, Unreadable> {
@@ -65,7 +72,8 @@ enum Step {
     Index(u32),
 }
 
-struct Reader<'s> {
+struct Reader<'l, 's> {
+    limits: &'l ResultLimits,
     /// From the result to the value being read; left as it is by an error.
     path: Vec<Step>,
     /// The objects that the path leads through: one that turns up again is a cycle.
@@ -76,7 +84,7 @@ struct Reader<'s> {
     text: usize,
 }
 
-impl<'s> Reader<'s> {
+impl<'s> Reader<'_, 's> {
     fn path(&self) -> String {
         let mut path = "result".to_owned();
         for step in self.path.iter().take(MAX_STEPS) {
@@ -100,8 +108,8 @@ impl<'s> Reader<'s> {
         value: Local<'s, v8::Value>,
     ) -> Result<Option<Value>, Unreadable> {
         self.values += 1;
-        if self.values > MAX_VALUES {
-            return not_json(format!("in a result of more than {MAX_VALUES} values"));
+        if self.values > self.limits.values {
+            return too_much(format!("in a result of more than {} values", self.limits.values));
         }
         let value = self.unwrapped(scope, value)?;
         if value.is_undefined() {
@@ -195,8 +203,9 @@ impl<'s> Reader<'s> {
         if self.open.iter().any(|open| open.strict_equals(object.into())) {
             return not_json("a cycle");
         }
-        if self.open.len() == MAX_DEPTH {
-            return not_json(format!("nested more than {MAX_DEPTH} levels deep"));
+        let depth = self.limits.depth.min(MAX_DEPTH);
+        if self.open.len() == depth {
+            return too_much(format!("nested more than {depth} levels deep"));
         }
         self.open.push(object);
         let read = if is_array(scope, object) { self.array(scope, object) } else { self.object(scope, object) };
@@ -242,8 +251,8 @@ impl<'s> Reader<'s> {
     fn text_of(&mut self, scope: &mut PinScope<'s, '_>, value: Local<'s, v8::Value>) -> Result<String, Unreadable> {
         let text = attempt(scope, |scope| value.to_string(scope))?;
         self.text += text.utf8_length(scope);
-        if self.text > MAX_TEXT {
-            return not_json(format!("in a result with more than {MAX_TEXT} bytes of text"));
+        if self.text > self.limits.text {
+            return too_much(format!("in a result with more than {} bytes of text", self.limits.text));
         }
         well_formed(scope, text).map_or_else(|| not_json("text with a lone surrogate"), Ok)
     }

@@ -9,30 +9,36 @@ use super::script::Script;
 use crate::idp::shortened;
 
 /// Refuses every import: the script's own text is handed to the isolate, and nothing else is there to be loaded.
-pub(super) struct OneModule {
-    script: Script,
+#[derive(Default)]
+pub(super) struct ScriptLoader {
+    script: RefCell<Option<Script>>,
     refused: RefCell<Option<String>>,
 }
 
-impl OneModule {
-    pub(super) fn new(script: Script) -> Self {
-        Self { script, refused: RefCell::default() }
+impl ScriptLoader {
+    /// From now on this is the script.
+    pub(super) fn set(&self, script: &Script) {
+        *self.script.borrow_mut() = Some(script.clone());
     }
 
     /// Where the script has the import that was refused, as a stack shows it. The engine does not say.
     pub(super) fn refused_at(&self) -> String {
-        let place = self.refused.borrow().as_deref().and_then(|import| position(self.script.text(), import));
+        let Some(script) = self.script.borrow().clone() else { return String::new() };
+        let place = self.refused.borrow().as_deref().and_then(|import| position(script.text(), import));
         match place {
-            Some((line, column)) => format!("{}:{line}:{column}", self.script.specifier()),
-            None => self.script.specifier().to_string(),
+            Some((line, column)) => format!("{}:{line}:{column}", script.specifier()),
+            None => script.specifier().to_string(),
         }
     }
 }
 
-impl deno_core::ModuleLoader for OneModule {
+impl deno_core::ModuleLoader for ScriptLoader {
     fn resolve(&self, import: &str, _referrer: &str, kind: ResolutionKind) -> Result<ModuleSpecifier, JsErrorBox> {
-        if kind == ResolutionKind::MainModule && import == self.script.specifier().as_str() {
-            return Ok(self.script.specifier().clone());
+        if let Some(script) = &*self.script.borrow()
+            && kind == ResolutionKind::MainModule
+            && import == script.specifier().as_str()
+        {
+            return Ok(script.specifier().clone());
         }
         *self.refused.borrow_mut() = Some(import.to_owned());
         Err(refused(import))

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use url::Url;
 
@@ -11,6 +12,7 @@ pub struct Script(Arc<Source>);
 
 #[derive(Debug)]
 struct Source {
+    id: u64,
     specifier: Url,
     text: String,
 }
@@ -26,7 +28,8 @@ pub struct ScriptFileError {
 impl Script {
     /// A script from text. Stacks name it by its `specifier`, such as `file:///handler.js`.
     pub fn new(specifier: Url, text: impl Into<String>) -> Self {
-        Self(Arc::new(Source { specifier, text: text.into() }))
+        static LAST_ID: AtomicU64 = AtomicU64::new(0);
+        Self(Arc::new(Source { id: LAST_ID.fetch_add(1, Relaxed), specifier, text: text.into() }))
     }
 
     /// A script from a file.
@@ -42,6 +45,16 @@ impl Script {
         let not_a_url = |()| failed(std::io::Error::other("its path cannot be written as a URL"));
         let specifier = Url::from_file_path(&absolute).map_err(not_a_url)?;
         Ok(Self::new(specifier, text))
+    }
+
+    /// Of this script and its clones alone, for as long as the process lives.
+    pub(super) fn id(&self) -> u64 {
+        self.0.id
+    }
+
+    /// Bytes of the source.
+    pub(super) fn source_len(&self) -> usize {
+        self.0.text.len()
     }
 
     /// The name of the module.

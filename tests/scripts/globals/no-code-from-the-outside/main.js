@@ -1,6 +1,20 @@
-// Code from text is the script's own business; reaching out of the isolate is not possible by it.
-export default () => {
-  const global = new Function("return this")();
-  const constructor = (() => {}).constructor("return typeof process + typeof require + typeof Deno")();
-  return { same: global === globalThis, evaluated: (0, eval)("1 + 1"), constructor, core: typeof globalThis.__bootstrap };
+// No code comes of text, by whatever name.
+const attempts = {
+  eval: () => (0, eval)("1 + 1"),
+  Function: () => new Function("return this")(),
+  constructor: () => (() => {}).constructor("return this")(),
+  AsyncFunction: () => (async () => {}).constructor("return this")(),
+  GeneratorFunction: () => (function* () {}).constructor("return this")(),
+  timer: () => setTimeout("globalThis.ran = true"),
+};
+export default async () => {
+  const results = {};
+  for (const [name, attempt] of Object.entries(attempts)) {
+    try {
+      results[name] = typeof attempt();
+    } catch (error) {
+      results[name] = String(error);
+    }
+  }
+  return { ...results, ran: typeof globalThis.ran };
 };

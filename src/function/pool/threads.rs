@@ -8,11 +8,19 @@ use std::sync::OnceLock;
 use std::sync::mpsc::{self, Sender};
 use std::thread::Builder;
 
-use deno_core::JsRuntime;
+use deno_core::{JsRuntime, v8_set_flags};
 
 /// The stack of a function's thread. The engine takes at most 1 MiB of it for a script's own recursion; the rest is for
 /// reading a result that nests as deep as results may.
 const STACK: usize = 16 * 1024 * 1024;
+
+/// How V8 is set, for the whole process.
+const V8_FLAGS: [&str; 2] = [
+    // An unrolled loop loses the check by which it can be terminated: `for (;;) new Array(1000).fill(1.5)` never ends.
+    "--no-turboshaft-loop-unrolling",
+    // Pages of 64 KiB that a WebAssembly memory can have: 256 MiB, as much as a job function may use.
+    "--wasm-max-mem-pages=4096",
+];
 
 type Task = Box<dyn FnOnce() + Send>;
 type Request = (Task, Sender<io::Result<()>>);
@@ -30,6 +38,7 @@ pub(super) fn spawn(task: impl FnOnce() + Send + 'static) -> io::Result<()> {
 fn parent() -> Sender<Request> {
     let (sender, requests) = mpsc::channel::<Request>();
     let serve = move || {
+        set_flags();
         JsRuntime::init_platform(None);
         for (task, started) in requests {
             let thread = Builder::new().name("tailor-idp-function".to_owned()).stack_size(STACK).spawn(task);
@@ -41,4 +50,14 @@ fn parent() -> Sender<Request> {
         tracing::error!(%error, "cannot start the thread that starts isolates");
     }
     sender
+}
+
+#[cfg(feature = "v8")]
+fn set_flags() {
+    // The first is the program's name.
+    let flags = std::iter::once("tailor-idp").chain(V8_FLAGS).map(str::to_owned).collect();
+    let unknown = v8_set_flags(flags);
+    if unknown.len() > 1 {
+        tracing::error!(?unknown, "V8 does not know these flags");
+    }
 }
