@@ -133,12 +133,12 @@ impl Isolate {
         state.put(principal);
         state.put(console);
         state.put(CallBudget::within(bounds));
-        self.account.charge(Some(Arc::clone(stop)));
+        self.account.charge(stop);
     }
 
     /// Ends what [`begin`](Self::begin) began, and returns the peak of the heap.
     pub(super) fn end(&mut self) -> usize {
-        self.account.charge(None);
+        self.account.discharge();
         self.account.peak_heap(self.runtime.v8_isolate())
     }
 

@@ -34,6 +34,8 @@ pub(super) struct Account {
     kept: Arc<AtomicUsize>,
     /// Bytes that there would have been, where the allocator has just refused some.
     refused: AtomicUsize,
+    /// The heap's limit, where it had to be raised for the collections that follow a refusal.
+    raised_from: AtomicUsize,
     peak_heap: AtomicUsize,
     /// A look has been asked for, and not happened yet.
     looking: AtomicBool,
@@ -50,6 +52,7 @@ impl Account {
             buffers: AtomicUsize::new(0),
             kept: Arc::default(),
             refused: AtomicUsize::new(0),
+            raised_from: AtomicUsize::new(0),
             peak_heap: AtomicUsize::new(0),
             looking: AtomicBool::new(false),
             isolate: OnceLock::new(),
@@ -74,20 +77,31 @@ impl Account {
     pub(super) fn open(self: &Arc<Self>, runtime: &mut JsRuntime) {
         // One isolate has one account.
         let _ = self.isolate.set(runtime.v8_isolate().thread_safe_handle());
-        let account = Arc::clone(self);
-        runtime.add_near_heap_limit_callback(move |current, _| {
-            account.stop(Limit::Memory, current);
-            current.saturating_add(HEADROOM)
-        });
         // The isolate holds the allocator, which holds the account, for as long as it can call back.
         let data = Arc::as_ptr(self).cast_mut().cast::<c_void>();
-        runtime.v8_isolate().add_gc_prologue_callback(before_collection, data, GCType::kGCTypeAll);
+        let isolate = runtime.v8_isolate();
+        isolate.add_near_heap_limit_callback(near_heap_limit, data);
+        isolate.add_gc_prologue_callback(before_collection, data, GCType::kGCTypeAll);
     }
 
     /// From now on a limit ends this execution.
-    pub(super) fn charge(&self, stop: Option<Arc<Stop>>) {
+    pub(super) fn charge(&self, stop: &Arc<Stop>) {
         self.peak_heap.store(0, Relaxed);
-        *self.stop.lock() = stop;
+        *self.stop.lock() = Some(Arc::clone(stop));
+    }
+
+    /// The execution is over.
+    pub(super) fn discharge(&self) {
+        // A script that ends with the refusal goes nowhere from there.
+        self.stop_on_refusal();
+        *self.stop.lock() = None;
+    }
+
+    fn stop_on_refusal(&self) {
+        let used = self.refused.swap(0, Relaxed);
+        if used > 0 {
+            self.stop(Limit::Buffers, used);
+        }
     }
 
     /// What the host keeps for the script counts as well.
@@ -215,11 +229,26 @@ unsafe extern "C" fn look(mut isolate: UnsafeRawIsolatePtr, data: *mut c_void) {
     account.check(isolate);
 }
 
+/// V8 is short of memory for its heap, or for a buffer that the allocator has refused.
+unsafe extern "C" fn near_heap_limit(data: *mut c_void, current: usize, initial: usize) -> usize {
+    // SAFETY: registered by `open`; the allocator holds the account.
+    let account = unsafe { &*data.cast::<Account>() };
+    if account.refused.load(Relaxed) == 0 {
+        account.stop(Limit::Memory, current);
+    } else {
+        // The collections that it tries next may find the memory.
+        account.raised_from.store(initial, Relaxed);
+    }
+    current.saturating_add(HEADROOM)
+}
+
 unsafe extern "C" fn after_refusal(mut isolate: UnsafeRawIsolatePtr, data: *mut c_void) {
     // SAFETY: asked for by `Account::allocate`.
-    let (account, _) = unsafe { called_back(&mut isolate, data) };
-    let used = account.refused.swap(0, Relaxed);
-    if used > 0 {
-        account.stop(Limit::Buffers, used);
+    let (account, isolate) = unsafe { called_back(&mut isolate, data) };
+    let raised_from = account.raised_from.swap(0, Relaxed);
+    if raised_from > 0 {
+        isolate.remove_near_heap_limit_callback(near_heap_limit, raised_from);
+        isolate.add_near_heap_limit_callback(near_heap_limit, data);
     }
+    account.stop_on_refusal();
 }

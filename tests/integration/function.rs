@@ -1,10 +1,13 @@
 //! The function runtime, as a host uses it.
 
+mod limits;
+mod pool;
+
 use std::sync::{Arc, Mutex};
 
 use pretty_assertions::assert_eq;
 use serde_json::json;
-use tailor_idp::function::{ErrorKind, Execution, FunctionRuntime, Invocation, Script};
+use tailor_idp::function::{ErrorKind, Execution, FunctionRuntime, FunctionRuntimeBuilder, Invocation, Script};
 use tailor_idp::idp::{HashCost, Idp, NamespaceName, NamespaceSettings, Permission};
 use tailor_idp::store::SqliteDatabase;
 
@@ -15,8 +18,17 @@ async fn idp() -> Idp {
     idp.namespace(name, Arc::new(store), NamespaceSettings::default().permission(Permission::allow_all())).build()
 }
 
+async fn builder() -> FunctionRuntimeBuilder {
+    FunctionRuntime::builder(Arc::new(idp().await))
+}
+
 async fn runtime() -> FunctionRuntime {
-    FunctionRuntime::builder(Arc::new(idp().await)).build()
+    builder().await.build()
+}
+
+/// Executions of a test of many: enough to find what happens often. `TAILOR_IDP_TEST_ROUNDS=11000` is the long form.
+fn rounds() -> usize {
+    std::env::var("TAILOR_IDP_TEST_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(880)
 }
 
 fn script(text: &str) -> Script {

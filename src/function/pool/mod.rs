@@ -135,7 +135,8 @@ pub(super) enum Refused {
 impl Pool {
     pub(super) fn new(config: Config) -> Arc<Self> {
         let pool = Arc::new(Self { config, floor: Arc::default() });
-        let ahead = if pool.config.isolation == Isolation::Fresh { pool.config.prepared } else { 0 };
+        let is_fresh = pool.config.isolation == Isolation::Fresh;
+        let ahead = if is_fresh { pool.config.prepared.min(pool.config.max_workers) } else { 0 };
         pool.floor.state.lock().workers = ahead;
         pool.floor.state.lock().coming = ahead;
         for _ in 0..ahead {
@@ -174,15 +175,16 @@ impl Pool {
         }
         state.queue.push_back(job);
         state.stops.push((id, stop));
-        if state.queue.len() <= state.coming || state.workers >= self.config.max_workers {
+        if state.queue.len() <= state.coming {
             return Ok(id);
         }
-        if let Some(index) = state.least_useful() {
-            // Warm for something else.
-            let idle = state.idle.remove(index);
-            let job = state.queue.pop_back();
-            drop(state);
-            if let Some(job) = job {
+        if state.workers >= self.config.max_workers {
+            // One that is warm for something else, and has been for longest.
+            if !state.idle.is_empty()
+                && let Some(job) = state.queue.pop_back()
+            {
+                let idle = state.idle.remove(0);
+                drop(state);
                 idle.worker.put(Order::Run(Box::new(job)));
             }
             return Ok(id);
@@ -266,10 +268,6 @@ impl State {
         let latest = |fits: &dyn Fn(&Idle) -> bool| self.idle.iter().rposition(fits);
         let warm = job.warm_key.as_ref().and_then(|key| latest(&|idle| idle.warm.as_ref() == Some(key)));
         warm.or_else(|| latest(&|idle| idle.is_prepared)).or_else(|| latest(&|idle| idle.warm.is_none()))
-    }
-
-    fn least_useful(&self) -> Option<usize> {
-        (!self.idle.is_empty()).then_some(0)
     }
 }
 

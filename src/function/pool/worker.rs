@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use deno_core::v8::{Function, Global};
 use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
 
 use super::job::stopped;
 use super::{Idle, Isolation, Job, Mailbox, Order, Outcome, Place, Pool, WarmKey};
@@ -59,17 +60,24 @@ impl<'a> Worker<'a> {
         while let Order::Run(job) = self.next() {
             let id = job.id;
             let survived = catch_unwind(AssertUnwindSafe(|| self.execute(*job))).is_ok();
-            let mut state = self.pool.floor.state.lock();
-            state.stops.retain(|(other, _)| *other != id);
             if !survived {
                 // The job's channel says so to its caller. What the isolate is in the midst of nobody knows.
                 tracing::error!("a function's thread panicked");
+                self.place.floor.state.lock().stops.retain(|(other, _)| *other != id);
                 break;
             }
-            state.coming += 1;
-            drop(state);
-            self.place.is_coming.set(true);
         }
+    }
+
+    /// Hands the outcome over, and is about to come back for more: who calls again at once need not have another worker.
+    fn done(&self, id: u64, done: oneshot::Sender<Outcome>, outcome: Outcome) {
+        let mut state = self.place.floor.state.lock();
+        state.stops.retain(|(other, _)| *other != id);
+        state.coming += 1;
+        self.place.is_coming.set(true);
+        drop(state);
+        // A caller that has gone away needs no result.
+        let _ = done.send(outcome);
     }
 
     /// The next job: from the queue, else the one that comes.
@@ -158,11 +166,9 @@ impl<'a> Worker<'a> {
         let began = Instant::now();
         let queued = began.duration_since(job.submitted);
         if let Some(reason) = job.stop.reason() {
-            // A caller that has gone away needs no result.
-            let _ = job.done.send(Outcome::not_run(stopped(reason, &job.limits), queued));
-            return;
+            return self.done(job.id, job.done, Outcome::not_run(stopped(reason, &job.limits), queued));
         }
-        let Job { script, argument, principal, limits, deadline, warm_key, stop, logs, on_log, done, .. } = job;
+        let Job { id, script, argument, principal, limits, deadline, warm_key, stop, logs, on_log, done, .. } = job;
         // What does not fit the job goes first: there is never more than one isolate on the thread.
         let context = self.tokio.as_ref().map(Runtime::enter);
         self.isolate = self.isolate.take().filter(|loaded| {
@@ -177,11 +183,13 @@ impl<'a> Worker<'a> {
         let mut loaded = match loaded.and_then(|loaded| self.event_loop().map(|_| loaded)) {
             Ok(loaded) => loaded,
             Err(error) => {
-                let _ = done.send(Outcome::not_run(error, queued));
-                return;
+                return self.done(id, done, Outcome::not_run(error, queued));
             }
         };
-        let Some(tokio) = &self.tokio else { return };
+        let Some(tokio) = &self.tokio else {
+            let error = ExecutionError::platform("there is no event loop");
+            return self.done(id, done, Outcome::not_run(error, queued));
+        };
 
         let cpu_began = self.clock.and_then(ThreadClock::now);
         let cpu = self.clock.zip(cpu_began).map(|(clock, now)| CpuWatch {
@@ -197,8 +205,7 @@ impl<'a> Worker<'a> {
             Err(error) => {
                 let error =
                     ExecutionError::platform(format!("cannot start the thread that keeps time limits: {error}"));
-                let _ = done.send(Outcome::not_run(error, queued));
-                return;
+                return self.done(id, done, Outcome::not_run(error, queued));
             }
         };
 
@@ -234,8 +241,7 @@ impl<'a> Worker<'a> {
             None => result.unwrap_or_else(|| Err(ExecutionError::platform("the execution ended without a result"))),
         };
         let failed_to_load = loaded.warm.is_none();
-        // A caller that has gone away needs no result.
-        let _ = done.send(Outcome { result, usage });
+        self.done(id, done, Outcome { result, usage });
 
         let is_left_clean = reason.is_none() && tokio.block_on(loaded.isolate.is_idle());
         let stays = is_left_clean && !failed_to_load && self.stays(&mut loaded, &limits);

@@ -1,0 +1,199 @@
+//! What an execution may use.
+
+use std::time::{Duration, Instant};
+
+use pretty_assertions::assert_eq;
+use serde_json::json;
+use tailor_idp::function::{ErrorKind, Execution, Invocation, Limit, Limits, ResultLimits, Status};
+
+use super::{runtime, script};
+
+/// Runs a handler's body within these limits.
+async fn run(limits: Limits, body: &str) -> Execution {
+    let script = script(&format!("export default async (argument) => {{ {body} }}"));
+    runtime().await.run(&script, Invocation::default().limits(limits)).await
+}
+
+fn ended_by(execution: &Execution) -> (Option<Limit>, String) {
+    match &execution.result {
+        Ok(value) => (None, value.to_string()),
+        Err(error) => (error.limit, error.message.clone()),
+    }
+}
+
+const SHORT: Duration = Duration::from_millis(150);
+
+#[tokio::test]
+async fn time_is_up_for_what_computes_and_for_what_waits() {
+    let limits = Limits { time: SHORT, ..Limits::default() };
+    let text = "Time limit exceeded: ran longer than the 0.15 s limit";
+    for body in [
+        "for (;;) ;",
+        "await new Promise((done) => setTimeout(done, 3_600_000))",
+        // The flags of V8 see to this one: unrolled, it could not be ended.
+        "for (;;) new Array(1000).fill(1.5)",
+        "const next = () => queueMicrotask(next); next(); await new Promise(() => {})",
+        "return { get a() { for (;;) ; } }",
+        "try { for (;;) ; } finally { for (;;) ; }",
+    ] {
+        let execution = run(limits.clone(), body).await;
+        assert_eq!(ended_by(&execution), (Some(Limit::Time), text.to_owned()), "{body}");
+        assert_eq!((execution.status(), execution.error_kind()), (Status::Failed, Some(ErrorKind::UserRuntime)));
+        assert!(execution.usage.wall_time >= SHORT, "{body}: {:?}", execution.usage);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn waiting_is_no_cpu_time_and_computing_is() {
+    let limits = Limits { cpu_time: Some(SHORT), ..Limits::default() };
+    let waits = run(limits.clone(), "await new Promise((done) => setTimeout(done, 400)); return 1").await;
+    assert_eq!(ended_by(&waits), (None, "1".to_owned()));
+    assert!(waits.usage.cpu_time.unwrap() < SHORT, "{:?}", waits.usage);
+    let computes = run(limits, "for (;;) ;").await;
+    let text = "CPU time limit exceeded: computed longer than the 0.15 s limit";
+    assert_eq!(ended_by(&computes), (Some(Limit::CpuTime), text.to_owned()));
+}
+
+#[tokio::test]
+async fn a_deadline_counts_the_wait_for_a_turn() {
+    let runtime = super::builder().await.max_workers(1.try_into().unwrap()).build();
+    let slow = script("export default () => new Promise((done) => setTimeout(done, 400))");
+    let first = runtime.run(&slow, Invocation::default());
+    let second = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let deadline = Instant::now() + Duration::from_millis(100);
+        runtime.run(&slow, Invocation::default().deadline(deadline)).await
+    };
+    let (first, second) = tokio::join!(first, second);
+    assert_eq!(ended_by(&first), (None, "null".to_owned()));
+    let text = "Deadline exceeded: the caller wanted the result earlier";
+    assert_eq!(ended_by(&second), (Some(Limit::Deadline), text.to_owned()));
+    assert_eq!(second.usage.wall_time, Duration::ZERO, "it never ran");
+}
+
+#[tokio::test]
+async fn memory_is_bounded_on_the_heap_and_beside_it() {
+    for (body, limit) in [
+        ("const kept = []; for (;;) kept.push(new Array(1000).fill({}))", Limit::Memory),
+        ("const kept = []; for (;;) kept.push(String(kept.length).repeat(100) + Math.random())", Limit::Memory),
+        ("const flood = () => Promise.resolve().then(flood); await flood()", Limit::Memory),
+        ("const kept = []; for (;;) kept.push(new Uint8Array(100_000))", Limit::Buffers),
+        ("for (;;) try { new Uint8Array(1e9) } catch {}", Limit::Buffers),
+        ("return new SharedArrayBuffer(33 * 1024 * 1024).byteLength", Limit::Buffers),
+    ] {
+        let execution = run(Limits::default(), body).await;
+        let (ended_by, message) = ended_by(&execution);
+        assert_eq!(ended_by, Some(limit), "{body}: {message}");
+        assert!(message.starts_with("Memory limit exceeded: used "), "{message}");
+        assert!(message.contains(" of 32 MB limit"), "{message}");
+    }
+    let body = "for (let i = 0; i < 100; i++) new Uint8Array(10_000_000).fill(1); return 'garbage is no matter'";
+    assert_eq!(ended_by(&run(Limits::default(), body).await), (None, "\"garbage is no matter\"".to_owned()));
+    let body =
+        "const [a, b] = [new Array(2_500_000).fill(0.5), new Uint8Array(24_000_000)]; return a.length + b.length";
+    assert_eq!(ended_by(&run(Limits::default(), body).await), (None, "26500000".to_owned()), "each has its own limit");
+    let body = "return new Uint8Array(60_000_000).length";
+    assert_eq!(ended_by(&run(Limits::job(), body).await), (None, "60000000".to_owned()));
+}
+
+#[tokio::test]
+async fn sizes_of_sources_arguments_and_results_are_bounded() {
+    let runtime = runtime().await;
+    let small = Limits { source: 100, argument: 20, ..Limits::default() };
+    let long = script(&format!("export default () => 1 // {}", "x".repeat(100)));
+    let execution = runtime.run(&long, Invocation::default().limits(small.clone())).await;
+    let text = format!("Source limit exceeded: the script has {} bytes, of at most 100", long.text().len());
+    assert_eq!(ended_by(&execution), (Some(Limit::Source), text));
+    assert_eq!(execution.error_kind(), Some(ErrorKind::UserNonRuntime));
+
+    let short = script("export default (argument) => argument");
+    let invocation = |argument| Invocation::new(json!(argument)).limits(small.clone());
+    assert_eq!(ended_by(&runtime.run(&short, invocation("x".repeat(18))).await).0, None);
+    let text = "Argument limit exceeded: 21 bytes of JSON, of at most 20";
+    let execution = runtime.run(&short, invocation("x".repeat(19))).await;
+    assert_eq!(ended_by(&execution), (Some(Limit::Argument), text.to_owned()));
+
+    let result = ResultLimits { depth: 2, values: 4, text: 5 };
+    let limits = Limits { result, ..Limits::default() };
+    for (body, text) in [
+        ("return [[[1]]]", "result[0][0] is not JSON: it is nested more than 2 levels deep"),
+        ("return [1, 2, 3, 4]", "result[3] is not JSON: it is in a result of more than 4 values"),
+        ("return 'sixsix'", "result is not JSON: it is in a result with more than 5 bytes of text"),
+    ] {
+        let execution = run(limits.clone(), body).await;
+        assert_eq!(ended_by(&execution), (Some(Limit::Result), text.to_owned()));
+    }
+    assert_eq!(ended_by(&run(limits, "return [['five']]").await), (None, "[[\"five\"]]".to_owned()));
+}
+
+#[tokio::test]
+async fn the_log_is_bounded_and_what_was_logged_is_kept() {
+    let limits = Limits { log_lines: 3, log_bytes: 10, ..Limits::default() };
+    let execution = run(limits.clone(), "for (;;) try { console.log('ab') } catch {}").await;
+    let text = "Log limit exceeded: more than 3 lines";
+    assert_eq!(ended_by(&execution), (Some(Limit::LogLines), text.to_owned()));
+    assert_eq!(execution.logs.len(), 3);
+    let execution = run(limits, "console.log('0123456'); console.log('789a')").await;
+    let text = "Log limit exceeded: more than 10 bytes";
+    assert_eq!(ended_by(&execution), (Some(Limit::LogBytes), text.to_owned()));
+    assert_eq!(execution.logs.iter().map(|line| line.text.as_str()).collect::<Vec<_>>(), ["0123456"]);
+}
+
+#[tokio::test]
+async fn calls_are_bounded_in_all_and_at_once() {
+    let client = "const idp = new tailor.idp.Client('builtin-idp');";
+    let limits = Limits { calls: 5, calls_in_flight: 2, ..Limits::default() };
+    let one_by_one =
+        format!("{client} for (let i = 0; i < argument; i++) await idp.users().catch(() => {{}}); return 1");
+    let script = script(&format!("export default async (argument) => {{ {one_by_one} }}"));
+    let runtime = runtime().await;
+    for (calls, ended) in
+        [(5, (None, "1")), (6, (Some(Limit::Calls), "Call limit exceeded: more than 5 calls of tailor.idp"))]
+    {
+        let execution = runtime.run(&script, Invocation::new(json!(calls)).limits(limits.clone())).await;
+        assert_eq!(ended_by(&execution), (ended.0, ended.1.to_owned()));
+    }
+    // Hashing a password takes a while.
+    let at_once = "await Promise.allSettled([1, 2, 3].map((i) =>
+        idp.createUser({ name: `user-${i}@example.com`, password: 'correct horse battery' })))";
+    let execution = run(limits, &format!("{client} {at_once}")).await;
+    let text = "Call limit exceeded: more than 2 calls of tailor.idp at once";
+    assert_eq!(ended_by(&execution), (Some(Limit::CallsInFlight), text.to_owned()));
+}
+
+#[tokio::test]
+async fn recursion_without_end_is_an_error_of_the_scripts_own() {
+    let execution =
+        run(Limits::default(), "const f = () => f(); try { f() } catch (error) { return error.name }").await;
+    assert_eq!(ended_by(&execution), (None, "\"RangeError\"".to_owned()));
+}
+
+#[tokio::test]
+async fn what_can_never_settle_is_said_at_once() {
+    let execution = run(Limits::default(), "await new Promise(() => {})").await;
+    let text = "the handler's promise never settles: nothing is left to run that could settle it";
+    assert_eq!(ended_by(&execution), (None, text.to_owned()));
+    assert!(execution.usage.wall_time < Duration::from_secs(30), "long before its time is up");
+}
+
+#[tokio::test]
+async fn the_record_has_the_platforms_form() {
+    let limits = Limits { time: SHORT, ..Limits::default() };
+    let failed = serde_json::to_value(run(limits.clone(), "console.warn('w'); for (;;) ;").await).unwrap();
+    assert_eq!(failed["status"], "FAILED");
+    assert_eq!(failed["result"], json!(null));
+    assert_eq!(
+        failed["error"],
+        json!({ "name": "Error", "message": "Time limit exceeded: ran longer than the 0.15 s limit", "stackTrace": null })
+    );
+    assert_eq!((&failed["errorKind"], &failed["limit"]), (&json!("USER_RUNTIME"), &json!("time")));
+    let line = failed["logs"][0].as_str().unwrap();
+    let form = regex::Regex::new(r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{9}Z WARN w$").unwrap();
+    assert!(form.is_match(line), "{line}");
+    let done = serde_json::to_value(run(limits, "return { a: 1 }").await).unwrap();
+    assert_eq!((&done["status"], &done["result"]), (&json!("SUCCESS"), &json!({ "a": 1 })));
+    assert_eq!((&done["errorKind"], done.get("error"), done.get("limit")), (&json!("NONE"), None, None));
+    assert!(done["startedAt"].as_str() <= done["finishedAt"].as_str());
+    assert!(done["usage"]["peakHeapBytes"].as_u64().unwrap() > 0);
+}

@@ -1,0 +1,253 @@
+//! Callers, workers and the queue between them.
+
+use std::num::NonZero;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use pretty_assertions::assert_eq;
+use serde_json::{Value, json};
+use tailor_idp::function::{ErrorKind, Execution, Invocation, Isolation, Limit, Limits, LogLine};
+use tailor_idp::idp::{Invoker, InvokerType};
+
+use super::{builder, script};
+
+fn message(execution: &Execution) -> String {
+    match &execution.result {
+        Ok(value) => value.to_string(),
+        Err(error) => error.message.clone(),
+    }
+}
+
+fn some(count: usize) -> NonZero<usize> {
+    NonZero::new(count).unwrap()
+}
+
+#[tokio::test]
+async fn to_drop_the_future_is_to_end_the_script() {
+    let runtime = builder().await.max_workers(some(1)).build();
+    for text in [
+        "export default () => { console.log('here'); for (;;) ; }",
+        "export default () => { console.log('here'); return new Promise((done) => setTimeout(done, 3_600_000)); }",
+        "console.log('here'); for (;;) ;",
+    ] {
+        let (tell, here) = tokio::sync::oneshot::channel();
+        let tell = std::sync::Mutex::new(Some(tell));
+        let on_log = move |_: &LogLine| {
+            if let Some(tell) = tell.lock().unwrap().take() {
+                tell.send(()).unwrap();
+            }
+        };
+        let endless = script(text);
+        tokio::select! {
+            execution = runtime.run(&endless, Invocation::default().on_log(on_log)) => panic!("{execution:?}"),
+            _ = here => {}
+        }
+        // The only worker is free again, for the next one.
+        let next = runtime.run(&script("export default () => 'next'"), Invocation::default()).await;
+        assert_eq!(message(&next), "\"next\"");
+    }
+    assert!(runtime.shutdown(Duration::from_secs(60)).await);
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_and_what_is_in_it_runs() {
+    let runtime = builder().await.max_workers(some(1)).queue(some(2)).build();
+    let wait = script("export default (n) => new Promise((done) => setTimeout(() => done(n), 200))");
+    let runs = join_all((0..5).map(|n| runtime.run(&wait, Invocation::new(json!(n))))).await;
+    let refused: Vec<_> = runs.iter().filter(|run| run.result.is_err()).collect();
+    let answers: Vec<_> = runs.iter().filter_map(|run| run.result.as_ref().ok()).collect();
+    assert!(answers.len() >= 2 && refused.len() >= 2, "{runs:?}");
+    for execution in refused {
+        let error = execution.result.as_ref().unwrap_err();
+        assert_eq!((error.kind, error.limit), (ErrorKind::Platform, Some(Limit::Queue)));
+        assert_eq!(error.message, "Too many executions: 2 wait for their turn, try again later");
+    }
+}
+
+#[tokio::test]
+async fn workers_come_as_they_are_needed() {
+    let runtime = builder().await.prepared(0).max_workers(some(8)).build();
+    let wait = script("export default () => new Promise((done) => setTimeout(done, 300))");
+    let began = Instant::now();
+    let runs = join_all((0..8).map(|_| runtime.run(&wait, Invocation::default()))).await;
+    assert!(runs.iter().all(|run| run.result.is_ok()), "{runs:?}");
+    assert!(began.elapsed() < Duration::from_millis(8 * 300), "they wait at once, not one after the other");
+}
+
+#[tokio::test]
+async fn shutting_down_waits_for_what_runs_and_takes_no_more() {
+    let runtime = builder().await.build();
+    let slow = script("export default () => new Promise((done) => setTimeout(() => done('done'), 200))");
+    let run = tokio::spawn({
+        let (runtime, slow) = (runtime.clone(), slow.clone());
+        async move { runtime.run(&slow, Invocation::default()).await }
+    });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(runtime.shutdown(Duration::from_secs(60)).await, "it ended by itself");
+    assert_eq!(message(&run.await.unwrap()), "\"done\"");
+    let late = runtime.run(&slow, Invocation::default()).await;
+    assert_eq!(
+        (late.error_kind(), message(&late)),
+        (Some(ErrorKind::Platform), "the function runtime is shutting down".into())
+    );
+}
+
+#[tokio::test]
+async fn shutting_down_ends_what_takes_too_long() {
+    let runtime = builder().await.build();
+    let endless = script("export default () => { for (;;) ; }");
+    let run = tokio::spawn({
+        let runtime = runtime.clone();
+        async move { runtime.run(&endless, Invocation::default()).await }
+    });
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!runtime.shutdown(Duration::from_millis(100)).await, "it had to be ended");
+    assert_eq!(message(&run.await.unwrap()), "the function runtime is shutting down");
+}
+
+const COUNTER: &str = "let runs = 0; export default () => ++runs;";
+
+#[tokio::test]
+async fn fresh_isolates_know_nothing_of_one_another_and_shared_ones_do() {
+    let counter = script(COUNTER);
+    for (isolation, runs) in [(Isolation::Fresh, [1, 1, 1]), (Isolation::reuse(), [1, 2, 3])] {
+        let runtime = builder().await.isolation(isolation).build();
+        for expected in runs {
+            let execution = runtime.run(&counter, Invocation::default()).await;
+            assert_eq!(execution.result.unwrap(), json!(expected), "{isolation:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_isolate_is_shared_by_one_script_and_one_workspace_only() {
+    let runtime = builder().await.isolation(Isolation::reuse()).max_workers(some(1)).build();
+    let whose =
+        "let seen = []; export default (who) => { seen.push(who); return [seen, tailor.context.getInvoker()?.id] }";
+    let invoker = |workspace: &str, id: &str| Invoker {
+        id: id.to_owned(),
+        kind: InvokerType::User,
+        workspace_id: workspace.to_owned(),
+        attributes: vec![],
+        attribute_map: serde_json::Map::new(),
+    };
+    let (one, other) = (script(whose), script(whose));
+    let run = async |script, who: &str, invoker: Option<Invoker>| {
+        let invocation = Invocation::new(json!(who));
+        let invocation = invoker.into_iter().fold(invocation, Invocation::invoker);
+        runtime.run(script, invocation).await.result.unwrap()
+    };
+    assert_eq!(run(&one, "a", Some(invoker("w1", "ana"))).await, json!([["a"], "ana"]));
+    assert_eq!(run(&one, "b", Some(invoker("w1", "bo"))).await, json!([["a", "b"], "bo"]));
+    assert_eq!(run(&one, "c", Some(invoker("w2", "ana"))).await, json!([["c"], "ana"]), "another workspace");
+    assert_eq!(run(&one, "d", None).await, json!([["d"], null]), "nobody");
+    assert_eq!(run(&other, "e", None).await, json!([["e"], null]), "another script of the same text");
+}
+
+#[tokio::test]
+async fn a_shared_isolate_retires_on_runs_age_limits_and_what_is_left_behind() {
+    let counted = |rest: &str| {
+        script(&format!("let runs = 0; export default async (argument) => {{ runs++; {rest}; return runs }}"))
+    };
+    let reuse = |max_runs, max_age| Isolation::Reuse { max_runs, max_age };
+    let hour = Duration::from_secs(3600);
+    let limits = Limits { time: Duration::from_millis(300), ..Limits::default() };
+    for (what, isolation, script, expected) in [
+        ("runs", reuse(2, hour), counted(""), json!([1, 2, 1])),
+        ("age", reuse(100, Duration::ZERO), counted(""), json!([1, 1, 1])),
+        (
+            "an error is no reason",
+            reuse(100, hour),
+            counted("if (runs === 2) throw new Error('two')"),
+            json!([1, "two", 3]),
+        ),
+        ("a limit", reuse(100, hour), counted("if (runs === 2) for (;;) ;"), json!([1, Limit::Time.name(), 1])),
+        ("a timer", reuse(100, hour), counted("if (runs === 2) setTimeout(() => {}, 3_600_000)"), json!([1, 2, 1])),
+        (
+            "memory",
+            reuse(100, hour),
+            counted("(globalThis.kept ??= []).push(new Array(1_200_000).fill(runs))"),
+            json!([1, 2, 1]),
+        ),
+    ] {
+        let runtime = builder().await.isolation(isolation).limits(limits.clone()).max_workers(some(1)).build();
+        let mut results = vec![];
+        for _ in 0..3 {
+            results.push(match runtime.run(&script, Invocation::default()).await.result {
+                Ok(value) => value,
+                Err(error) => error.limit.map_or_else(|| Value::from(error.message), |limit| Value::from(limit.name())),
+            });
+        }
+        assert_eq!(Value::from(results), expected, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_script_that_does_not_load_fails_each_time_anew() {
+    for isolation in [Isolation::Fresh, Isolation::reuse()] {
+        let runtime = builder().await.isolation(isolation).max_workers(some(1)).build();
+        let broken = script("export default 1");
+        for _ in 0..2 {
+            let execution = runtime.run(&broken, Invocation::default()).await;
+            assert!(message(&execution).starts_with("the script has no handler"), "{execution:?}");
+        }
+    }
+}
+
+/// One hostile execution to ten good ones, on a pool that all of them share.
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_executions_do_not_disturb_the_good_ones() {
+    let hostile = [
+        "for (;;) ;",
+        "const kept = []; for (;;) kept.push(new Array(1000).fill({}))",
+        "const kept = []; for (;;) kept.push(new Uint8Array(1_000_000))",
+        "await new Promise((done) => setTimeout(done, 3_600_000))",
+        "const next = () => queueMicrotask(next); next(); await new Promise(() => {})",
+        "for (;;) console.log('x')",
+        "return { toJSON() { for (;;) ; } }",
+        "/(a+)+$/.test('a'.repeat(40) + 'b')",
+        "throw new Error('no')",
+        "const idp = new tailor.idp.Client('builtin-idp'); for (;;) idp.users().catch(() => {})",
+    ]
+    .map(|body| script(&format!("export default async () => {{ {body} }}")));
+    let good = script(
+        "export default async (name) => {
+           const idp = new tailor.idp.Client('builtin-idp');
+           const { id } = await idp.createUser({ name });
+           return (await idp.user(id)).name;
+         }",
+    );
+    for isolation in [Isolation::Fresh, Isolation::reuse()] {
+        let runtime = builder().await.isolation(isolation).max_workers(some(8)).queue(some(100_000)).build();
+        let (hostile, good) = (Arc::new(hostile.clone()), good.clone());
+        let wrong = Arc::new(AtomicUsize::new(0));
+        let tasks = (0..8).map(|task| {
+            let (runtime, hostile, good, wrong) =
+                (runtime.clone(), Arc::clone(&hostile), good.clone(), Arc::clone(&wrong));
+            tokio::spawn(async move {
+                for round in 0..super::rounds() / 8 {
+                    if round % 11 == 10 {
+                        let script = &hostile[(round / 11 + task) % hostile.len()];
+                        let limits = Limits { time: Duration::from_millis(20), ..Limits::default() };
+                        let execution = runtime.run(script, Invocation::default().limits(limits)).await;
+                        assert!(execution.result.is_err(), "{execution:?}");
+                        continue;
+                    }
+                    let name = format!("user-{task}-{round}@example.com");
+                    let execution = runtime.run(&good, Invocation::new(json!(name))).await;
+                    if execution.result.as_ref().ok() != Some(&json!(name)) {
+                        wrong.fetch_add(1, Ordering::Relaxed);
+                        eprintln!("{isolation:?}: {execution:?}");
+                    }
+                }
+            })
+        });
+        for task in join_all(tasks).await {
+            task.unwrap();
+        }
+        assert_eq!(wrong.load(Ordering::Relaxed), 0, "{isolation:?}");
+        assert!(runtime.shutdown(Duration::from_secs(60)).await);
+    }
+}
