@@ -4,7 +4,7 @@
 
 mod events;
 mod examples;
-#[path = "../golden/expectation.rs"]
+#[path = "../../src/cli/test/expectation/mod.rs"]
 mod expectation;
 mod function;
 mod kill;
