@@ -14,7 +14,7 @@ fn main() -> ExitCode {
     let mut program = Command::new(env!("CARGO_BIN_EXE_tailor-idp"));
     // A filter may be meant for another of the test binaries.
     program.current_dir(&root).args(["test", "--pass-with-no-tests", "."]).args(new_cases(&root));
-    for filter in &arguments.filter {
+    if let Some(filter) = &arguments.filter {
         program.args(["--filter", filter]);
         program.args(arguments.exact.then_some("--exact"));
     }

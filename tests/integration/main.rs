@@ -11,6 +11,7 @@ mod kill;
 mod mail;
 mod mfa;
 mod permission;
+mod script_tests;
 mod settings;
 mod snapshot;
 mod store_contract;

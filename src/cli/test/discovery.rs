@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::case::{ARGUMENT_FILE, CASE_FILE, EXPECTATION, QUICKJS_EXPECTATION, SCRIPTS};
 
-/// Folders with what others wrote, or what was built.
+/// Folders with what others wrote, or what was built. A case may have such a name.
 const SKIPPED: [&str; 2] = ["node_modules", "target"];
 
 /// A folder that is a case.
@@ -47,10 +47,10 @@ fn walk(folder: &Path, found: &mut BTreeSet<PathBuf>) -> std::io::Result<()> {
     }
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
-        let name = entry.file_name();
+        let (path, name) = (entry.path(), entry.file_name());
         let skipped = name.as_encoded_bytes().starts_with(b".") || SKIPPED.iter().any(|skipped| name == *skipped);
-        if !skipped && entry.file_type()?.is_dir() {
-            walk(&entry.path(), found)?;
+        if entry.file_type()?.is_dir() && (!skipped || is_case(&path)) {
+            walk(&path, found)?;
         }
     }
     Ok(())

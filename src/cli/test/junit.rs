@@ -25,12 +25,12 @@ pub(super) fn write(path: &Path, all: &[Ended<'_>], time: Duration) -> anyhow::R
             test.set_system_out(held(actual));
         }
         let area = held(area);
-        if suites.last().is_none_or(|suite| suite.name.as_str() != area) {
+        let known = suites.iter().position(|suite| suite.name.as_str() == area);
+        let suite = known.unwrap_or_else(|| {
             suites.push(TestSuite::new(area));
-        }
-        if let Some(suite) = suites.last_mut() {
-            suite.add_test_case(test);
-        }
+            suites.len() - 1
+        });
+        suites[suite].add_test_case(test);
     }
     for suite in &mut suites {
         let time = suite.test_cases.iter().filter_map(|test| test.time).sum();

@@ -222,13 +222,24 @@ impl<'a> Run<'a> {
     fn text(&self, status: ExitStatus, Output { stdout, stderr }: &Output) -> String {
         let exit = status.code().map_or_else(|| status.to_string(), |code| code.to_string());
         let text = format!("--- exit code\n{exit}\n--- stdout\n{stdout}--- stderr\n{stderr}");
-        let folder = self.case.folder.as_path();
-        let text = text.replace(&folder.display().to_string(), "[DIR]");
-        // Stacks have the folder as a URL has it.
-        match Url::from_file_path(folder) {
-            Ok(url) => text.replace(url.path(), "[DIR]"),
-            Err(()) => text,
+        let folder = &self.case.folder;
+        let mut text = replaced(text, folder, "[DIR]");
+        // A script that lies elsewhere is named from the case's folder.
+        if let Some(from_here) = self.case.script.parent().filter(|parent| !parent.as_os_str().is_empty())
+            && let Ok(holder) = folder.join(from_here).canonicalize()
+        {
+            text = replaced(text, &holder, &format!("[DIR]/{}", from_here.display()));
         }
+        text
+    }
+}
+
+/// With a folder replaced, also where it is part of a URL, as in stacks.
+fn replaced(text: String, folder: &Path, name: &str) -> String {
+    let text = text.replace(&folder.display().to_string(), name);
+    match Url::from_file_path(folder) {
+        Ok(url) => text.replace(url.path(), name),
+        Err(()) => text,
     }
 }
 

@@ -6,7 +6,6 @@ use std::process::Command;
 use pretty_assertions::assert_eq;
 use tempfile::TempDir;
 
-use crate::expectation;
 use crate::support::{End, program};
 
 pub(super) struct Folder(TempDir);
@@ -53,20 +52,20 @@ fn what_init_writes_passes_check_runs_and_passes_its_golden_test() {
             0,
             "wrote tailor-idp.toml\nwrote handlers/sign-up/main.js\nwrote handlers/sign-up/args.json\n\
              wrote handlers/sign-up/expected.txt\n\n\
-             Now: tailor-idp run handlers/sign-up/main.js --arg-file handlers/sign-up/args.json\n",
+             Now: tailor-idp run handlers/sign-up/main.js --arg-file handlers/sign-up/args.json\n\
+             Its golden test: tailor-idp test\n",
             ""
         )
     );
     let check = folder.run(&["check"]);
     assert_eq!((check.code, check.stderr.as_str()), (Some(0), ""), "{check:#?}");
 
-    let run = ["run", "handlers/sign-up/main.js", "--arg-file", "handlers/sign-up/args.json"];
-    let golden = folder.run(&[&run[..], &["--db", "fresh.db"]].concat());
-    let expected = std::fs::read_to_string(folder.path().join("handlers/sign-up/expected.txt")).unwrap();
-    let actual =
-        format!("--- exit code\n{}\n--- stdout\n{}--- stderr\n{}", golden.code.unwrap(), golden.stdout, golden.stderr);
-    assert!(expectation::matches(&expected, &actual), "{}", expectation::diff(&expected, &actual));
+    let golden = folder.run(&["test"]);
+    assert_eq!(golden.code, Some(0), "{golden:#?}");
+    assert!(golden.stdout.contains("1 case: 1 passed"), "{golden:#?}");
+    assert!(!folder.path().join("users.db").exists(), "a test leaves the settings' store alone");
 
+    let run = ["run", "handlers/sign-up/main.js", "--arg-file", "handlers/sign-up/args.json"];
     assert_eq!(folder.run(&run).json()["created"], true);
     assert_eq!(folder.run(&run).json()["created"], false, "the user is in the settings' store");
     let short = "{\"email\": \"bo@example.com\", \"password\": \"seven77\"}";

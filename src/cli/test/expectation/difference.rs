@@ -14,6 +14,10 @@ const CONTEXT: usize = 3;
 /// their matchers.
 const COMPARISONS: usize = 4_000_000;
 
+/// What a line costs that a wildcard takes where one line could be shown in place of another, which costs one less: so that the
+/// wildcard above a changed line does not hide it. A line that differs costs more than all of these together.
+const WITHIN_WILDCARD: u64 = 2;
+
 /// A line of a difference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Line {
@@ -135,16 +139,19 @@ fn by_text(expected: &str, actual: &str) -> Vec<Line> {
     changes.collect()
 }
 
-/// How the lines of the output are best given to the expected ones: the fewest lines differ.
+/// How the lines of the output are best given to the expected ones: the fewest lines differ, where one in place of another counts
+/// as one.
 struct Table<'a> {
     patterns: &'a [Pattern<'a>],
     spans: Vec<Option<Span<'a>>>,
     /// Where each line starts in the output; its length comes last.
     starts: Vec<usize>,
     actual: String,
-    /// For each pair of places, how many lines differ from there to the end.
-    costs: Vec<u32>,
+    /// For each pair of places, what the lines from there to the end cost.
+    costs: Vec<u64>,
     columns: usize,
+    /// What a line costs that differs.
+    differs: u64,
 }
 
 /// An expected line that may take several lines: what the first and the last of them look like.
@@ -182,6 +189,7 @@ impl<'a> Table<'a> {
             actual: got.concat(),
             costs: vec![0; (patterns.len() + 1) * (got.len() + 1)],
             columns: got.len() + 1,
+            differs: WITHIN_WILDCARD * (got.len() + patterns.len() + 1) as u64,
         };
         for row in (0..=patterns.len()).rev() {
             let firsts_and_lasts = table.ends_of_span(row, got);
@@ -193,8 +201,14 @@ impl<'a> Table<'a> {
         table
     }
 
-    fn cost(&self, row: usize, column: usize) -> u32 {
+    fn cost(&self, row: usize, column: usize) -> u64 {
         self.costs[row * self.columns + column]
+    }
+
+    /// The cost where this row takes the lines from `column` to `end`.
+    fn cost_of_same(&self, row: usize, column: usize, end: usize) -> u64 {
+        let within = if self.spans[row].is_some() { (end - column) as u64 * WITHIN_WILDCARD } else { 0 };
+        within + self.cost(row + 1, end)
     }
 
     /// For each line of the output, whether a span of this row may start there, and whether it may end there.
@@ -205,22 +219,20 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn best(&self, row: usize, column: usize, got: &[&str], ends: &[(bool, bool)]) -> u32 {
-        let (rows, lines) = (self.patterns.len(), got.len());
-        if row == rows || column == lines {
-            let rest = (rows - row + lines - column) as u32;
-            let empty = row < rows && self.patterns[row].matches("");
-            return if empty {
-                self.cost(row + 1, column)
-            } else if row < rows {
-                1 + self.cost(row + 1, column)
-            } else {
-                rest
-            };
+    fn best(&self, row: usize, column: usize, got: &[&str], ends: &[(bool, bool)]) -> u64 {
+        let (more_rows, more_lines) = (row < self.patterns.len(), column < got.len());
+        let mut costs = Vec::new();
+        if more_rows {
+            costs.push(self.differs + self.cost(row + 1, column));
+            costs.extend(self.takes(row, column, got, ends).map(|end| self.cost_of_same(row, column, end)));
         }
-        let other = 1 + self.cost(row + 1, column).min(self.cost(row, column + 1));
-        let same = self.takes(row, column, got, ends).map(|end| self.cost(row + 1, end)).min();
-        same.map_or(other, |same| same.min(other))
+        if more_lines {
+            costs.push(self.differs + self.cost(row, column + 1));
+        }
+        if more_rows && more_lines {
+            costs.push(self.differs + 1 + self.cost(row + 1, column + 1));
+        }
+        costs.into_iter().min().unwrap_or_default()
     }
 
     /// Up to where the expected line can take lines of the output that start at `column`.
@@ -231,14 +243,15 @@ impl<'a> Table<'a> {
         got: &'s [&str],
         ends: &'s [(bool, bool)],
     ) -> impl Iterator<Item = usize> + 's {
-        let one = |pattern: &Pattern<'_>| pattern.matches(got[column]).then_some(column + 1);
         let pattern = &self.patterns[row];
-        let span = self.spans[row].as_ref().filter(|_| ends[column].0);
+        let none = pattern.matches("").then_some(column);
+        let one = got.get(column).filter(|line| pattern.matches(line)).map(|_| column + 1);
+        let span = self.spans[row].as_ref().filter(|_| ends.get(column).is_some_and(|(starts, _)| *starts));
         let several = span.into_iter().flat_map(move |span| {
             let ends = (column + 2..=got.len()).filter(|end| ends[end - 1].1);
             ends.filter(move |end| !span.complex || pattern.matches(self.text(column..*end)))
         });
-        pattern.matches("").then_some(column).into_iter().chain(one(pattern)).chain(several)
+        none.into_iter().chain(one).chain(several)
     }
 
     fn text(&self, lines: Range<usize>) -> &str {
@@ -254,21 +267,20 @@ impl<'a> Table<'a> {
             let cost = self.cost(row, column);
             if row < wanted.len() {
                 let ends = self.ends_of_span(row, got);
-                let mut taken = if column < got.len() {
-                    self.takes(row, column, got, &ends).find(|end| self.cost(row + 1, *end) == cost)
-                } else {
-                    (self.patterns[row].matches("") && self.cost(row + 1, column) == cost).then_some(column)
-                };
-                if let Some(end) = taken.take() {
+                let mut taken = self.takes(row, column, got, &ends);
+                if let Some(end) = taken.find(|end| self.cost_of_same(row, column, *end) == cost) {
                     lines.append(&mut unexpected);
                     lines.push(line(Sign::Same, wanted[row]));
                     (row, column) = (row + 1, end);
                     continue;
                 }
-                if self.cost(row + 1, column) + 1 == cost {
+                let missing = self.differs + self.cost(row + 1, column) == cost;
+                if missing || (column < got.len() && self.differs + 1 + self.cost(row + 1, column + 1) == cost) {
                     lines.push(line(Sign::Missing, wanted[row]));
                     row += 1;
-                    continue;
+                    if missing {
+                        continue;
+                    }
                 }
             }
             unexpected.push(line(Sign::Unexpected, &generalize(got[column])));
