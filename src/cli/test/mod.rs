@@ -47,6 +47,7 @@ Matchers in expected.txt, for what differs from run to run:
   [UUID]      a UUID
   [TIME]      a moment, such as 2026-01-31T09:30:00.123Z
   [DIR]       the case's folder
+  [TEMP]      the temporary folder of its store
 
 Examples:
   tailor-idp test

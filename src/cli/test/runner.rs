@@ -218,12 +218,12 @@ impl<'a> Run<'a> {
         Ok(text)
     }
 
-    /// All there is to compare of a process, with the case's folder as `[DIR]`.
+    /// All there is to compare of a process, with the case's folder as `[DIR]`, and the store's as `[TEMP]`.
     fn text(&self, status: ExitStatus, Output { stdout, stderr }: &Output) -> String {
         let exit = status.code().map_or_else(|| status.to_string(), |code| code.to_string());
         let text = format!("--- exit code\n{exit}\n--- stdout\n{stdout}--- stderr\n{stderr}");
         let folder = &self.case.folder;
-        let mut text = replaced(text, folder, "[DIR]");
+        let mut text = replaced(replaced(text, self.scratch.path(), "[TEMP]"), folder, "[DIR]");
         // A script that lies elsewhere is named from the case's folder.
         if let Some(from_here) = self.case.script.parent().filter(|parent| !parent.as_os_str().is_empty())
             && let Ok(holder) = folder.join(from_here).canonicalize()

@@ -92,11 +92,11 @@ fn commands_prepare_the_store_and_look_at_it_afterwards() {
 fn a_command_that_cannot_prepare_the_store_fails_the_case() {
     let folder = Folder::new(&[
         ("it/main.js", NAMES),
-        ("it/case.json", "{\"before\": [[\"users\", \"get\", \"ghost@example.com\"]]}"),
+        ("it/case.json", "{\"before\": [[\"users\", \"create\", \"no address\"]]}"),
     ]);
     let end = folder.test(&["--update"]);
     assert_eq!(end.code, Some(1));
-    let text = "it: [\"users\", \"get\", \"ghost@example.com\"] failed:\n --- exit code\n 1\n";
+    let text = "it: [\"users\", \"create\", \"no address\"] failed:\n --- exit code\n 1\n";
     assert!(end.stdout.contains(text), "{}", end.stdout);
     assert!(!folder.path("it/expected.txt").exists());
 }
@@ -132,7 +132,7 @@ fn the_nearest_settings_hold_unless_the_case_says_otherwise() {
             "area/closed/main.js",
             &NAMES.replace(
                 "const users",
-                "await new tailor.idp.Client(\"builtin-idp\").createUser({ name: \"ana\" });\n  const users",
+                "await new tailor.idp.Client(\"builtin-idp\").createUser({ name: \"ana@example.com\" });\n  const users",
             ),
         ),
         ("area/closed/expected.txt", denied),

@@ -7,8 +7,9 @@
 //! | `[UUID]`     | a UUID                                     |
 //! | `[TIME]`     | a moment in RFC 3339, in UTC               |
 //! | `[DIR]`      | the case's folder                          |
+//! | `[TEMP]`     | the temporary folder of its store          |
 //!
-//! What stands for `[DIR]` is replaced in the output before it gets here. Line breaks of Windows count as plain ones, so that a
+//! The folders are replaced in the output before it gets here. Line breaks of Windows count as plain ones, so that a
 //! checkout there passes.
 
 mod difference;
