@@ -53,7 +53,7 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (QuickJS, a preview: 
 enum Command {
     /// Run a handler once and print what it returns
     Run(run::Run),
-    /// Run golden tests of scripts: compare what they print with what they should print
+    // Its help is the struct's: a line here would take its place.
     Test(test::Test),
     /// Look into a store, or change it, from outside a script
     Users(users::Users),

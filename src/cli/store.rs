@@ -96,6 +96,11 @@ impl SettingsArgs {
             let text = format!("{flag} is for runs without settings: set {key} in {}", path.display());
             return Err(WrongUse(format!("{text}, or ignore the file with --no-config")).into());
         }
+        if self.config.is_some()
+            && let Err(error) = std::fs::File::open(&path)
+        {
+            return Err(WrongUse(format!("cannot read --config {}: {error}", path.display())).into());
+        }
         SettingsFile::load(path).map(Some)
     }
 

@@ -161,8 +161,11 @@ fn table(users: &[User]) -> String {
     for user in users {
         let created = user.created_at.map(|moment| moment.to_string()).unwrap_or_default();
         let mut state = vec![if user.disabled { "disabled" } else { "enabled" }.to_owned()];
-        if user.mfa_enrolled {
-            state.push(format!("MFA ({})", user.mfa_factor_ids.len()));
+        match user.mfa_factor_ids.len() {
+            0 => {}
+            factors if user.mfa_enrolled => state.push(format!("MFA ({factors})")),
+            // The settings have no enableMfa: the factors are there, and count for nothing.
+            factors => state.push(format!("MFA off ({factors})")),
         }
         table.add_row([user.id.clone(), user.name.clone(), created, state.join(", ")]);
     }

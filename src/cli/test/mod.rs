@@ -29,17 +29,21 @@ const TIMEOUT: &str = "60";
 /// The longest that can be asked for: a day.
 const LONGEST_TIMEOUT: f64 = 86_400.0;
 
-/// Runs golden tests: compares what a script prints with what it should print.
+/// Run golden tests of scripts: compare what they print with what they should print
 ///
 /// A case is a folder with a script main.js, main.ts or main.mts and some of these files:
 ///
 ///   args.json     what the handler is given
 ///   expected.txt  the exit code, what goes to stdout, and what goes to stderr
-///   case.json     all optional: script, flags, config, db, invoker, before, after, locked, not_on_quickjs
+///   case.json     all optional: script, flags, config, db, invoker, before, after, locked,
+///                 not_on_quickjs
 ///
-/// A folder counts as a case if it has an expected.txt, a case.json, or a script and an args.json. Each case runs in a process
-/// of its own, over a fresh store in a temporary folder, with the settings of the nearest tailor-idp.toml above it.
+/// A folder counts as a case if it has an expected.txt, a case.json, or a script and an args.json.
+/// Each case runs in a process of its own, over a fresh store in a temporary folder, with the
+/// settings of the nearest tailor-idp.toml above it. docs/testing.md says what the keys of case.json
+/// mean.
 #[derive(Args)]
+#[command(verbatim_doc_comment)]
 #[command(after_help = "\
 Matchers in expected.txt, for what differs from run to run:
   [WILDCARD]  anything, over several lines, even nothing

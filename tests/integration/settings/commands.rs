@@ -233,9 +233,42 @@ fn flags_that_contradict_the_settings_are_refused() {
         )
     );
     assert_eq!(folder.run(&["run", "create.js", "--config", "x.toml", "--no-config"]).code, Some(2));
-    let missing = folder.run(&["run", "create.js", "--config", "x.toml"]);
-    assert_eq!(missing.code, Some(1));
-    assert!(missing.stderr.starts_with("x.toml: cannot be read: "), "{missing:#?}");
+}
+
+#[test]
+fn a_file_that_a_flag_names_and_that_is_not_there_is_wrong_use() {
+    let folder = Folder::new(&[("tailor-idp.toml", OPEN), ("create.js", CREATE)]);
+    let read = "explain --operation read --user-json {\"name\":\"ana@example.com\"}";
+    let cases = [
+        ("run create.js --config x", "cannot read --config x: "),
+        ("users list --config x", "cannot read --config x: "),
+        ("events list --config x", "cannot read --config x: "),
+        ("mail list --config x", "cannot read --config x: "),
+        (&format!("{read} --config x"), "cannot read --config x: "),
+        (&format!("{read} --permission x"), "x: "),
+        ("run create.js --arg-file x", "cannot read --arg-file x: "),
+        ("run create.js --invoker x", "cannot read --invoker x: "),
+        ("users enroll-mfa ana@example.com --mfa-key-file x", "--mfa-key-file x: "),
+        ("users list --db x", "there is no database at x"),
+    ];
+    for (command, text) in cases {
+        let end = folder.run(&command.split(' ').collect::<Vec<_>>());
+        assert_eq!(end.code, Some(2), "{command}: {end:#?}");
+        assert!(end.stderr.starts_with(&format!("error: {text}")), "{command}: {end:#?}");
+    }
+}
+
+#[test]
+fn the_table_of_users_has_factors_that_do_not_count() {
+    let folder = Folder::new(&[]);
+    let users = |arguments: &str| {
+        folder.run(&[&["users", "--db", "users.db"], &arguments.split(' ').collect::<Vec<_>>()[..]].concat())
+    };
+    assert_eq!(users("create ana@example.com").code, Some(0));
+    assert_eq!(users("enroll-mfa ana@example.com --enable-mfa").code, Some(0));
+    let (off, on) = (users("list").stdout, users("list --enable-mfa").stdout);
+    assert!(off.contains("  enabled, MFA off (1)\n"), "{off}");
+    assert!(on.contains("  enabled, MFA (1)\n"), "{on}");
 }
 
 #[test]
