@@ -11,6 +11,7 @@ mod output;
 mod run;
 mod serve;
 mod signal;
+mod stand_ins;
 mod store;
 mod test;
 mod users;

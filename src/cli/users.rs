@@ -9,6 +9,7 @@ use tailor_idp::idp::{
 };
 
 use super::enrollment::EnrollMfa;
+use super::stand_ins::ChangeFlags;
 use super::store::NamespaceArgs;
 use super::{WrongUse, enrollment, output};
 
@@ -28,7 +29,7 @@ pub(super) struct Users {
     json: bool,
 
     #[command(flatten)]
-    namespace: NamespaceArgs,
+    namespace: NamespaceArgs<ChangeFlags>,
 }
 
 #[derive(Subcommand)]

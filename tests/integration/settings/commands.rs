@@ -259,6 +259,25 @@ fn a_file_that_a_flag_names_and_that_is_not_there_is_wrong_use() {
 }
 
 #[test]
+fn commands_offer_the_stand_ins_for_settings_that_they_use() {
+    let folder = Folder::new(&[]);
+    let all = ["--use-non-email-identifier", "--enable-mfa", "--publish-user-events", "--workspace-id", "--lang"];
+    let cases: [(&str, &[&str]); 6] = [
+        ("run", &all[..3]),
+        ("users", &all[..3]),
+        ("explain", &[]),
+        ("events", &all[3..4]),
+        ("mail", &all[4..]),
+        ("serve", &[all[2], all[4]]),
+    ];
+    for (command, expected) in cases {
+        let help = folder.run(&[command, "--help"]).stdout;
+        let offered = all.into_iter().filter(|flag| help.contains(flag)).collect::<Vec<_>>();
+        assert_eq!(offered, expected, "{command}\n{help}");
+    }
+}
+
+#[test]
 fn the_table_of_users_has_factors_that_do_not_count() {
     let folder = Folder::new(&[]);
     let users = |arguments: &str| {
