@@ -1,7 +1,5 @@
 //! How cases fail, end too late, or are ended.
 
-use std::time::{Duration, Instant};
-
 use pretty_assertions::assert_eq;
 
 use super::{Folder, HELLO, HELLO_EXPECTED, timeless, verdicts};
@@ -69,7 +67,7 @@ fn a_case_that_prints_without_end_is_ended() {
     assert!(end.stdout.contains("flood: it printed more than 16 MiB\n"), "{:.500}", end.stdout);
 }
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 #[test]
 fn a_crash_is_the_failure_of_its_case_alone() {
     // No script is known that crashes the program: the case's process is ended from outside, as the system does without memory.
@@ -89,7 +87,7 @@ fn a_crash_is_the_failure_of_its_case_alone() {
     assert!(stdout.contains("2 cases: 1 passed, 1 failed"), "{stdout}");
 }
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 #[test]
 fn an_interrupt_ends_the_cases_and_leaves_nothing() {
     let folder = Folder::new(&[("endless/main.js", LOOP), ("endless/expected.txt", HELLO_EXPECTED)]);
@@ -106,7 +104,7 @@ fn an_interrupt_ends_the_cases_and_leaves_nothing() {
 }
 
 /// The program, which runs the cases of the folder.
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 fn running(folder: &Folder, arguments: &[&str]) -> std::process::Child {
     use std::process::Stdio;
     std::fs::create_dir_all(folder.path(".tmp")).unwrap();
@@ -116,20 +114,24 @@ fn running(folder: &Folder, arguments: &[&str]) -> std::process::Child {
 }
 
 /// The process of the first case, once it runs.
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 fn child_of(parent: u32) -> u32 {
+    use std::time::{Duration, Instant};
     let deadline = Instant::now() + Duration::from_secs(30);
     while Instant::now() < deadline {
-        let found = std::process::Command::new("pgrep").args(["-P", &parent.to_string()]).output().unwrap();
-        if let Some(child) = String::from_utf8(found.stdout).unwrap().lines().next() {
-            return child.parse().unwrap();
+        if let Some(child) = std::fs::read_dir("/proc").unwrap().find_map(|entry| {
+            let process = entry.unwrap().file_name().to_str()?.parse().ok()?;
+            let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+            status.lines().any(|line| line == format!("PPid:\t{parent}")).then_some(process)
+        }) {
+            return child;
         }
         std::thread::sleep(Duration::from_millis(20));
     }
     panic!("the program has started no case");
 }
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 fn signal(signal: &str, process: u32) {
     let sent = std::process::Command::new("kill").args([signal, &process.to_string()]).status().unwrap();
     assert!(sent.success());
@@ -148,9 +150,8 @@ fn an_expectation_that_is_no_text_is_a_failure_and_is_kept() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn output_that_is_no_utf_8_is_compared_with_replacement_characters() {
+fn a_folder_with_a_name_that_is_no_text_can_be_a_case() {
     use std::os::unix::ffi::OsStrExt;
-    // A name that is no text comes back in the program's own words.
     let folder = Folder::new(&[("it/main.js", HELLO), ("it/args.json", "{}")]);
     let strange = std::ffi::OsStr::from_bytes(b"bad\xff");
     std::fs::rename(folder.path("it"), folder.root().join(strange)).unwrap();
