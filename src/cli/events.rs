@@ -11,6 +11,7 @@ use tailor_idp::idp::NamespaceName;
 use tailor_idp::settings::Webhook;
 use tokio::task::JoinSet;
 
+use super::stand_ins::EventFlags;
 use super::store::NamespaceArgs;
 use super::{WrongUse, output, signal};
 
@@ -48,7 +49,7 @@ pub(super) struct EventsArgs {
     json: bool,
 
     #[command(flatten)]
-    namespace: NamespaceArgs,
+    namespace: NamespaceArgs<EventFlags>,
 }
 
 #[derive(Subcommand)]
@@ -167,7 +168,7 @@ impl EventsArgs {
 
 impl Deliver {
     /// To the webhook of the command line, else that of the settings.
-    async fn execute(self, args: &NamespaceArgs) -> anyhow::Result<()> {
+    async fn execute(self, args: &NamespaceArgs<EventFlags>) -> anyhow::Result<()> {
         let file = args.file()?;
         let settings = self.settings(file.as_ref().and_then(|file| file.settings.webhook.as_ref()))?;
         let (names, idp) = args.open_publishing(file.as_ref()).await?;

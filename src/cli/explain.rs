@@ -10,6 +10,7 @@ use tailor_idp::idp::{
     Compared, Decision, Operation, Permission, PermissionConfig, PolicyOutcome, Principal, Reason, Subject, Target,
 };
 
+use super::stand_ins::NoFlags;
 use super::store::NamespaceArgs;
 use super::{WrongUse, invoker, output, users};
 
@@ -55,7 +56,7 @@ pub(super) struct Explain {
     json: bool,
 
     #[command(flatten)]
-    namespace: NamespaceArgs,
+    namespace: NamespaceArgs<NoFlags>,
 }
 
 /// A user on the command line.

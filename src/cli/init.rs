@@ -39,7 +39,10 @@ impl Init {
             output::print(&format!("wrote {}", path.display()))?;
         }
         let run = format!("tailor-idp run {} --arg-file", self.path("handlers/sign-up/main.js").display());
-        output::print(&format!("\nNow: {run} {}", self.path("handlers/sign-up/args.json").display()))
+        output::print(&format!("\nNow: {run} {}", self.path("handlers/sign-up/args.json").display()))?;
+        let here = self.folder == Path::new(".");
+        let folder = if here { String::new() } else { format!(" {}", self.folder.display()) };
+        output::print(&format!("Its golden test: tailor-idp test{folder}"))
     }
 
     fn path(&self, name: &str) -> PathBuf {

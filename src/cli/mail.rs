@@ -10,6 +10,7 @@ use tailor_idp::mail::{MailSettings, MailTransport, MailWorker, SmtpServer};
 use tailor_idp::store::{MailRecord, MailState};
 use url::Url;
 
+use super::stand_ins::MailFlags;
 use super::store::{Absent, DatabaseArgs, SettingsFile};
 use super::{WrongUse, output, signal};
 
@@ -112,7 +113,7 @@ pub(super) struct Mail {
     command: MailCommand,
 
     #[command(flatten)]
-    database: DatabaseArgs,
+    database: DatabaseArgs<MailFlags>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

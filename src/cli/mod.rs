@@ -11,7 +11,9 @@ mod output;
 mod run;
 mod serve;
 mod signal;
+mod stand_ins;
 mod store;
+mod test;
 mod users;
 
 use std::process::ExitCode;
@@ -34,6 +36,7 @@ Examples:
   tailor-idp run handler.js --arg '{\"email\": \"ana@example.com\"}'
   tailor-idp run handler.js --db users.db
   tailor-idp users list --db users.db
+  tailor-idp test handlers
 
 Exit codes: 0 done, 1 the script or the database failed, 2 wrong use. TAILOR_IDP_LOG=debug shows what the program does."
 )]
@@ -51,6 +54,8 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (QuickJS, a preview: 
 enum Command {
     /// Run a handler once and print what it returns
     Run(run::Run),
+    // Its help is the struct's: a line here would take its place.
+    Test(test::Test),
     /// Look into a store, or change it, from outside a script
     Users(users::Users),
     /// Say whether a permission allows an operation, and which policy decides
@@ -89,7 +94,7 @@ pub(crate) fn main() -> ExitCode {
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).init();
     match dispatch(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.is::<ScriptFailed>() => ExitCode::FAILURE,
+        Err(error) if error.is::<ScriptFailed>() || error.is::<test::CasesFailed>() => ExitCode::FAILURE,
         Err(error) if error.is::<SettingsError>() => {
             // A line a fault, each in the form that editors find their way by.
             output::print_error(&error.to_string());
@@ -106,6 +111,7 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
     let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match command {
         Command::Run(run) => tokio.block_on(run.execute()),
+        Command::Test(test) => tokio.block_on(test.execute()),
         Command::Users(users) => tokio.block_on(users.execute()),
         Command::Explain(explain) => tokio.block_on(explain.execute()),
         Command::Events(events) => tokio.block_on(events.execute()),

@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use url::Url;
 
 use super::mail::{DEFAULT_LISTEN, NOWHERE, TransportArgs};
+use super::stand_ins::PageFlags;
 use super::store::{Absent, DatabaseArgs, SettingsFile};
 use super::{WrongUse, output, signal};
 
@@ -39,7 +40,7 @@ pub(super) struct Serve {
     transport: TransportArgs,
 
     #[command(flatten)]
-    database: DatabaseArgs,
+    database: DatabaseArgs<PageFlags>,
 }
 
 impl Serve {

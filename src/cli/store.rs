@@ -7,20 +7,21 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Args;
 use secrecy::ExposeSecret;
-use tailor_idp::idp::{Idp, IdpBuilder, Lang, MfaKey, NameKind, NamespaceName, NamespaceSettings, Permission};
+use tailor_idp::idp::{Idp, IdpBuilder, MfaKey, NamespaceName, NamespaceSettings, Permission};
 use tailor_idp::settings::{FILE_NAME, FunctionLimits, SecretVariable, Settings, StoreLocation};
 use tailor_idp::store::SqliteDatabase;
 
 use super::enrollment::KEY_VERSION;
+use super::stand_ins::{ChangeFlags, StandIns};
 use super::{WrongUse, output};
 
 /// The namespace that the platform's documents use.
 const DEFAULT_NAMESPACE: &str = "builtin-idp";
 
-/// The settings of the namespaces.
+/// The settings of the namespaces: a file, or the flags that stand in for one where there is none.
 #[derive(Args)]
 #[command(next_help_heading = "Namespace settings")]
-pub(super) struct SettingsArgs {
+pub(super) struct SettingsArgs<S: StandIns> {
     /// The settings file [default: the nearest tailor-idp.toml, upwards]
     #[arg(long, value_name = "PATH", global = true, conflicts_with = "no_config")]
     config: Option<PathBuf>,
@@ -29,25 +30,8 @@ pub(super) struct SettingsArgs {
     #[arg(long, global = true)]
     no_config: bool,
 
-    /// Without a settings file: take any text as a name, rather than e-mail addresses only
-    #[arg(long, global = true)]
-    use_non_email_identifier: bool,
-
-    /// Without a settings file: let users have MFA factors
-    #[arg(long, global = true)]
-    enable_mfa: bool,
-
-    /// Without a settings file: leave events of changes of users
-    #[arg(long, global = true)]
-    publish_user_events: bool,
-
-    /// Without a settings file: the workspace that events name
-    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true, global = true)]
-    workspace_id: String,
-
-    /// Without a settings file: the language of mails and pages [default: en]
-    #[arg(long, value_name = "LANG", value_parser = ["en", "ja"], hide_possible_values = true, global = true)]
-    lang: Option<String>,
+    #[command(flatten)]
+    stand_ins: S,
 }
 
 /// A settings file that was read, and where it is.
@@ -76,7 +60,7 @@ impl SettingsFile {
     }
 }
 
-impl SettingsArgs {
+impl<S: StandIns> SettingsArgs<S> {
     /// The file that holds: the one that was named, else the nearest from `folder` upwards, if there is one.
     pub(super) fn file(&self, folder: &Path) -> anyhow::Result<Option<SettingsFile>> {
         let path = match &self.config {
@@ -85,27 +69,21 @@ impl SettingsArgs {
             None => SettingsFile::find(folder),
         };
         let Some(path) = path else { return Ok(None) };
-        let flags = [
-            (self.use_non_email_identifier, "--use-non-email-identifier", "userAuthPolicy.useNonEmailIdentifier"),
-            (self.enable_mfa, "--enable-mfa", "userAuthPolicy.enableMfa"),
-            (self.publish_user_events, "--publish-user-events", "publishUserEvents"),
-            (!self.workspace_id.is_empty(), "--workspace-id", "workspaceId"),
-            (self.lang.is_some(), "--lang", "lang"),
-        ];
-        if let Some((_, flag, key)) = flags.iter().find(|(given, ..)| *given) {
+        if let Some((flag, key)) = self.stand_ins.given() {
             let text = format!("{flag} is for runs without settings: set {key} in {}", path.display());
             return Err(WrongUse(format!("{text}, or ignore the file with --no-config")).into());
+        }
+        if self.config.is_some()
+            && let Err(error) = std::fs::File::open(&path)
+        {
+            return Err(WrongUse(format!("cannot read --config {}: {error}", path.display())).into());
         }
         SettingsFile::load(path).map(Some)
     }
 
     /// What a namespace without a settings file allows: everything, for local work.
     fn open_settings(&self) -> NamespaceSettings {
-        let name_kind = if self.use_non_email_identifier { NameKind::Any } else { NameKind::Email };
-        let settings = NamespaceSettings::default().permission(Permission::allow_all());
-        let settings = settings.name_kind(name_kind).enable_mfa(self.enable_mfa);
-        let lang = Lang::ALL.into_iter().find(|lang| self.lang.as_deref() == Some(lang.as_str())).unwrap_or_default();
-        settings.lang(lang).publish_user_events(self.publish_user_events).workspace_id(&self.workspace_id)
+        self.stand_ins.apply(NamespaceSettings::default().permission(Permission::allow_all()))
     }
 }
 
@@ -122,7 +100,7 @@ pub(super) fn openings(
     file: Option<&SettingsFile>,
     named: &[NamespaceName],
     database: Option<&Path>,
-    args: &SettingsArgs,
+    args: &SettingsArgs<impl StandIns>,
 ) -> anyhow::Result<Vec<Opening>> {
     let instead = database.map(|path| StoreLocation::Sqlite(path.to_owned()));
     let Some(file) = file else {
@@ -185,7 +163,7 @@ pub(super) struct ScriptStoreArgs {
     namespace: Vec<NamespaceName>,
 
     #[command(flatten)]
-    settings: SettingsArgs,
+    settings: SettingsArgs<ChangeFlags>,
 }
 
 impl ScriptStoreArgs {
@@ -218,7 +196,7 @@ pub(super) enum Absent {
 
 /// A database, and all of its namespaces or some.
 #[derive(Args)]
-pub(super) struct DatabaseArgs {
+pub(super) struct DatabaseArgs<S: StandIns> {
     /// The SQLite database with the users, in place of the settings' stores
     #[arg(long, value_name = "PATH", global = true)]
     db: Option<PathBuf>,
@@ -228,10 +206,10 @@ pub(super) struct DatabaseArgs {
     namespace: Vec<NamespaceName>,
 
     #[command(flatten)]
-    settings: SettingsArgs,
+    settings: SettingsArgs<S>,
 }
 
-impl DatabaseArgs {
+impl<S: StandIns> DatabaseArgs<S> {
     /// Opens the databases. Without a settings file they have to be there with their namespaces. Returns the file as well.
     pub(super) async fn open(&self, absent: Absent) -> anyhow::Result<(Idp, Option<SettingsFile>)> {
         let file = self.settings.file(Path::new(""))?;
@@ -269,7 +247,7 @@ impl DatabaseArgs {
 
 /// One namespace of a database that is looked into.
 #[derive(Args)]
-pub(super) struct NamespaceArgs {
+pub(super) struct NamespaceArgs<S: StandIns> {
     /// The SQLite database with the users, in place of the settings' store
     #[arg(long, value_name = "PATH", global = true)]
     db: Option<PathBuf>,
@@ -279,10 +257,10 @@ pub(super) struct NamespaceArgs {
     namespace: Option<NamespaceName>,
 
     #[command(flatten)]
-    settings: SettingsArgs,
+    settings: SettingsArgs<S>,
 }
 
-impl NamespaceArgs {
+impl<S: StandIns> NamespaceArgs<S> {
     /// Opens the database, and says which namespace it is about. Makes neither it nor the namespace unless `make` says so: a
     /// look into a store that is not there is a mistake.
     pub(super) async fn open(&self, make: bool, mfa_key: Option<MfaKey>) -> anyhow::Result<(NamespaceName, Idp)> {

@@ -9,6 +9,7 @@ use tailor_idp::idp::{
 };
 
 use super::enrollment::EnrollMfa;
+use super::stand_ins::ChangeFlags;
 use super::store::NamespaceArgs;
 use super::{WrongUse, enrollment, output};
 
@@ -28,7 +29,7 @@ pub(super) struct Users {
     json: bool,
 
     #[command(flatten)]
-    namespace: NamespaceArgs,
+    namespace: NamespaceArgs<ChangeFlags>,
 }
 
 #[derive(Subcommand)]
@@ -161,8 +162,11 @@ fn table(users: &[User]) -> String {
     for user in users {
         let created = user.created_at.map(|moment| moment.to_string()).unwrap_or_default();
         let mut state = vec![if user.disabled { "disabled" } else { "enabled" }.to_owned()];
-        if user.mfa_enrolled {
-            state.push(format!("MFA ({})", user.mfa_factor_ids.len()));
+        match user.mfa_factor_ids.len() {
+            0 => {}
+            factors if user.mfa_enrolled => state.push(format!("MFA ({factors})")),
+            // The settings have no enableMfa: the factors are there, and count for nothing.
+            factors => state.push(format!("MFA off ({factors})")),
         }
         table.add_row([user.id.clone(), user.name.clone(), created, state.join(", ")]);
     }

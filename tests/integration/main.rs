@@ -4,13 +4,14 @@
 
 mod events;
 mod examples;
-#[path = "../golden/expectation.rs"]
+#[path = "../../src/cli/test/expectation/mod.rs"]
 mod expectation;
 mod function;
 mod kill;
 mod mail;
 mod mfa;
 mod permission;
+mod script_tests;
 mod settings;
 mod snapshot;
 mod store_contract;

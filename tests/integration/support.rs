@@ -12,7 +12,7 @@ pub(crate) fn program() -> Command {
 }
 
 /// A settings file in which everything is permitted, so that the program need not say so.
-pub(crate) const OPEN_SETTINGS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/open.toml");
+pub(crate) const OPEN_SETTINGS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scripts/tailor-idp.toml");
 
 /// How a run of the program ended, in a form that shows well in a failed test.
 #[derive(Debug, PartialEq, Eq)]

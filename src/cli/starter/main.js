@@ -1,9 +1,7 @@
 // Creates a user, unless there is one of that name.
 //
 // The folder is a golden test as well: over an empty store, and with args.json for its argument, the handler ends as expected.txt
-// says, where [UUID] stands for an id. From the folder of the settings:
-//
-//   tailor-idp run handlers/sign-up/main.js --arg-file handlers/sign-up/args.json --db "$(mktemp -d)/users.db"
+// says, where [UUID] stands for an id. `tailor-idp test` runs it.
 export default async ({ email, password }) => {
   const idp = new tailor.idp.Client({ namespace: "builtin-idp" });
   try {

@@ -23,7 +23,7 @@ fn events(folder: &TempDir) -> Vec<Value> {
     run(folder, "events list --json").json().as_array().unwrap().clone()
 }
 
-const CREATE: &str = "users create --publish-user-events --workspace-id ws-1";
+const CREATE: &str = "users create --publish-user-events";
 
 #[test]
 fn events_of_published_changes_are_listed_and_shown() {

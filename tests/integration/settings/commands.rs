@@ -6,7 +6,6 @@ use std::process::Command;
 use pretty_assertions::assert_eq;
 use tempfile::TempDir;
 
-use crate::expectation;
 use crate::support::{End, program};
 
 pub(super) struct Folder(TempDir);
@@ -53,20 +52,20 @@ fn what_init_writes_passes_check_runs_and_passes_its_golden_test() {
             0,
             "wrote tailor-idp.toml\nwrote handlers/sign-up/main.js\nwrote handlers/sign-up/args.json\n\
              wrote handlers/sign-up/expected.txt\n\n\
-             Now: tailor-idp run handlers/sign-up/main.js --arg-file handlers/sign-up/args.json\n",
+             Now: tailor-idp run handlers/sign-up/main.js --arg-file handlers/sign-up/args.json\n\
+             Its golden test: tailor-idp test\n",
             ""
         )
     );
     let check = folder.run(&["check"]);
     assert_eq!((check.code, check.stderr.as_str()), (Some(0), ""), "{check:#?}");
 
-    let run = ["run", "handlers/sign-up/main.js", "--arg-file", "handlers/sign-up/args.json"];
-    let golden = folder.run(&[&run[..], &["--db", "fresh.db"]].concat());
-    let expected = std::fs::read_to_string(folder.path().join("handlers/sign-up/expected.txt")).unwrap();
-    let actual =
-        format!("--- exit code\n{}\n--- stdout\n{}--- stderr\n{}", golden.code.unwrap(), golden.stdout, golden.stderr);
-    assert!(expectation::matches(&expected, &actual), "{}", expectation::diff(&expected, &actual));
+    let golden = folder.run(&["test"]);
+    assert_eq!(golden.code, Some(0), "{golden:#?}");
+    assert!(golden.stdout.contains("1 case: 1 passed"), "{golden:#?}");
+    assert!(!folder.path().join("users.db").exists(), "a test leaves the settings' store alone");
 
+    let run = ["run", "handlers/sign-up/main.js", "--arg-file", "handlers/sign-up/args.json"];
     assert_eq!(folder.run(&run).json()["created"], true);
     assert_eq!(folder.run(&run).json()["created"], false, "the user is in the settings' store");
     let short = "{\"email\": \"bo@example.com\", \"password\": \"seven77\"}";
@@ -234,9 +233,61 @@ fn flags_that_contradict_the_settings_are_refused() {
         )
     );
     assert_eq!(folder.run(&["run", "create.js", "--config", "x.toml", "--no-config"]).code, Some(2));
-    let missing = folder.run(&["run", "create.js", "--config", "x.toml"]);
-    assert_eq!(missing.code, Some(1));
-    assert!(missing.stderr.starts_with("x.toml: cannot be read: "), "{missing:#?}");
+}
+
+#[test]
+fn a_file_that_a_flag_names_and_that_is_not_there_is_wrong_use() {
+    let folder = Folder::new(&[("tailor-idp.toml", OPEN), ("create.js", CREATE)]);
+    let read = "explain --operation read --user-json {\"name\":\"ana@example.com\"}";
+    let cases = [
+        ("run create.js --config x", "cannot read --config x: "),
+        ("users list --config x", "cannot read --config x: "),
+        ("events list --config x", "cannot read --config x: "),
+        ("mail list --config x", "cannot read --config x: "),
+        (&format!("{read} --config x"), "cannot read --config x: "),
+        (&format!("{read} --permission x"), "x: "),
+        ("run create.js --arg-file x", "cannot read --arg-file x: "),
+        ("run create.js --invoker x", "cannot read --invoker x: "),
+        ("users enroll-mfa ana@example.com --mfa-key-file x", "--mfa-key-file x: "),
+        ("users list --db x", "there is no database at x"),
+    ];
+    for (command, text) in cases {
+        let end = folder.run(&command.split(' ').collect::<Vec<_>>());
+        assert_eq!(end.code, Some(2), "{command}: {end:#?}");
+        assert!(end.stderr.starts_with(&format!("error: {text}")), "{command}: {end:#?}");
+    }
+}
+
+#[test]
+fn commands_offer_the_stand_ins_for_settings_that_they_use() {
+    let folder = Folder::new(&[]);
+    let all = ["--use-non-email-identifier", "--enable-mfa", "--publish-user-events", "--workspace-id", "--lang"];
+    let cases: [(&str, &[&str]); 6] = [
+        ("run", &all[..3]),
+        ("users", &all[..3]),
+        ("explain", &[]),
+        ("events", &all[3..4]),
+        ("mail", &all[4..]),
+        ("serve", &[all[2], all[4]]),
+    ];
+    for (command, expected) in cases {
+        let help = folder.run(&[command, "--help"]).stdout;
+        let offered = all.into_iter().filter(|flag| help.contains(flag)).collect::<Vec<_>>();
+        assert_eq!(offered, expected, "{command}\n{help}");
+    }
+}
+
+#[test]
+fn the_table_of_users_has_factors_that_do_not_count() {
+    let folder = Folder::new(&[]);
+    let users = |arguments: &str| {
+        folder.run(&[&["users", "--db", "users.db"], &arguments.split(' ').collect::<Vec<_>>()[..]].concat())
+    };
+    assert_eq!(users("create ana@example.com").code, Some(0));
+    assert_eq!(users("enroll-mfa ana@example.com --enable-mfa").code, Some(0));
+    let (off, on) = (users("list").stdout, users("list --enable-mfa").stdout);
+    assert!(off.contains("  enabled, MFA off (1)\n"), "{off}");
+    assert!(on.contains("  enabled, MFA (1)\n"), "{on}");
 }
 
 #[test]

@@ -1,0 +1,122 @@
+//! Flags that stand in for settings where there is no file: to each command those that it uses.
+
+use clap::Args;
+use tailor_idp::idp::{Lang, NameKind, NamespaceSettings};
+
+pub(super) trait StandIns: Args {
+    /// The first of the flags that was given, and the key that takes its place in a settings file.
+    fn given(&self) -> Option<(&'static str, &'static str)>;
+
+    /// What the flags change of a namespace.
+    fn apply(&self, settings: NamespaceSettings) -> NamespaceSettings;
+}
+
+const PUBLISH: (&str, &str) = ("--publish-user-events", "publishUserEvents");
+const LANG: (&str, &str) = ("--lang", "lang");
+
+/// Of the commands that change users.
+#[derive(Args)]
+pub(super) struct ChangeFlags {
+    /// Without a settings file: take any text as a name, rather than e-mail addresses only
+    #[arg(long, global = true)]
+    use_non_email_identifier: bool,
+
+    /// Without a settings file: let users have MFA factors
+    #[arg(long, global = true)]
+    enable_mfa: bool,
+
+    /// Without a settings file: leave events of changes of users
+    #[arg(long, global = true)]
+    publish_user_events: bool,
+}
+
+impl StandIns for ChangeFlags {
+    fn given(&self) -> Option<(&'static str, &'static str)> {
+        first(&[
+            (self.use_non_email_identifier, ("--use-non-email-identifier", "userAuthPolicy.useNonEmailIdentifier")),
+            (self.enable_mfa, ("--enable-mfa", "userAuthPolicy.enableMfa")),
+            (self.publish_user_events, PUBLISH),
+        ])
+    }
+
+    fn apply(&self, settings: NamespaceSettings) -> NamespaceSettings {
+        let name_kind = if self.use_non_email_identifier { NameKind::Any } else { NameKind::Email };
+        settings.name_kind(name_kind).enable_mfa(self.enable_mfa).publish_user_events(self.publish_user_events)
+    }
+}
+
+/// Of what reads and delivers events.
+#[derive(Args)]
+pub(super) struct EventFlags {
+    /// Without a settings file: the workspace that events name
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true, global = true)]
+    workspace_id: String,
+}
+
+impl StandIns for EventFlags {
+    fn given(&self) -> Option<(&'static str, &'static str)> {
+        first(&[(!self.workspace_id.is_empty(), ("--workspace-id", "workspaceId"))])
+    }
+
+    fn apply(&self, settings: NamespaceSettings) -> NamespaceSettings {
+        settings.workspace_id(&self.workspace_id)
+    }
+}
+
+/// Of what sends mails.
+#[derive(Args)]
+pub(super) struct MailFlags {
+    /// Without a settings file: the language of mails and pages [default: en]
+    #[arg(long, value_name = "LANG", value_parser = ["en", "ja"], hide_possible_values = true, global = true)]
+    lang: Option<String>,
+}
+
+impl StandIns for MailFlags {
+    fn given(&self) -> Option<(&'static str, &'static str)> {
+        first(&[(self.lang.is_some(), LANG)])
+    }
+
+    fn apply(&self, settings: NamespaceSettings) -> NamespaceSettings {
+        let lang = Lang::ALL.into_iter().find(|lang| self.lang.as_deref() == Some(lang.as_str())).unwrap_or_default();
+        settings.lang(lang)
+    }
+}
+
+/// Of the page, which is in a language and sets passwords.
+#[derive(Args)]
+pub(super) struct PageFlags {
+    #[command(flatten)]
+    mail: MailFlags,
+
+    /// Without a settings file: leave events of changes of users
+    #[arg(long, global = true)]
+    publish_user_events: bool,
+}
+
+impl StandIns for PageFlags {
+    fn given(&self) -> Option<(&'static str, &'static str)> {
+        self.mail.given().or_else(|| first(&[(self.publish_user_events, PUBLISH)]))
+    }
+
+    fn apply(&self, settings: NamespaceSettings) -> NamespaceSettings {
+        self.mail.apply(settings).publish_user_events(self.publish_user_events)
+    }
+}
+
+/// Of what looks only.
+#[derive(Args)]
+pub(super) struct NoFlags {}
+
+impl StandIns for NoFlags {
+    fn given(&self) -> Option<(&'static str, &'static str)> {
+        None
+    }
+
+    fn apply(&self, settings: NamespaceSettings) -> NamespaceSettings {
+        settings
+    }
+}
+
+fn first(flags: &[(bool, (&'static str, &'static str))]) -> Option<(&'static str, &'static str)> {
+    flags.iter().find(|(given, _)| *given).map(|(_, flag)| *flag)
+}

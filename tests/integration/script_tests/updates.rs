@@ -1,0 +1,71 @@
+//! `--update`.
+
+use pretty_assertions::assert_eq;
+
+use super::{Folder, HELLO, HELLO_EXPECTED, timeless, verdicts};
+
+#[test]
+fn update_writes_what_does_not_match_and_says_so() {
+    let loose = "--- exit code\n0\n--- stdout\n1\n--- stderr\n[WILDCARD]";
+    let folder = Folder::new(&[
+        ("matches/main.js", HELLO),
+        ("matches/expected.txt", loose),
+        ("new/main.js", HELLO),
+        ("new/args.json", "{}"),
+        ("old/main.js", HELLO),
+        ("old/expected.txt", "what it was"),
+    ]);
+    let end = folder.test(&["--update", "--jobs", "1"]);
+    assert_eq!(
+        timeless(&end.stdout),
+        "ok        matches (TIME)\nupdated   new (TIME): wrote new/expected.txt\n\
+         updated   old (TIME): wrote old/expected.txt\n\n3 cases: 1 passed, 2 updated, in TIME\n"
+    );
+    assert_eq!((end.code, end.stderr.as_str()), (Some(0), ""));
+    assert_eq!(folder.read("new/expected.txt"), HELLO_EXPECTED);
+    assert_eq!(folder.read("old/expected.txt"), HELLO_EXPECTED);
+    assert_eq!(folder.read("matches/expected.txt"), loose, "one that matches stays as it is");
+    assert_eq!(verdicts(&folder.test(&[])), ["matches ok", "new ok", "old ok"]);
+}
+
+#[test]
+fn ids_and_times_become_matchers() {
+    let folder = Folder::new(&[
+        (
+            "it/main.js",
+            "export default async () => {
+               const idp = new tailor.idp.Client(\"builtin-idp\");
+               console.log(\"a literal [UUID] as well\");
+               return idp.createUser({ name: \"ana@example.com\" });
+             };",
+        ),
+        ("it/args.json", "{}"),
+    ]);
+    assert_eq!(folder.test(&["--update"]).code, Some(0));
+    let expected = folder.read("it/expected.txt");
+    assert!(expected.contains("\"id\": \"[UUID]\"") && expected.contains("\"createdAt\": \"[TIME]\""), "{expected}");
+    assert_eq!(verdicts(&folder.test(&[])), ["it ok"]);
+}
+
+#[test]
+fn a_folder_with_a_script_alone_becomes_a_case_when_it_is_named() {
+    let folder = Folder::new(&[("handlers/new/main.js", HELLO)]);
+    assert_eq!(folder.test(&["handlers"]).code, Some(2), "a main.js alone is no case");
+    let missing = folder.test(&["handlers/new"]);
+    assert_eq!(missing.code, Some(1));
+    let text = "handlers/new: there is no handlers/new/expected.txt (--update writes it)\n+--- exit code\n+0\n";
+    assert!(missing.stdout.contains(text), "{}", missing.stdout);
+    assert_eq!(folder.test(&["handlers/new", "--update"]).code, Some(0));
+    assert_eq!(verdicts(&folder.test(&["handlers"])), ["handlers/new ok"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_expectation_that_cannot_be_written_is_a_failure() {
+    let folder = Folder::new(&[("it/main.js", HELLO), ("it/args.json", "{}")]);
+    // A link to where there is no folder: nobody can write there, not even root.
+    std::os::unix::fs::symlink("nowhere/expected.txt", folder.path("it/expected.txt")).unwrap();
+    let end = folder.test(&["--update"]);
+    assert_eq!(end.code, Some(1));
+    assert!(end.stdout.contains("it: it/expected.txt cannot be written: "), "{}", end.stdout);
+}
