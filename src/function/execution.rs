@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::code_frame::CodeFrame;
 use crate::extension::LogLevel;
 use crate::idp::{Invoker, Principal};
 
@@ -94,6 +95,8 @@ pub struct ExecutionError {
     pub message: String,
     /// The error's `stack`, where it has one: name, message, and the script's lines.
     pub stack_trace: Option<String>,
+    /// Where it was thrown, in the author's source, if that is known.
+    pub code_frame: Option<CodeFrame>,
 }
 
 impl ExecutionError {
@@ -106,7 +109,23 @@ impl ExecutionError {
     }
 
     fn new(kind: ErrorKind, name: &str, message: impl Into<String>) -> Self {
-        Self { kind, name: name.to_owned(), message: message.into(), stack_trace: None }
+        Self { kind, name: name.to_owned(), message: message.into(), stack_trace: None, code_frame: None }
+    }
+}
+
+impl ExecutionError {
+    /// The error as it prints, with the code frame between message and stack. `draw` is [`CodeFrame::to_string`] or
+    /// [`CodeFrame::coloured`].
+    pub fn with_code_frame(&self, draw: impl FnOnce(&CodeFrame) -> String) -> String {
+        let text = self.to_string();
+        let Some(frame) = &self.code_frame else { return text };
+        // A message can look like a stack; where it begins the stack, as it does in V8's, the rest is the lines.
+        let head = if self.name.is_empty() { self.message.clone() } else { format!("{}: {}", self.name, self.message) };
+        let head = if text.starts_with(&head) { head.len() } else { text.find("\n    at ").unwrap_or(text.len()) };
+        let (head, stack) = text.split_at(head);
+        // To the end of the line, in which a stack can say more.
+        let (more, stack) = stack.split_at(stack.find('\n').unwrap_or(stack.len()));
+        format!("{head}{more}\n{}{stack}", draw(frame))
     }
 }
 

@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::execution::{ErrorKind, ExecutionError};
 use super::failure::{engine_error, thrown};
 use super::json;
-use super::loader::OneModule;
+use super::loader::ScriptLoader;
 use super::script::Script;
 use crate::extension::{
     CallsUnderWay, ConsoleSink, LogLevel, function_extensions, hide_extension_frames, tailor_function, tailor_idp,
@@ -45,7 +45,7 @@ pub(super) enum Startup {
 
 pub(super) struct Isolate {
     runtime: JsRuntime,
-    loader: Rc<OneModule>,
+    loader: Rc<ScriptLoader>,
 }
 
 impl Isolate {
@@ -58,7 +58,8 @@ impl Isolate {
         script: &Script,
     ) -> Result<Self, ExecutionError> {
         let failed = |error: CoreError| ExecutionError::platform(format!("cannot start an isolate: {error}"));
-        let loader = Rc::new(OneModule::new(script.clone()));
+        let loader = Rc::new(ScriptLoader::default());
+        loader.set(script.clone());
         let mut runtime = JsRuntime::try_new(RuntimeOptions {
             extensions: function_extensions(),
             startup_snapshot: (startup == Startup::Snapshot).then_some(SNAPSHOT),
@@ -70,7 +71,7 @@ impl Isolate {
         .map_err(failed)?;
         hide_extension_frames(&mut runtime);
         let isolate = runtime.v8_isolate();
-        isolate.set_slot(ModuleUrl(script.specifier().to_string()));
+        isolate.set_slot(Rc::clone(&loader));
         isolate.set_host_initialize_import_meta_object_callback(import_meta);
         isolate.add_message_listener(unhandled_message);
         runtime
@@ -95,10 +96,7 @@ impl Isolate {
     pub(super) async fn load(&mut self, script: &Script) -> Result<Global<v8::Function>, ExecutionError> {
         let Self { runtime, loader } = self;
         let unusable = |error: CoreError| engine_error(error, ErrorKind::UserNonRuntime, loader);
-        let id = runtime
-            .load_main_es_module_from_code(script.specifier(), script.text().to_owned())
-            .await
-            .map_err(unusable)?;
+        let id = runtime.load_main_es_module(script.specifier()).await.map_err(unusable)?;
         let evaluated = Box::pin(runtime.mod_evaluate(id));
         runtime
             .with_event_loop_promise(evaluated, PollEventLoopOptions::default())
@@ -197,15 +195,16 @@ impl Isolate {
     }
 }
 
-/// The `import.meta.url` of the isolate's script.
-struct ModuleUrl(String);
-
 /// Puts the module's URL into its `import.meta`, where deno_core would also put the host's paths.
 extern "C" fn import_meta(context: Local<v8::Context>, _module: Local<v8::Module>, meta: Local<v8::Object>) {
     // SAFETY: the engine calls this with a context that is entered.
     v8::callback_scope!(unsafe scope, context);
-    let url = scope.get_slot::<ModuleUrl>().map(|url| url.0.clone()).unwrap_or_default();
-    if let (Some(key), Some(url)) = (v8::String::new(scope, "url"), v8::String::new(scope, &url)) {
+    // The engine asks when a module first reads its `import.meta`: the module is the one that runs.
+    let running = v8::StackTrace::current_stack_trace(scope, 1)
+        .and_then(|stack| stack.get_frame(scope, 0)?.get_script_name(scope))
+        .map(|name| name.to_rust_string_lossy(scope));
+    let url = scope.get_slot::<Rc<ScriptLoader>>().and_then(|loader| loader.module_url(running.as_deref()));
+    if let (Some(key), Some(url)) = (v8::String::new(scope, "url"), v8::String::new(scope, &url.unwrap_or_default())) {
         meta.create_data_property(scope, key.into(), url.into());
     }
 }

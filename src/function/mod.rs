@@ -11,6 +11,7 @@
 //! # Ok(()) }
 //! ```
 
+mod code_frame;
 mod execution;
 mod failure;
 mod isolate;
@@ -25,8 +26,9 @@ use std::time::SystemTime;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+pub use code_frame::CodeFrame;
 pub use execution::{ErrorKind, Execution, ExecutionError, Invocation, LogLine};
-pub use script::{Script, ScriptFileError};
+pub use script::{MAX_MODULES, MAX_SOURCE_LEN, Script, ScriptFileError};
 
 use self::isolate::{Isolate, Startup};
 use crate::extension::ConsoleSink;
