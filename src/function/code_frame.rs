@@ -119,7 +119,7 @@ mod tests {
     #[test]
     fn the_caret_is_under_the_column_whatever_is_before_it() {
         assert_eq!(
-            frame("const a = 1;\n\tconst 名 = '😀'; x();\n", 2, 19).as_deref(),
+            frame("const a = 1;\n\tconst 名 = '😀'; x();\n", 2, 18).as_deref(),
             Some("  |\n1 | const a = 1;\n2 |     const 名 = '😀'; x();\n  |                      ^")
         );
     }

@@ -109,10 +109,10 @@ pub(super) fn not_a_module(import: &str) -> String {
 /// Of a file whose extension is none of [`EXTENSIONS`].
 pub(super) fn unknown_extension(import: &str, extension: &str) -> String {
     let reason = match extension {
-        "json" => "JSON modules are not; export the value from a .js file".to_owned(),
-        "tsx" | "jsx" => "JSX is not; bundle it to JavaScript".to_owned(),
-        "cjs" | "cts" => "CommonJS is not; bundle it to an ES module".to_owned(),
-        _ => format!("only files that end in .{} are", EXTENSIONS.join(", .")),
+        "json" => "function scripts import no JSON; export the value from a .js file".to_owned(),
+        "tsx" | "jsx" => "function scripts have no JSX; bundle it to JavaScript".to_owned(),
+        "cjs" | "cts" => "function scripts have no CommonJS; bundle it to an ES module".to_owned(),
+        _ => format!("only files that end in .{} are imported", EXTENSIONS.join(", .")),
     };
     refusal(import, reason)
 }
