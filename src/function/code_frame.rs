@@ -55,6 +55,10 @@ impl CodeFrame {
         let first_line = place.line - usize::from(before.is_some());
         let caret = text.len() + caret;
         text.push_str(&shown);
+        // Past the end of the line there is something to point at as well.
+        if caret == text.len() {
+            text.push(' ');
+        }
         Some(Self(Box::new(Excerpt { place, text, first_line, caret })))
     }
 
@@ -144,6 +148,6 @@ mod tests {
         assert_eq!(frame("a\nb", 3, 1), None);
         assert_eq!(frame("a\nb", 0, 0), None);
         assert_eq!(frame("", 1, 9).map(|frame| frame.contains("1 |")), Some(true));
-        assert_eq!(frame("a\nb", 2, 9).map(|frame| frame.contains("2 | b\n")), Some(true));
+        assert_eq!(frame("a\nb", 2, 9).map(|frame| frame.contains("2 | b")), Some(true));
     }
 }
