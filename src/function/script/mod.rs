@@ -98,3 +98,30 @@ impl Script {
         module.or_else(|| self.0.modules.values().find_map(|module| module.source(file)))
     }
 }
+
+#[cfg(all(test, feature = "v8"))]
+mod tests {
+    use pretty_assertions::assert_eq;
+    use serde_json::json;
+
+    use super::*;
+    use crate::function::{FunctionRuntime, Invocation};
+    use crate::idp::Idp;
+
+    #[tokio::test]
+    async fn what_one_isolate_compiles_the_next_ones_take() {
+        let runtime = FunctionRuntime::builder(Arc::new(Idp::builder().build())).build();
+        let script = Script::new("file:///a.js".parse().unwrap(), "export default async () => (await null, 1);");
+        let run = async || runtime.run(&script, Invocation::default()).await.result.unwrap();
+        assert_eq!(script.0.main.code_cache(), None);
+        assert_eq!(run().await, json!(1));
+        let first = script.0.main.code_cache().unwrap();
+        assert_eq!(run().await, json!(1));
+        // The engine would have left another one, had it not taken the first.
+        assert!(Arc::ptr_eq(&first, &script.0.main.code_cache().unwrap()));
+        // One that it does not take is replaced.
+        script.0.main.keep_code_cache(b"no such cache");
+        assert_eq!(run().await, json!(1));
+        assert_ne!(&*script.0.main.code_cache().unwrap(), b"no such cache");
+    }
+}

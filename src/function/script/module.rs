@@ -62,7 +62,9 @@ impl Module {
         let language = if ["ts", "mts"].contains(&&*extension) { Language::TypeScript } else { Language::JavaScript };
         let mut sites = Vec::new();
         let code = match (&*extension, language) {
-            ("tsx" | "jsx" | "cts", _) => Err(Fault::syntax(import::unknown_extension(specifier.as_str(), &extension))),
+            ("tsx" | "jsx" | "cts", _) => Err(Fault::syntax(format!(
+                "a .{extension} file is not run as it is, only .ts and .mts are: bundle it to JavaScript first"
+            ))),
             (_, Language::TypeScript) => parser::strip(&specifier, &text).map(|stripped| {
                 sites = stripped.imports;
                 Code { text: Some(stripped.code.into()), map: Map::Json(stripped.map) }

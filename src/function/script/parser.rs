@@ -17,7 +17,7 @@ use url::Url;
 
 /// The longest text that is parsed, in bytes: the parser recurses, and [`STACK_PER_BYTE`] has to be there for all of it.
 /// Far more than a file has that people write; what is longer is a bundle, and goes to the engine unparsed.
-pub(super) const MAX_PARSED: usize = 256 * 1024;
+pub(super) const MAX_PARSED: usize = 128 * 1024;
 
 /// What the parser, and the passes after it, take at most of the stack for a byte of text, such as one of a million `(`.
 /// Nothing of it is memory before it is used.
@@ -239,7 +239,7 @@ mod tests {
         let decorated = fault("function d() {}\n@d class A {}");
         assert_eq!(decorated.offset, Some(16));
         assert!(decorated.message.starts_with("decorators are not available"), "{}", decorated.message);
-        assert!(fault(&" ".repeat(MAX_PARSED + 1)).message.contains("262145 bytes"));
+        assert!(fault(&" ".repeat(MAX_PARSED + 1)).message.contains("131073 bytes"));
     }
 
     #[test]
