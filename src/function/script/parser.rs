@@ -19,6 +19,9 @@ use url::Url;
 /// Far more than a file has that people write; what is longer is a bundle, and goes to the engine unparsed.
 pub(super) const MAX_PARSED: usize = 128 * 1024;
 
+/// The longest JavaScript that TypeScript may become: far more than enums and namespaces add.
+const MAX_CODE: usize = 16 * MAX_PARSED;
+
 /// What the parser, and the passes after it, take at most of the stack for a byte of text, such as one of a million `(`.
 /// Nothing of it is memory before it is used.
 const STACK_PER_BYTE: usize = if cfg!(debug_assertions) { 20 * 1024 } else { 4 * 1024 };
@@ -125,10 +128,15 @@ fn strip_here(specifier: &Url, text: &str) -> Result<Stripped, Fault> {
     first_error(&transformed.diagnostics)?;
     let options = CodegenOptions {
         comments: CommentOptions::disabled(),
+        // Nobody reads it, and what nests deeply would grow by the square of its depth.
+        indent_width: 0,
         source_map_path: Some(PathBuf::from(specifier.as_str())),
         ..CodegenOptions::default()
     };
     let CodegenReturn { code, map, .. } = Codegen::new().with_options(options).build(&program);
+    if code.len() > MAX_CODE {
+        return Err(Fault::syntax(format!("the JavaScript that this becomes is longer than {MAX_CODE} bytes")));
+    }
     let map = map.map(|mut map| {
         map.set_sources([specifier.as_str()]);
         // The text is at hand.
@@ -244,9 +252,11 @@ mod tests {
 
     #[test]
     fn nesting_of_ten_thousand_levels_does_not_fill_the_stack() {
-        for (open, close) in [("(", ")"), ("[", "]"), ("!", ""), ("a+", "")] {
+        for (open, close) in [("(", ")"), ("[", "]"), ("!", ""), ("a+", ""), ("() => ", ""), ("if(a)", "")] {
             let deep = format!("const a = 1; {}a{}", open.repeat(10_000), close.repeat(10_000));
-            assert!(stripped(&deep).is_ok(), "{open}");
+            let length = stripped(&deep).unwrap().code.len();
+            // Indented, it would be a hundred times as long.
+            assert!(length < 4 * deep.len(), "{open}: {length} from {}", deep.len());
         }
     }
 }
