@@ -114,7 +114,7 @@ impl ExecutionError {
 }
 
 impl ExecutionError {
-    /// The error as it prints, with the code frame between message and stack. `draw` is [`CodeFrame::to_string`] or
+    /// The error as it prints, with the code frame between message and stack. `draw` is `CodeFrame::to_string` or
     /// [`CodeFrame::coloured`].
     pub fn with_code_frame(&self, draw: impl FnOnce(&CodeFrame) -> String) -> String {
         let text = self.to_string();
