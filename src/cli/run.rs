@@ -1,13 +1,13 @@
 //! `tailor-idp run`.
 
-use std::io::Read;
+use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use serde_json::Value;
-use tailor_idp::function::{Execution, FunctionRuntime, Invocation, Script};
+use tailor_idp::function::{CodeFrame, Execution, FunctionRuntime, Invocation, Script};
 use tailor_idp::settings::FunctionLimits;
 
 use super::store::ScriptStoreArgs;
@@ -20,19 +20,20 @@ const SHUTDOWN: Duration = Duration::from_secs(5);
 ///
 /// The result goes to stdout as JSON; what the script logs goes to stderr.
 ///
-/// A script is one self-contained module: bundle what it imports. It has the web's APIs (URL, timers, streams, WebCrypto) and
+/// The types of TypeScript (`.ts`, `.mts`) are taken away, not checked. A script can import files beside it by a relative path
+/// with the extension written out; bundle what else it imports. It has the web's APIs (URL, timers, streams, WebCrypto) and
 /// `tailor.idp`, and nothing of the machine. See `tailor-idp types`.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  tailor-idp run handler.js
+  tailor-idp run handler.ts
   tailor-idp run handler.js --arg '{\"email\": \"ana@example.com\"}' --db users.db
   curl -s https://api.example.com/users | tailor-idp run import.js - --db users.db
 
 Exit codes: 0 the handler returned, 1 it or the database failed, 2 wrong use.")]
 pub(super) struct Run {
-    /// The script
-    #[arg(value_name = "HANDLER.js")]
+    /// The script, JavaScript or TypeScript
+    #[arg(value_name = "HANDLER")]
     script: PathBuf,
 
     /// Read the handler's argument from stdin
@@ -73,11 +74,6 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) async fn execute(self) -> anyhow::Result<()> {
-        let is_typescript = |extension: &std::ffi::OsStr| ["ts", "mts", "cts", "tsx"].iter().any(|ts| extension == *ts);
-        if self.script.extension().is_some_and(is_typescript) {
-            let path = self.script.display();
-            return Err(WrongUse(format!("{path} is TypeScript: compile or bundle it to JavaScript first")).into());
-        }
         let script = Script::from_file(&self.script).map_err(|error| WrongUse(error.to_string()))?;
         let mut invocation = Invocation::new(self.argument()?).on_log(|line| output::print_error(&line.text));
         if let Some(invoker) = self.invoker.as_deref().map(invoker::read).transpose()?.flatten() {
@@ -100,7 +96,10 @@ impl Run {
         match execution.result {
             Ok(value) => output::print_json(&value),
             Err(error) => {
-                output::print_error(&error.to_string());
+                let colours =
+                    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
+                let draw = if colours { CodeFrame::coloured } else { CodeFrame::to_string };
+                output::print_error(&error.with_code_frame(draw));
                 Err(ScriptFailed.into())
             }
         }

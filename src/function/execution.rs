@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
+use super::code_frame::CodeFrame;
 use super::limits::{Limit, Limits};
 use crate::extension::LogLevel;
 use crate::idp::{Invoker, Principal};
@@ -209,6 +210,8 @@ pub struct ExecutionError {
     pub stack_trace: Option<String>,
     /// The limit that ended the execution, where one did.
     pub limit: Option<Limit>,
+    /// Where it was thrown, in the author's source, if that is known.
+    pub code_frame: Option<CodeFrame>,
 }
 
 impl ExecutionError {
@@ -236,7 +239,23 @@ impl ExecutionError {
     }
 
     pub(super) fn of(kind: ErrorKind, name: String, message: String, stack_trace: Option<String>) -> Self {
-        Self { kind, name, message, stack_trace, limit: None }
+        Self { kind, name, message, stack_trace, limit: None, code_frame: None }
+    }
+}
+
+impl ExecutionError {
+    /// The error as it prints, with the code frame between message and stack. `draw` is `CodeFrame::to_string` or
+    /// [`CodeFrame::coloured`].
+    pub fn with_code_frame(&self, draw: impl FnOnce(&CodeFrame) -> String) -> String {
+        let text = self.to_string();
+        let Some(frame) = &self.code_frame else { return text };
+        // A message can look like a stack; where it begins the stack, as it does in V8's, the rest is the lines.
+        let head = if self.name.is_empty() { self.message.clone() } else { format!("{}: {}", self.name, self.message) };
+        let head = if text.starts_with(&head) { head.len() } else { text.find("\n    at ").unwrap_or(text.len()) };
+        let (head, stack) = text.split_at(head);
+        // To the end of the line, in which a stack can say more.
+        let (more, stack) = stack.split_at(stack.find('\n').unwrap_or(stack.len()));
+        format!("{head}{more}\n{}{stack}", draw(frame))
     }
 }
 

@@ -1,11 +1,15 @@
 //! What a script has thrown, or the engine has to say of it, as an execution's error.
 
+use std::rc::Rc;
+
 use deno_core::error::{CoreError, CoreErrorKind, JsError, exception_to_err};
 use deno_core::v8::{self, Local, PinScope, Value};
 use deno_error::JsErrorClass;
 
+use super::code_frame::CodeFrame;
 use super::execution::{ErrorKind, ExecutionError};
 use super::loader::ScriptLoader;
+use super::script::Place;
 
 /// How the engine begins to say that nothing is left to run that could settle a module's `await`.
 const STALLED_MODULE: &str = "Top-level await promise never resolved";
@@ -17,7 +21,9 @@ pub(super) fn thrown<'s>(scope: &mut PinScope<'s, '_>, value: Option<Local<'s, V
     let value = value.unwrap_or_else(|| v8::undefined(scope).into());
     // Reading an error can run the script's code: its `prepareStackTrace`, or a getter.
     v8::tc_scope!(let scope, scope);
-    let mut error = js_error(&exception_to_err(scope, value, false, true), ErrorKind::UserRuntime);
+    let error = exception_to_err(scope, value, false, true);
+    let loader = scope.get_slot::<Rc<ScriptLoader>>().cloned();
+    let mut error = js_error(&error, ErrorKind::UserRuntime, loader.as_deref());
     // The engine has no more to say of an object that is no error than that it is one.
     if value.is_object() && !value.is_native_error() && error.stack_trace.is_none() {
         let json = v8::json::stringify(scope, value).filter(|_| !value.is_function());
@@ -31,27 +37,31 @@ pub(super) fn thrown<'s>(scope: &mut PinScope<'s, '_>, value: Option<Local<'s, V
 /// Why the script's module cannot be loaded, or the event loop cannot go on.
 pub(super) fn engine_error(error: CoreError, kind: ErrorKind, loader: &ScriptLoader) -> ExecutionError {
     match error.into_kind() {
-        CoreErrorKind::Js(error) => js_error(&error, kind),
+        CoreErrorKind::Js(error) => js_error(&error, kind, Some(loader)),
         CoreErrorKind::PendingPromiseResolution => stalled_module(),
-        // An import that is refused.
+        // An import that is refused, or a module that is no TypeScript.
         CoreErrorKind::JsBox(error) => {
             let (name, message) = (error.get_class(), error.get_message());
-            let stack = format!("{name}: {message}\n    at {}", loader.refused_at());
-            ExecutionError { stack_trace: Some(stack), ..ExecutionError::unusable(&name, message) }
+            let place = loader.refused_at(&message);
+            let at = place.as_ref().map(|place| format!("\n    at {}:{}:{}", place.file, place.line, place.column));
+            let stack_trace = Some(format!("{name}: {message}{}", at.unwrap_or_default()));
+            let code_frame = place.and_then(|place| loader.code_frame(place));
+            ExecutionError { stack_trace, code_frame, ..ExecutionError::unusable(&name, message) }
         }
         other => ExecutionError::unusable("Error", other.to_string()),
     }
 }
 
-fn js_error(error: &JsError, kind: ErrorKind) -> ExecutionError {
+fn js_error(error: &JsError, kind: ErrorKind, loader: Option<&ScriptLoader>) -> ExecutionError {
     let place = place(error);
+    let code_frame = loader.and_then(|loader| code_frame(error, loader));
     let Some(name) = &error.name else {
         if error.exception_message.contains(STALLED_MODULE) {
             return stalled_module();
         }
         // Something was thrown that is no error: the engine has words for it.
         let message = error.exception_message.clone();
-        return ExecutionError::of(kind, String::new(), message, None);
+        return ExecutionError { code_frame, ..ExecutionError::of(kind, String::new(), message, None) };
     };
     let message = error.message.clone().unwrap_or_default();
     let mut stack = error.stack.clone().unwrap_or_else(|| format!("{name}: {message}"));
@@ -61,13 +71,22 @@ fn js_error(error: &JsError, kind: ErrorKind) -> ExecutionError {
     }
     for inner in error.aggregated.iter().flatten() {
         stack.push_str("\n    ");
-        stack.push_str(&js_error(inner, kind).to_string().replace('\n', "\n    "));
+        stack.push_str(&js_error(inner, kind, None).to_string().replace('\n', "\n    "));
     }
     if let Some(cause) = &error.cause {
         stack.push_str("\nCaused by: ");
-        stack.push_str(&js_error(cause, kind).to_string());
+        stack.push_str(&js_error(cause, kind, None).to_string());
     }
-    ExecutionError::of(kind, name.clone(), message, Some(stack))
+    ExecutionError { code_frame, ..ExecutionError::of(kind, name.clone(), message, Some(stack)) }
+}
+
+/// The source of the first frame that has one.
+fn code_frame(error: &JsError, loader: &ScriptLoader) -> Option<CodeFrame> {
+    error.frames.iter().find_map(|frame| {
+        let file = frame.file_name.clone()?;
+        let place = |number: i64| usize::try_from(number).ok();
+        loader.code_frame(Place { file, line: place(frame.line_number?)?, column: place(frame.column_number?)? })
+    })
 }
 
 fn place(error: &JsError) -> Option<String> {

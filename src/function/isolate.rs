@@ -82,6 +82,7 @@ impl Isolate {
         account.open(&mut runtime);
         hide_extension_frames(&mut runtime);
         let isolate = runtime.v8_isolate();
+        isolate.set_slot(Rc::clone(&loader));
         isolate.set_host_initialize_import_meta_object_callback(import_meta);
         isolate.add_message_listener(unhandled_message);
         runtime
@@ -115,8 +116,7 @@ impl Isolate {
         limits: &Limits,
         stop: &Arc<Stop>,
     ) {
-        self.loader.set(script);
-        self.runtime.v8_isolate().set_slot(ModuleUrl(script.specifier().to_string()));
+        self.loader.set(script.clone());
         let exceeded = {
             let stop = Arc::clone(stop);
             move |bound| {
@@ -169,10 +169,7 @@ impl Isolate {
     pub(super) async fn load(&mut self, script: &Script) -> Result<Global<v8::Function>, ExecutionError> {
         let Self { runtime, loader, .. } = self;
         let unusable = |error: CoreError| engine_error(error, ErrorKind::UserNonRuntime, loader);
-        let id = runtime
-            .load_main_es_module_from_code(script.specifier(), script.text().to_owned())
-            .await
-            .map_err(unusable)?;
+        let id = runtime.load_main_es_module(script.specifier()).await.map_err(unusable)?;
         let evaluated = Box::pin(runtime.mod_evaluate(id));
         runtime
             .with_event_loop_promise(evaluated, PollEventLoopOptions::default())
@@ -281,15 +278,16 @@ impl Isolate {
     }
 }
 
-/// The `import.meta.url` of the isolate's script.
-struct ModuleUrl(String);
-
 /// Puts the module's URL into its `import.meta`, where deno_core would also put the host's paths.
 extern "C" fn import_meta(context: Local<v8::Context>, _module: Local<v8::Module>, meta: Local<v8::Object>) {
     // SAFETY: the engine calls this with a context that is entered.
     v8::callback_scope!(unsafe scope, context);
-    let url = scope.get_slot::<ModuleUrl>().map(|url| url.0.clone()).unwrap_or_default();
-    if let (Some(key), Some(url)) = (v8::String::new(scope, "url"), v8::String::new(scope, &url)) {
+    // The engine asks when a module first reads its `import.meta`: the module is the one that runs.
+    let running = v8::StackTrace::current_stack_trace(scope, 1)
+        .and_then(|stack| stack.get_frame(scope, 0)?.get_script_name(scope))
+        .map(|name| name.to_rust_string_lossy(scope));
+    let url = scope.get_slot::<Rc<ScriptLoader>>().and_then(|loader| loader.module_url(running.as_deref()));
+    if let (Some(key), Some(url)) = (v8::String::new(scope, "url"), v8::String::new(scope, &url.unwrap_or_default())) {
         meta.create_data_property(scope, key.into(), url.into());
     }
 }

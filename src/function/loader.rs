@@ -1,47 +1,83 @@
-//! Module loading: there is one module, the script.
+//! Module loading: the script's own modules, and no others.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
 
-use deno_core::{ModuleLoadOptions, ModuleLoadReferrer, ModuleLoadResponse, ModuleSpecifier, ResolutionKind};
+use deno_core::{
+    FastString, ModuleLoadOptions, ModuleLoadReferrer, ModuleLoadResponse, ModuleSource, ModuleSourceCode,
+    ModuleSpecifier, ModuleType, ResolutionKind, SourceCodeCacheInfo,
+};
 use deno_error::JsErrorBox;
 
-use super::script::Script;
-use crate::idp::shortened;
+use super::code_frame::CodeFrame;
+use super::script::{Module, Place, Script};
 
-/// Refuses every import: the script's own text is handed to the isolate, and nothing else is there to be loaded.
+/// Hands the modules of one script to an isolate. An isolate can be there before its script is known.
 #[derive(Default)]
 pub(super) struct ScriptLoader {
     script: RefCell<Option<Script>>,
-    refused: RefCell<Option<String>>,
+    refusal: RefCell<Option<Refusal>>,
+}
+
+/// Why a module is not loaded. The engine passes on the error, and not where it is.
+struct Refusal {
+    message: String,
+    place: Option<Place>,
 }
 
 impl ScriptLoader {
-    /// From now on this is the script.
-    pub(super) fn set(&self, script: &Script) {
-        *self.script.borrow_mut() = Some(script.clone());
+    /// Sets the script that is to be loaded.
+    pub(super) fn set(&self, script: Script) {
+        *self.script.borrow_mut() = Some(script);
     }
 
-    /// Where the script has the import that was refused, as a stack shows it. The engine does not say.
-    pub(super) fn refused_at(&self) -> String {
-        let Some(script) = self.script.borrow().clone() else { return String::new() };
-        let place = self.refused.borrow().as_deref().and_then(|import| position(script.text(), import));
-        match place {
-            Some((line, column)) => format!("{}:{line}:{column}", script.specifier()),
-            None => script.specifier().to_string(),
-        }
+    /// Where the script has what was refused with this message: an import, or a module's fault.
+    pub(super) fn refused_at(&self, message: &str) -> Option<Place> {
+        let refusal = self.refusal.borrow();
+        refusal.as_ref().filter(|refusal| refusal.message == message)?.place.clone()
+    }
+
+    /// The source around a place, if it is the script's.
+    pub(super) fn code_frame(&self, place: Place) -> Option<CodeFrame> {
+        let script = self.script.borrow();
+        let source = script.as_ref()?.source(&place.file)?;
+        CodeFrame::new(place, source)
+    }
+
+    /// The URL of the module of this name, else of the main one.
+    pub(super) fn module_url(&self, name: Option<&str>) -> Option<String> {
+        let module = name.and_then(|name| Some(self.module(name)?.specifier().to_string()));
+        module.or_else(|| self.script.borrow().as_ref().map(|script| script.specifier().to_string()))
+    }
+
+    fn module(&self, specifier: &str) -> Option<Arc<Module>> {
+        self.script.borrow().as_ref()?.module(specifier).cloned()
+    }
+
+    fn refuse(&self, message: String, place: Option<Place>) -> String {
+        *self.refusal.borrow_mut() = Some(Refusal { message: message.clone(), place });
+        message
     }
 }
 
 impl deno_core::ModuleLoader for ScriptLoader {
-    fn resolve(&self, import: &str, _referrer: &str, kind: ResolutionKind) -> Result<ModuleSpecifier, JsErrorBox> {
-        if let Some(script) = &*self.script.borrow()
-            && kind == ResolutionKind::MainModule
-            && import == script.specifier().as_str()
+    fn resolve(&self, import: &str, referrer: &str, kind: ResolutionKind) -> Result<ModuleSpecifier, JsErrorBox> {
+        if kind == ResolutionKind::MainModule
+            && let Some(module) = self.module(import)
         {
-            return Ok(script.specifier().clone());
+            return Ok(module.specifier().clone());
         }
-        *self.refused.borrow_mut() = Some(import.to_owned());
-        Err(refused(import))
+        let Some(module) = self.module(referrer) else {
+            return Err(JsErrorBox::type_error("only modules can import"));
+        };
+        module.import(import).map_err(|help| {
+            // What a dynamic import rejects with has a stack of its own.
+            let place = (kind == ResolutionKind::Import).then(|| module.place_of_import(import)).flatten();
+            JsErrorBox::type_error(self.refuse(help, place))
+        })
     }
 
     fn load(
@@ -50,35 +86,39 @@ impl deno_core::ModuleLoader for ScriptLoader {
         _referrer: Option<&ModuleLoadReferrer>,
         _options: ModuleLoadOptions,
     ) -> ModuleLoadResponse {
-        ModuleLoadResponse::Sync(Err(refused(specifier.as_str())))
+        let Some(module) = self.module(specifier.as_str()) else {
+            return ModuleLoadResponse::Sync(Err(JsErrorBox::type_error("this is none of the script's modules")));
+        };
+        let source = module.code().map_err(|fault| {
+            let message = self.refuse(fault.message.clone(), module.place_of_fault(fault));
+            JsErrorBox::new(fault.name, message)
+        });
+        let source = source.map(|code| {
+            // The hash is for caches that outlive the code. This one is the module's own.
+            let code_cache = cfg!(feature = "v8").then(|| SourceCodeCacheInfo {
+                hash: 0,
+                data: module.code_cache().map(|cache| Cow::Owned(cache.to_vec())),
+            });
+            let code = ModuleSourceCode::String(FastString::from(code));
+            ModuleSource::new(ModuleType::JavaScript, code, specifier, code_cache)
+        });
+        ModuleLoadResponse::Sync(source)
     }
-}
 
-fn refused(import: &str) -> JsErrorBox {
-    JsErrorBox::type_error(format!(
-        "{:?} is not available: a function script is one self-contained module, so bundle what it imports",
-        shortened(import)
-    ))
-}
+    fn code_cache_ready(
+        &self,
+        specifier: ModuleSpecifier,
+        _hash: u64,
+        code_cache: &[u8],
+    ) -> Pin<Box<dyn Future<Output = ()>>> {
+        if let Some(module) = self.module(specifier.as_str()) {
+            module.keep_code_cache(code_cache);
+        }
+        Box::pin(std::future::ready(()))
+    }
 
-/// Line and column of the first string literal with this text.
-fn position(text: &str, literal: &str) -> Option<(usize, usize)> {
-    let start = ['"', '\''].iter().filter_map(|quote| text.find(&format!("{quote}{literal}{quote}"))).min()?;
-    let before = &text[..start];
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    Some((line, column))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_import_is_found_by_line_and_column() {
-        let text = "import a from 'a';\n  import { b } from \"b\";\n";
-        assert_eq!(position(text, "a"), Some((1, 15)));
-        assert_eq!(position(text, "b"), Some((2, 21)));
-        assert_eq!(position(text, "c"), None);
+    fn get_source_map(&self, file_name: &str) -> Option<Cow<'_, [u8]>> {
+        let module = self.module(file_name)?;
+        module.map().map(|map| Cow::Owned(map.to_vec()))
     }
 }

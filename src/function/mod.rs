@@ -23,6 +23,7 @@
 //! | `json`, `failure` | results and errors, from the engine's values to ours |
 
 mod clock;
+mod code_frame;
 mod console;
 mod execution;
 mod failure;
@@ -37,8 +38,9 @@ mod script;
 mod stop;
 mod watchdog;
 
+pub use code_frame::CodeFrame;
 pub use execution::{ErrorKind, Execution, ExecutionError, Invocation, LogLine, Status, Usage};
 pub use limits::{Limit, Limits, ResultLimits};
 pub use pool::Isolation;
 pub use runtime::{FunctionRuntime, FunctionRuntimeBuilder};
-pub use script::{Script, ScriptFileError};
+pub use script::{MAX_MODULES, MAX_SOURCE_LEN, Script, ScriptFileError};

@@ -129,3 +129,51 @@ async fn a_failure_says_whose_fault_it_is() {
     assert_eq!(kind("export const handler = () => 1").await, ErrorKind::UserNonRuntime);
     assert_eq!(kind("export default () => 1n").await, ErrorKind::UserNonRuntime);
 }
+
+#[tokio::test]
+async fn a_script_runs_again_from_what_the_engine_has_compiled_and_fails_at_the_same_line() {
+    let runtime = runtime().await;
+    let text = "type Argument = { fail?: boolean };\n\nexport default ({ fail }: Argument) => {\n  if (fail) throw new Error('no');\n  return 1;\n};";
+    let script = Script::new("file:///handler.ts".parse().unwrap(), text);
+    assert_eq!(script.source_len(), text.len());
+    for _ in 0..3 {
+        assert_eq!(runtime.run(&script, Invocation::new(json!({}))).await.result.unwrap(), json!(1));
+        let error = runtime.run(&script, Invocation::new(json!({ "fail": true }))).await.result.unwrap_err();
+        assert_eq!(error.to_string(), "Error: no\n    at default (file:///handler.ts:4:19)");
+        let frame = error.code_frame.unwrap();
+        assert_eq!((frame.file(), frame.line(), frame.column()), ("file:///handler.ts", 4, 19));
+    }
+}
+
+#[tokio::test]
+async fn files_are_read_when_the_script_is_made_and_only_from_its_root() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let inner = folder.path().join("inner");
+    std::fs::create_dir(&inner).unwrap();
+    write("inner/main.js", "import { a } from '../a.js'; export default () => a;");
+    write("a.js", "export const a = 'a';");
+    let main = inner.join("main.js");
+    let narrow = Script::from_file(&main).unwrap();
+    let wide = Script::from_file_in_root(&main, folder.path()).unwrap();
+    write("package.json", "{}");
+    let project = Script::from_file(&main).unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    assert!(
+        Script::from_file_in_root(&main, elsewhere.path()).unwrap_err().to_string().contains("not in the root folder")
+    );
+    std::fs::write(elsewhere.path().join("secret.js"), "export const a = 'secret';").unwrap();
+    std::fs::remove_file(folder.path().join("a.js")).unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(elsewhere.path().join("secret.js"), folder.path().join("a.js")).unwrap();
+    let linked = Script::from_file(&main).unwrap();
+    let runtime = runtime().await;
+    for script in [&wide, &project] {
+        assert_eq!(runtime.run(script, Invocation::default()).await.result.unwrap(), json!("a"));
+    }
+    for script in [&narrow, &linked] {
+        let error = runtime.run(script, Invocation::default()).await.result.unwrap_err();
+        assert_eq!(error.message, "\"../a.js\" is not available: it is outside of the script's root folder");
+        assert_eq!(error.kind, ErrorKind::UserNonRuntime);
+    }
+}

@@ -16,7 +16,7 @@ use crate::idp::Principal;
 /// What an isolate is warm for: a script, and the workspace that its invokers are of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::function) struct WarmKey {
-    pub(in crate::function) script: u64,
+    pub(in crate::function) script: usize,
     /// None where nobody has signed in.
     pub(in crate::function) workspace: Option<Arc<str>>,
 }

@@ -1,0 +1,4 @@
+export default async () => {
+  const name = "there";
+  return await import(`./${name}.js`);
+};

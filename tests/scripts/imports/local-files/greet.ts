@@ -1,0 +1,1 @@
+export const greet = (name: string): string => `hello ${name} from ${import.meta.url.split("/").at(-1)}`;

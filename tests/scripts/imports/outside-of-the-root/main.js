@@ -1,0 +1,2 @@
+import secret from "../../handler/none/main.js";
+export default () => secret;

@@ -1,0 +1,2 @@
+import "./other.js";
+export default () => 1;

@@ -1,0 +1,2 @@
+import { a } from "./other";
+export default () => a;

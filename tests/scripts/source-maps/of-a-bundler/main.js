@@ -1,0 +1,2 @@
+export default(a)=>{const n=a.name;throw new Error(`no ${n}`)};
+//# sourceMappingURL=data:application/json;base64,eyJ2ZXJzaW9uIjogMywgInNvdXJjZXMiOiBbInNyYy9oYW5kbGVyLnRzIl0sICJzb3VyY2VzQ29udGVudCI6IFsidHlwZSBBcmdzID0geyBuYW1lOiBzdHJpbmcgfTtcblxuZXhwb3J0IGRlZmF1bHQgKGFyZ3M6IEFyZ3MpID0+IHtcbiAgY29uc3QgbmFtZSA9IGFyZ3MubmFtZTtcbiAgdGhyb3cgbmV3IEVycm9yKGBubyAke25hbWV9YCk7XG59O1xuIl0sICJuYW1lcyI6IFtdLCAibWFwcGluZ3MiOiAiQUFFQSxvQkFDRSxlQUNBLE1BQU0ifQ==

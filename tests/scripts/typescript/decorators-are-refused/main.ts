@@ -1,0 +1,4 @@
+function logged(value: unknown) {}
+
+@logged
+export default class {}
