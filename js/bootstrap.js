@@ -1,7 +1,7 @@
 // What a function script finds in its global scope, beside ECMAScript's own and `tailor`. Everything here is in the
 // startup snapshot, so nothing may depend on the time, the environment or chance.
 
-import { core, primordials } from "ext:core/mod.js";
+import { core, internals, primordials } from "ext:core/mod.js";
 import { op_function_console } from "ext:core/ops";
 
 const { ObjectDefineProperties, SafeArrayIterator } = primordials;
@@ -24,6 +24,16 @@ const { CompressionStream, DecompressionStream } = load("deno_web/14_compression
 const { ImageData } = load("deno_web/16_image_data.js");
 const crypto_ = load("deno_crypto/00_crypto.js");
 
+// deno_fetch's code asks at each call whether it is traced.
+internals.__telemetry = { __proto__: null, TRACING_ENABLED: false, exitSpan: () => {} };
+internals.__telemetryUtil = { __proto__: null };
+const { Headers } = load("deno_fetch/20_headers.js");
+const { FormData } = load("deno_fetch/21_formdata.js");
+const { Request } = load("deno_fetch/23_request.js");
+const { Response } = load("deno_fetch/23_response.js");
+const { fetch } = load("deno_fetch/26_fetch.js");
+const { EventSource } = load("deno_fetch/27_eventsource.js");
+
 // The names under which Rust throws what the web calls a DOMException.
 for (
   const name of new SafeArrayIterator([
@@ -36,6 +46,7 @@ for (
     "OperationError",
     "QuotaExceededError",
     "SyntaxError",
+    "TimeoutError",
     "TypeMismatchError",
   ])
 ) {
@@ -77,6 +88,13 @@ ObjectDefineProperties(globalThis, {
   File: value(File),
   FileReader: value(FileReader),
   ImageData: value(ImageData),
+
+  EventSource: value(EventSource),
+  FormData: value(FormData),
+  Headers: value(Headers),
+  Request: value(Request),
+  Response: value(Response),
+  fetch: value(fetch),
 
   ByteLengthQueuingStrategy: value(streams.ByteLengthQueuingStrategy),
   CountQueuingStrategy: value(streams.CountQueuingStrategy),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use serde_json::Value;
-use tailor_idp::function::{FunctionRuntime, Invocation, Script};
+use tailor_idp::function::{FetchPolicy, FunctionRuntime, Invocation, Script};
 
 use super::store::ScriptStoreArgs;
 use super::{ScriptFailed, WrongUse, invoker, output};
@@ -46,6 +46,11 @@ pub(super) struct Run {
     #[arg(long, value_name = "JSON|FILE")]
     invoker: Option<String>,
 
+    /// A host that the script may fetch from, beside those of the settings; can be given several times: api.example.com,
+    /// *.example.com, localhost:8080, 10.0.0.7, or * for the public internet
+    #[arg(long, value_name = "HOST")]
+    allow_fetch: Vec<String>,
+
     /// Load the global scope from its sources: shows that the snapshot holds the same
     #[arg(long, hide = true)]
     without_snapshot: bool,
@@ -66,8 +71,11 @@ impl Run {
         if let Some(invoker) = self.invoker.as_deref().map(invoker::read).transpose()?.flatten() {
             invocation = invocation.invoker(invoker);
         }
-        let idp = self.store.open(&self.script).await?;
-        let mut runtime = FunctionRuntime::builder(Arc::new(idp));
+        let allowed = FetchPolicy::allow(self.allow_fetch.iter().map(String::as_str))
+            .map_err(|error| WrongUse(format!("--allow-fetch {error}")))?;
+        let (idp, fetch) = self.store.open(&self.script).await?;
+        let allowed = fetch.allowed().or(&allowed);
+        let mut runtime = FunctionRuntime::builder(Arc::new(idp)).fetch(fetch.allow(allowed));
         if self.without_snapshot {
             runtime = runtime.without_snapshot();
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Args;
 use secrecy::ExposeSecret;
+use tailor_idp::function::FetchSettings;
 use tailor_idp::idp::{Idp, IdpBuilder, Lang, MfaKey, NameKind, NamespaceName, NamespaceSettings, Permission};
 use tailor_idp::settings::{FILE_NAME, SecretVariable, Settings, StoreLocation};
 use tailor_idp::store::SqliteDatabase;
@@ -189,8 +190,9 @@ pub(super) struct ScriptStoreArgs {
 }
 
 impl ScriptStoreArgs {
-    /// The identity provider of a script. The settings file is looked for from the script's folder upwards.
-    pub(super) async fn open(&self, script: &Path) -> anyhow::Result<Idp> {
+    /// The identity provider of a script, and what it may fetch. The settings file is looked for from the script's folder
+    /// upwards.
+    pub(super) async fn open(&self, script: &Path) -> anyhow::Result<(Idp, FetchSettings)> {
         let file = self.settings.file(script.parent().unwrap_or(Path::new("")))?;
         let openings = openings(file.as_ref(), &self.namespace, self.db.as_deref(), &self.settings)?;
         let names = openings.iter().map(|opening| opening.name.to_string()).collect::<Vec<_>>();
@@ -203,7 +205,8 @@ impl ScriptStoreArgs {
             let names = names.join(", ");
             output::note("note", &format!("without settings, {word} {names} {is} open to every script (allow-all)"));
         }
-        Ok(idp)
+        let fetch = file.map(|file| file.settings.fetch).unwrap_or_default();
+        Ok((idp, fetch))
     }
 }
 

@@ -17,7 +17,8 @@ use super::json;
 use super::loader::OneModule;
 use super::script::Script;
 use crate::extension::{
-    CallsUnderWay, ConsoleSink, LogLevel, function_extensions, hide_extension_frames, tailor_function, tailor_idp,
+    CallsUnderWay, ConsoleSink, FetchSettings, LogLevel, function_extensions, hide_extension_frames, tailor_fetch,
+    tailor_function, tailor_idp,
 };
 use crate::idp::{IdentityProvider, Principal};
 
@@ -55,6 +56,7 @@ impl Isolate {
         idp: Arc<dyn IdentityProvider>,
         principal: Principal,
         console: ConsoleSink,
+        fetch: FetchSettings,
         script: &Script,
     ) -> Result<Self, ExecutionError> {
         let failed = |error: CoreError| ExecutionError::platform(format!("cannot start an isolate: {error}"));
@@ -83,6 +85,7 @@ impl Isolate {
                     InMemoryBroadcastChannel::default(),
                 ),
                 deno_crypto::deno_crypto::args(None),
+                tailor_fetch::args(fetch),
                 tailor_idp::args(idp, principal),
                 tailor_function::args(console),
             ])

@@ -30,6 +30,10 @@ pub use script::{Script, ScriptFileError};
 
 use self::isolate::{Isolate, Startup};
 use crate::extension::ConsoleSink;
+pub use crate::extension::{
+    DEFAULT_FETCH_MAX_BODY, DEFAULT_FETCH_MAX_REQUESTS, DEFAULT_FETCH_TIMEOUT, FetchPolicy, FetchSettings,
+    InvalidFetchHost,
+};
 use crate::idp::IdentityProvider;
 
 /// Threads for what WebCrypto computes, for each running script: more of them would only slow the others down.
@@ -45,6 +49,7 @@ const BLOCKING_THREADS: usize = 4;
 pub struct FunctionRuntime {
     idp: Arc<dyn IdentityProvider>,
     startup: Startup,
+    fetch: FetchSettings,
 }
 
 /// Makes a [`FunctionRuntime`].
@@ -60,6 +65,13 @@ impl FunctionRuntimeBuilder {
         self
     }
 
+    /// What `fetch` may do; nothing by default.
+    #[must_use]
+    pub fn fetch(mut self, settings: FetchSettings) -> Self {
+        self.0.fetch = settings;
+        self
+    }
+
     /// The runtime. The first one of a process starts V8.
     pub fn build(self) -> FunctionRuntime {
         self.0
@@ -69,7 +81,7 @@ impl FunctionRuntimeBuilder {
 impl FunctionRuntime {
     /// Starts a runtime whose scripts manage the users of `idp`.
     pub fn builder(idp: Arc<dyn IdentityProvider>) -> FunctionRuntimeBuilder {
-        FunctionRuntimeBuilder(Self { idp, startup: Startup::Snapshot })
+        FunctionRuntimeBuilder(Self { idp, startup: Startup::Snapshot, fetch: FetchSettings::default() })
     }
 
     /// Runs the script: loads its module, calls its handler with the invocation's argument, and waits for the result.
@@ -121,7 +133,8 @@ impl FunctionRuntime {
             logs.lock().push(line);
         });
         let result = tokio.block_on(async {
-            let mut isolate = Isolate::new(self.startup, Arc::clone(&self.idp), principal, console, script)?;
+            let mut isolate =
+                Isolate::new(self.startup, Arc::clone(&self.idp), principal, console, self.fetch.clone(), script)?;
             let handler = isolate.load(script).await?;
             let result = isolate.call(&handler, &argument).await;
             isolate.warn_of_calls_under_way();
