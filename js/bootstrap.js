@@ -9,7 +9,7 @@ const load = (script) => core.loadExtScript(`ext:${script}`);
 
 const console_ = load("deno_web/01_console.js");
 const { DOMException } = load("deno_web/01_dom_exception.js");
-const { Event, EventTarget, saveGlobalThisReference } = load("deno_web/02_event.js");
+const { Event, EventTarget, MessageEvent, saveGlobalThisReference } = load("deno_web/02_event.js");
 const timers = load("deno_web/02_timers.js");
 const { AbortController, AbortSignal } = load("deno_web/03_abort_signal.js");
 const { atob, btoa } = load("deno_web/05_base64.js");
@@ -74,6 +74,8 @@ ObjectDefineProperties(globalThis, {
   AbortController: value(AbortController),
   AbortSignal: value(AbortSignal),
   MessageChannel: value(MessageChannel),
+  // The code of EventSource looks for it here.
+  MessageEvent: value(MessageEvent),
   MessagePort: value(MessagePort),
   structuredClone: value(structuredClone),
 

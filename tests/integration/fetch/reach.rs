@@ -116,7 +116,6 @@ async fn a_redirect_leads_no_further_than_a_request() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_for_a_named_host_serves_no_request_that_is_held_to_the_public_internet() {
     let server = Server::start().await;
-    let port = server.port();
     let body = "return [await attempt(() => text(`http://inner.example.com:${port}/`)),
         await attempt(() => text(`http://outer.example.com:${port}/`))];";
     let told = json!(["200 hello", not_public("outer.example.com")]);
@@ -156,7 +155,7 @@ async fn only_the_web_is_fetched() {
         "blob:null/1": scheme("blob"),
         "unix:/tmp/socket": scheme("unix"),
         "about:blank": scheme("about"),
-        "client": "TypeError: 'client' must be a Deno.HttpClient",
+        "client": "TypeError: Failed to construct 'Request': Argument 2 `client` must be a Deno.HttpClient",
     });
     let result = run(&server, settings(&["*", "api.example"]), body).await;
     assert_eq!(result, told);
