@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::closed_ops;
 use deno_core::{ExtensionFileSource, OpState, ascii_str_include, op2};
 
 /// How a script logged a line.
@@ -41,6 +42,8 @@ deno_core::extension!(
     ops = [op_function_console],
     esm_entry_point = "ext:tailor_function/bootstrap.js",
     options = { console: ConsoleSink },
+    // Of every extension and of the engine itself.
+    middleware = closed_ops::close,
     state = |state, options| {
         state.put(options.console);
     },

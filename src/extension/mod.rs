@@ -28,6 +28,7 @@
 //! identity provider, and nothing of how it is implemented.
 
 mod call;
+mod closed_ops;
 mod convert;
 mod error;
 mod fetch;

@@ -91,6 +91,7 @@ impl Isolate {
             ])
             .map_err(failed)?;
         runtime.execute_script("ext:tailor_function/close.js", CLOSE).map_err(|error| failed(error.into()))?;
+        forbid_code_from_strings(&mut runtime);
         Ok(Self { runtime, loader })
     }
 
@@ -198,6 +199,12 @@ impl Isolate {
         })
         .await
     }
+}
+
+/// Has `eval`, `new Function` and their kin throw an `EvalError`: what a script runs is what the host has given it.
+fn forbid_code_from_strings(runtime: &mut JsRuntime) {
+    scope!(scope, runtime);
+    scope.get_current_context().set_allow_generation_from_strings(false);
 }
 
 /// The `import.meta.url` of the isolate's script.
