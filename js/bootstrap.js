@@ -1,7 +1,7 @@
 // What a function script finds in its global scope, beside ECMAScript's own and `tailor`. Everything here is in the
 // startup snapshot, so nothing may depend on the time, the environment or chance.
 
-import { core, primordials } from "ext:core/mod.js";
+import { core, internals, primordials } from "ext:core/mod.js";
 import { op_function_console } from "ext:core/ops";
 
 const { ObjectDefineProperties, SafeArrayIterator } = primordials;
@@ -9,7 +9,7 @@ const load = (script) => core.loadExtScript(`ext:${script}`);
 
 const console_ = load("deno_web/01_console.js");
 const { DOMException } = load("deno_web/01_dom_exception.js");
-const { Event, EventTarget, saveGlobalThisReference } = load("deno_web/02_event.js");
+const { Event, EventTarget, MessageEvent, saveGlobalThisReference } = load("deno_web/02_event.js");
 const timers = load("deno_web/02_timers.js");
 const { AbortController, AbortSignal } = load("deno_web/03_abort_signal.js");
 const { atob, btoa } = load("deno_web/05_base64.js");
@@ -24,6 +24,16 @@ const { CompressionStream, DecompressionStream } = load("deno_web/14_compression
 const { ImageData } = load("deno_web/16_image_data.js");
 const crypto_ = load("deno_crypto/00_crypto.js");
 
+// deno_fetch's code asks at each call whether it is traced.
+internals.__telemetry = { __proto__: null, TRACING_ENABLED: false, exitSpan: () => {} };
+internals.__telemetryUtil = { __proto__: null };
+const { Headers } = load("deno_fetch/20_headers.js");
+const { FormData } = load("deno_fetch/21_formdata.js");
+const { Request } = load("deno_fetch/23_request.js");
+const { Response } = load("deno_fetch/23_response.js");
+const { fetch } = load("deno_fetch/26_fetch.js");
+const { EventSource } = load("deno_fetch/27_eventsource.js");
+
 // The names under which Rust throws what the web calls a DOMException.
 for (
   const name of new SafeArrayIterator([
@@ -36,6 +46,7 @@ for (
     "OperationError",
     "QuotaExceededError",
     "SyntaxError",
+    "TimeoutError",
     "TypeMismatchError",
   ])
 ) {
@@ -63,6 +74,8 @@ ObjectDefineProperties(globalThis, {
   AbortController: value(AbortController),
   AbortSignal: value(AbortSignal),
   MessageChannel: value(MessageChannel),
+  // The code of EventSource looks for it here.
+  MessageEvent: value(MessageEvent),
   MessagePort: value(MessagePort),
   structuredClone: value(structuredClone),
 
@@ -77,6 +90,13 @@ ObjectDefineProperties(globalThis, {
   File: value(File),
   FileReader: value(FileReader),
   ImageData: value(ImageData),
+
+  EventSource: value(EventSource),
+  FormData: value(FormData),
+  Headers: value(Headers),
+  Request: value(Request),
+  Response: value(Response),
+  fetch: value(fetch),
 
   ByteLengthQueuingStrategy: value(streams.ByteLengthQueuingStrategy),
   CountQueuingStrategy: value(streams.CountQueuingStrategy),

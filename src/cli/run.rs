@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::Value;
-use tailor_idp::function::{CodeFrame, Execution, FunctionRuntime, Invocation, Script};
+use tailor_idp::function::{CodeFrame, Execution, FetchPolicy, FunctionRuntime, Invocation, Script};
 use tailor_idp::settings::FunctionLimits;
 
 use super::store::ScriptStoreArgs;
@@ -64,6 +64,11 @@ pub(super) struct Run {
     #[arg(long)]
     stats: bool,
 
+    /// A host that the script may fetch from, beside those of the settings; can be given several times: api.example.com,
+    /// *.example.com, localhost:8080, 10.0.0.7, or * for the public internet
+    #[arg(long, value_name = "HOST")]
+    allow_fetch: Vec<String>,
+
     /// Load the global scope from its sources: shows that the snapshot holds the same
     #[arg(long, hide = true)]
     without_snapshot: bool,
@@ -79,11 +84,15 @@ impl Run {
         if let Some(invoker) = self.invoker.as_deref().map(invoker::read).transpose()?.flatten() {
             invocation = invocation.invoker(invoker);
         }
-        let (idp, mut limits) = self.store.open(&self.script).await?;
+        let allowed = FetchPolicy::allow(self.allow_fetch.iter().map(String::as_str))
+            .map_err(|error| WrongUse(format!("--allow-fetch {error}")))?;
+        let (idp, mut limits, fetch) = self.store.open(&self.script).await?;
         limits.timeout = self.timeout.unwrap_or(limits.timeout);
         limits.memory = self.memory.unwrap_or(limits.memory);
+        let allowed = fetch.allowed().or(&allowed);
         // One run: nothing need be ready for another.
-        let mut runtime = FunctionRuntime::builder(Arc::new(idp)).limits(limits.limits()).prepared(0);
+        let mut runtime =
+            FunctionRuntime::builder(Arc::new(idp)).limits(limits.limits()).fetch(fetch.allow(allowed)).prepared(0);
         if self.without_snapshot {
             runtime = runtime.without_snapshot();
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Args;
 use secrecy::ExposeSecret;
+use tailor_idp::function::FetchSettings;
 use tailor_idp::idp::{Idp, IdpBuilder, MfaKey, NamespaceName, NamespaceSettings, Permission};
 use tailor_idp::settings::{FILE_NAME, FunctionLimits, SecretVariable, Settings, StoreLocation};
 use tailor_idp::store::SqliteDatabase;
@@ -167,9 +168,9 @@ pub(super) struct ScriptStoreArgs {
 }
 
 impl ScriptStoreArgs {
-    /// The identity provider of a script, and what the script may use. The settings file is looked for from the script's
-    /// folder upwards.
-    pub(super) async fn open(&self, script: &Path) -> anyhow::Result<(Idp, FunctionLimits)> {
+    /// The identity provider of a script, what the script may use, and what it may fetch. The settings file is looked for from
+    /// the script's folder upwards.
+    pub(super) async fn open(&self, script: &Path) -> anyhow::Result<(Idp, FunctionLimits, FetchSettings)> {
         let file = self.settings.file(script.parent().unwrap_or(Path::new("")))?;
         let openings = openings(file.as_ref(), &self.namespace, self.db.as_deref(), &self.settings)?;
         let names = openings.iter().map(|opening| opening.name.to_string()).collect::<Vec<_>>();
@@ -182,8 +183,8 @@ impl ScriptStoreArgs {
             let names = names.join(", ");
             output::note("note", &format!("without settings, {word} {names} {is} open to every script (allow-all)"));
         }
-        let limits = file.map(|file| file.settings.function).unwrap_or_default();
-        Ok((idp, limits))
+        let (limits, fetch) = file.map(|file| (file.settings.function, file.settings.fetch)).unwrap_or_default();
+        Ok((idp, limits, fetch))
     }
 }
 

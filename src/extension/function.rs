@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::closed_ops;
 use deno_core::{ExtensionFileSource, OpState, ascii_str_include, op2};
 
 /// How a script logged a line.
@@ -37,10 +38,12 @@ const BOOTSTRAP: &[ExtensionFileSource] =
 
 deno_core::extension!(
     tailor_function,
-    deps = [deno_webidl, deno_web, deno_crypto],
+    deps = [deno_webidl, deno_web, deno_crypto, tailor_fetch],
     ops = [op_function_console],
     esm_entry_point = "ext:tailor_function/bootstrap.js",
     options = { console: ConsoleSink },
+    // Of every extension and of the engine itself.
+    middleware = closed_ops::close,
     state = |state, options| {
         state.put(options.console);
     },

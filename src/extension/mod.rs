@@ -1,6 +1,7 @@
 //! The deno_core extensions: the bridge between scripts and Rust.
 //!
 //! - [`tailor_idp`] puts `tailor.idp.Client` on `globalThis`. A host adds it to a runtime of its own.
+//! - [`tailor_fetch`] is `fetch`, within what the host allows.
 //! - [`tailor_function`] makes the global scope of function scripts: web APIs and `console`.
 //!
 //! A host with a runtime of its own:
@@ -27,8 +28,10 @@
 //! identity provider, and nothing of how it is implemented.
 
 mod call;
+mod closed_ops;
 mod convert;
 mod error;
+mod fetch;
 mod function;
 mod idp;
 mod stack;
@@ -37,6 +40,11 @@ use deno_core::Extension;
 
 pub(crate) use call::{CallBound, CallBounds, CallBudget};
 pub(crate) use convert::{is_array, well_formed};
+pub(crate) use fetch::Fetch;
+pub use fetch::{
+    DEFAULT_FETCH_MAX_BODY, DEFAULT_FETCH_MAX_REQUESTS, DEFAULT_FETCH_TIMEOUT, FetchPolicy, FetchSettings,
+    InvalidFetchHost, tailor_fetch,
+};
 pub use function::{ConsoleSink, LogLevel, tailor_function};
 pub use idp::tailor_idp;
 pub use stack::hide_extension_frames;
@@ -49,6 +57,7 @@ pub(crate) fn function_extensions() -> Vec<Extension> {
         deno_webidl::deno_webidl::lazy_init(),
         deno_web::deno_web::lazy_init(),
         deno_crypto::deno_crypto::lazy_init(),
+        tailor_fetch::lazy_init(),
         tailor_idp::lazy_init(),
         tailor_function::lazy_init(),
     ]

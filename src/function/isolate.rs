@@ -20,8 +20,8 @@ use super::memory::Account;
 use super::script::Script;
 use super::stop::{Reason, Stop};
 use crate::extension::{
-    CallBound, CallBounds, CallBudget, ConsoleSink, LogLevel, function_extensions, hide_extension_frames,
-    tailor_function, tailor_idp,
+    CallBound, CallBounds, CallBudget, ConsoleSink, Fetch, FetchSettings, LogLevel, function_extensions,
+    hide_extension_frames, tailor_fetch, tailor_function, tailor_idp,
 };
 use crate::idp::{IdentityProvider, Principal};
 
@@ -52,6 +52,7 @@ pub(super) enum Startup {
 pub(super) struct Setup {
     pub(super) startup: Startup,
     pub(super) idp: Arc<dyn IdentityProvider>,
+    pub(super) fetch: FetchSettings,
     /// Whether `eval` and `new Function` work.
     pub(super) code_from_strings: bool,
 }
@@ -60,6 +61,7 @@ pub(super) struct Isolate {
     runtime: JsRuntime,
     loader: Rc<ScriptLoader>,
     account: Arc<Account>,
+    fetch: FetchSettings,
 }
 
 impl Isolate {
@@ -95,16 +97,16 @@ impl Isolate {
                     InMemoryBroadcastChannel::default(),
                 ),
                 deno_crypto::deno_crypto::args(None),
+                tailor_fetch::args(setup.fetch.clone()),
                 tailor_idp::args(Arc::clone(&setup.idp), Principal::Anonymous),
                 tailor_function::args(Box::new(|_, _| {})),
             ])
             .map_err(failed)?;
         runtime.execute_script("ext:tailor_function/close.js", CLOSE).map_err(|error| failed(error.into()))?;
-        {
-            scope!(scope, &mut runtime);
-            scope.get_current_context().set_allow_generation_from_strings(setup.code_from_strings);
+        if !setup.code_from_strings {
+            forbid_code_from_strings(&mut runtime);
         }
-        Ok(Self { runtime, loader, account })
+        Ok(Self { runtime, loader, account, fetch: setup.fetch.clone() })
     }
 
     /// Sets the isolate up for one execution of `script`, which `stop` ends.
@@ -133,6 +135,7 @@ impl Isolate {
         state.put(principal);
         state.put(console);
         state.put(CallBudget::within(bounds));
+        state.put(Fetch::new(self.fetch.clone()));
         self.account.charge(stop);
     }
 
@@ -276,6 +279,12 @@ impl Isolate {
         })
         .await
     }
+}
+
+/// Has `eval`, `new Function` and their kin throw an `EvalError`: what a script runs is what the host has given it.
+fn forbid_code_from_strings(runtime: &mut JsRuntime) {
+    scope!(scope, runtime);
+    scope.get_current_context().set_allow_generation_from_strings(false);
 }
 
 /// Puts the module's URL into its `import.meta`, where deno_core would also put the host's paths.

@@ -38,6 +38,10 @@ mod script;
 mod stop;
 mod watchdog;
 
+pub use crate::extension::{
+    DEFAULT_FETCH_MAX_BODY, DEFAULT_FETCH_MAX_REQUESTS, DEFAULT_FETCH_TIMEOUT, FetchPolicy, FetchSettings,
+    InvalidFetchHost,
+};
 pub use code_frame::CodeFrame;
 pub use execution::{ErrorKind, Execution, ExecutionError, Invocation, LogLine, Status, Usage};
 pub use limits::{Limit, Limits, ResultLimits};

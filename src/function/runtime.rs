@@ -18,6 +18,7 @@ use super::pool::{Config, Isolation, Job, Outcome, Pool, Refused, WarmKey, stopp
 use super::script::Script;
 use super::stop::{Reason, Stop};
 use super::watchdog::{self, Watched};
+use crate::extension::FetchSettings;
 use crate::idp::{IdentityProvider, Principal};
 
 /// Workers at the most: more than a machine has cores, since functions mostly wait.
@@ -91,6 +92,12 @@ impl FunctionRuntimeBuilder {
         self
     }
 
+    /// What `fetch` may do; nothing by default.
+    pub fn fetch(mut self, settings: FetchSettings) -> Self {
+        self.0.setup.fetch = settings;
+        self
+    }
+
     /// Lets scripts make code of text, with `eval` and `new Function`. The platform does not.
     pub fn allow_code_from_strings(mut self) -> Self {
         self.0.setup.code_from_strings = true;
@@ -116,7 +123,7 @@ impl FunctionRuntime {
     /// Starts a runtime whose scripts manage the users of `idp`.
     pub fn builder(idp: Arc<dyn IdentityProvider>) -> FunctionRuntimeBuilder {
         FunctionRuntimeBuilder(Config {
-            setup: Setup { startup: Startup::Snapshot, idp, code_from_strings: false },
+            setup: Setup { startup: Startup::Snapshot, idp, fetch: FetchSettings::default(), code_from_strings: false },
             limits: Limits::default(),
             isolation: Isolation::Fresh,
             prepared: thread::available_parallelism().map_or(1, NonZero::get),

@@ -1,9 +1,10 @@
-//! `[function]`: the limits of a script.
+//! `[function]`: the limits of a script, and what it may fetch.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::reader::Section;
-use crate::function::Limits;
+use crate::function::{FetchPolicy, FetchSettings, Limits};
 use crate::idp::shortened;
 
 /// What a script may use.
@@ -21,6 +22,10 @@ const MB: u64 = 1024 * 1024;
 const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 /// An isolate needs a few MB before it runs a line.
 const MIN_MEMORY_MB: u64 = 8;
+/// A body may be kept whole, and more than this no function has memory for.
+const MAX_FETCH_BODY_MB: u64 = 1024;
+/// Beyond this it is no longer a handler's work.
+const MAX_FETCH_REQUESTS: u32 = 100_000;
 /// What V8's compressed pointers can address.
 const MAX_MEMORY_MB: u64 = 4096;
 
@@ -38,12 +43,7 @@ impl FunctionLimits {
     ///
     /// What is wrong with it.
     pub fn parse_timeout(text: &str) -> Result<Duration, String> {
-        let units = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
-        match quantity(text, &units).map(Duration::from_millis) {
-            Some(timeout) if !timeout.is_zero() && timeout <= MAX_TIMEOUT => Ok(timeout),
-            Some(_) => Err(format!("must be between 1ms and 24h: got {text:?}")),
-            None => Err(not_a("time", "60s", text)),
-        }
+        time(text, "60s")
     }
 
     /// Reads a size such as `32MB`, within the bounds that [`memory`](Self::memory) has; in bytes.
@@ -52,11 +52,7 @@ impl FunctionLimits {
     ///
     /// What is wrong with it.
     pub fn parse_memory(text: &str) -> Result<u64, String> {
-        match quantity(text, &[("MB", 1), ("GB", 1024)]) {
-            Some(mb) if (MIN_MEMORY_MB..=MAX_MEMORY_MB).contains(&mb) => Ok(mb * MB),
-            Some(_) => Err(format!("must be between {MIN_MEMORY_MB}MB and {MAX_MEMORY_MB}MB: got {text:?}")),
-            None => Err(not_a("size", "32MB", text)),
-        }
+        size(text, "32MB", MIN_MEMORY_MB..=MAX_MEMORY_MB)
     }
 }
 
@@ -67,22 +63,68 @@ impl Default for FunctionLimits {
     }
 }
 
-pub(super) fn read(section: Section<'_, '_>) -> FunctionLimits {
+pub(super) fn read(section: Section<'_, '_>) -> (FunctionLimits, FetchSettings) {
     let mut limits = FunctionLimits::default();
-    if let Some(text) = section.string("timeout") {
-        match FunctionLimits::parse_timeout(&text) {
-            Ok(timeout) => limits.timeout = timeout,
-            Err(fault) => section.fault("timeout", fault),
+    if let Some(timeout) = read_key(&section, "timeout", FunctionLimits::parse_timeout) {
+        limits.timeout = timeout;
+    }
+    if let Some(memory) = read_key(&section, "memory", FunctionLimits::parse_memory) {
+        limits.memory = memory;
+    }
+    let fetch = section.section("fetch").map(read_fetch).unwrap_or_default();
+    section.finish();
+    (limits, fetch)
+}
+
+fn read_fetch(section: Section<'_, '_>) -> FetchSettings {
+    let mut fetch = FetchSettings::default();
+    if let Some(hosts) = section.strings("allow") {
+        match FetchPolicy::allow(hosts.iter().map(String::as_str)) {
+            Ok(policy) => fetch = fetch.allow(policy),
+            Err(error) => section.fault("allow", error.to_string()),
         }
     }
-    if let Some(text) = section.string("memory") {
-        match FunctionLimits::parse_memory(&text) {
-            Ok(memory) => limits.memory = memory,
-            Err(fault) => section.fault("memory", fault),
+    if let Some(timeout) = read_key(&section, "timeout", |text| time(text, "30s")) {
+        fetch = fetch.timeout(timeout);
+    }
+    if let Some(bytes) = read_key(&section, "max_body", |text| size(text, "10MB", 1..=MAX_FETCH_BODY_MB)) {
+        fetch = fetch.max_body(bytes);
+    }
+    if let Some(requests) = section.integer("max_requests") {
+        match u32::try_from(requests) {
+            Ok(requests @ 1..=MAX_FETCH_REQUESTS) => fetch = fetch.max_requests(requests),
+            _ => section.fault("max_requests", format!("must be between 1 and {MAX_FETCH_REQUESTS}: got {requests}")),
         }
     }
     section.finish();
-    limits
+    fetch
+}
+
+/// A key with a text in it. `None` where it is not there, or a fault was noted.
+fn read_key<T>(
+    section: &Section<'_, '_>,
+    key: &'static str,
+    parse: impl FnOnce(&str) -> Result<T, String>,
+) -> Option<T> {
+    parse(&section.string(key)?).map_err(|fault| section.fault(key, fault)).ok()
+}
+
+fn time(text: &str, example: &str) -> Result<Duration, String> {
+    let units = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
+    match quantity(text, &units).map(Duration::from_millis) {
+        Some(time) if !time.is_zero() && time <= MAX_TIMEOUT => Ok(time),
+        Some(_) => Err(format!("must be between 1ms and 24h: got {text:?}")),
+        None => Err(not_a("time", example, text)),
+    }
+}
+
+/// In bytes.
+fn size(text: &str, example: &str, bounds: RangeInclusive<u64>) -> Result<u64, String> {
+    match quantity(text, &[("MB", 1), ("GB", 1024)]) {
+        Some(mb) if bounds.contains(&mb) => Ok(mb * MB),
+        Some(_) => Err(format!("must be between {}MB and {}MB: got {text:?}", bounds.start(), bounds.end())),
+        None => Err(not_a("size", example, text)),
+    }
 }
 
 /// A whole number with a unit, in the unit that counts 1.

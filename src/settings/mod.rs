@@ -41,6 +41,7 @@ pub use permission::{Audience, OPERATIONS};
 pub use secret::{MissingSecret, SecretVariable};
 
 use self::reader::{Reader, Section, table_at};
+use crate::function::FetchSettings;
 use crate::idp::{NamespaceName, shortened};
 
 /// The name under which the file is looked for.
@@ -62,6 +63,8 @@ pub struct Settings {
     pub mfa_key: Option<SecretVariable>,
     /// What a script may use (`[function]`).
     pub function: FunctionLimits,
+    /// What a script may fetch (`[function.fetch]`).
+    pub fetch: FetchSettings,
 }
 
 /// Where events go.
@@ -128,11 +131,11 @@ fn read(reader: &Reader<'_>, tree: &DeTable<'_>, folder: &Path) -> Option<Settin
     let mail = top.section("mail").map(|section| mail::read(section, folder));
     let reset_page = top.section("reset_page").map(read_reset_page);
     let webhook = top.section("events").map(read_events);
-    let function = top.section("function").map(function::read).unwrap_or_default();
+    let (function, fetch) = top.section("function").map(function::read).unwrap_or_default();
     top.finish();
     let reset_page = reset_page.flatten();
     let webhook = webhook.flatten();
-    Some(Settings { namespaces: namespaces?, mail: mail.flatten(), reset_page, webhook, mfa_key, function })
+    Some(Settings { namespaces: namespaces?, mail: mail.flatten(), reset_page, webhook, mfa_key, function, fetch })
 }
 
 fn read_namespaces(top: &Section<'_, '_>, folder: &Path) -> Option<BTreeMap<NamespaceName, NamespaceEntry>> {

@@ -6,6 +6,7 @@ mod events;
 mod examples;
 #[path = "../../src/cli/test/expectation/mod.rs"]
 mod expectation;
+mod fetch;
 mod function;
 mod kill;
 mod mail;

@@ -168,6 +168,24 @@ fn every_rule_of_the_mail_texts_has_its_text() {
 }
 
 #[test]
+fn what_may_be_fetched_is_checked() {
+    let text = "[namespace.main]\nstore = \"memory\"\n[function.fetch]\nallow = [\"https://example.com/\"]\n\
+                timeout = \"0s\"\nmax_body = \"2GB\"\nmax_requests = 0\nproxy = \"x\"\n";
+    assert_eq!(
+        faults(text),
+        [
+            "tailor-idp.toml:4: function.fetch.allow: must be a host such as \"api.example.com\", \"api.example.com:8443\", \
+             \"*.example.com\", \"10.0.0.7\" or \"*\": got \"https://example.com/\"",
+            "tailor-idp.toml:5: function.fetch.timeout: must be between 1ms and 24h: got \"0s\"",
+            "tailor-idp.toml:6: function.fetch.max_body: must be between 1MB and 1024MB: got \"2GB\"",
+            "tailor-idp.toml:7: function.fetch.max_requests: must be between 1 and 100000: got 0",
+            "tailor-idp.toml:8: function.fetch.proxy: unknown key: expected allow, timeout, max_body, max_requests",
+        ]
+        .join("\n")
+    );
+}
+
+#[test]
 fn a_limit_outside_of_its_range_is_refused_with_the_range() {
     let text = "[namespace.main]\nstore = \"memory\"\n\
                 attemptLimits = { perUser = 0, perNamespace = 1000001, minutes = -1 }\n\

@@ -3,6 +3,7 @@ const there = `
   console URL URLSearchParams URLPattern DOMException Event EventTarget AbortController AbortSignal atob btoa
   TextEncoder TextDecoder TextEncoderStream TextDecoderStream Blob File FileReader MessageChannel MessagePort
   CompressionStream DecompressionStream ImageData structuredClone
+  fetch Request Response Headers FormData EventSource MessageEvent
   ReadableStream ReadableStreamDefaultReader ReadableStreamBYOBReader ReadableStreamBYOBRequest
   ReadableStreamDefaultController ReadableByteStreamController
   WritableStream WritableStreamDefaultWriter WritableStreamDefaultController

@@ -1,0 +1,183 @@
+//! The ops below `fetch`: one makes a request of what JavaScript says, the other sends it.
+
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use deno_core::convert::{ByteString, Uint8Array};
+use deno_core::{CancelFuture, CancelHandle, OpState, Resource, ResourceId, op2};
+use deno_fetch::{FetchCancelHandle, FetchResponse, FetchReturn, ResourceToBodyAdapter, extract_authority};
+use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Body, Method};
+use tokio::time::{Instant, timeout_at};
+use url::Url;
+
+use super::Fetch;
+use super::body::{Allowance, AnswerBody, CountedBody};
+use super::error::{FetchError, innermost, own_cause};
+
+/// Headers that say how a message travels, and to whom: not a script's to set, as in the Fetch Standard. With `host` it would
+/// ask an allowed server for a host that is not.
+const CONNECTION_HEADERS: [&str; 10] = [
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// A request that is yet to be sent.
+struct Request {
+    answer: Pin<Box<dyn Future<Output = Result<reqwest::Response, Failure>>>>,
+    url: Url,
+    max_body: u64,
+    deadline: Instant,
+    end: Rc<CancelHandle>,
+}
+
+/// Where the fault lies: with a limit or a rule of ours, or on the way.
+enum Failure {
+    Own(FetchError),
+    Way(reqwest::Error),
+}
+
+impl Resource for Request {
+    fn name(&self) -> Cow<'_, str> {
+        "fetchRequest".into()
+    }
+}
+
+/// In the place of deno_fetch's op of this name, whose client heeds the proxies of the environment.
+#[op2]
+#[allow(clippy::too_many_arguments, reason = "the arguments that deno_fetch's JavaScript gives")]
+pub(super) fn op_fetch(
+    state: &mut OpState,
+    #[scoped] method: ByteString,
+    #[string] url: String,
+    #[scoped] headers: Vec<(ByteString, ByteString)>,
+    #[smi] client: Option<u32>,
+    has_body: bool,
+    data: Option<Uint8Array>,
+    #[smi] resource: Option<ResourceId>,
+) -> Result<FetchReturn, FetchError> {
+    if client.is_some() {
+        return Err(FetchError::Invalid("fetch takes no client"));
+    }
+    let mut url = Url::parse(&url)?;
+    let fetch = state.borrow_mut::<Fetch>();
+    let client = fetch.admit(&url)?;
+    let (timeout, max_body, end) = (fetch.settings.timeout, fetch.settings.max_body, Rc::clone(&fetch.end));
+    let method =
+        Method::from_bytes(&method).map_err(|_| FetchError::Invalid("the method of the request is invalid"))?;
+
+    let mut all = HeaderMap::new();
+    for (name, value) in headers {
+        let name = HeaderName::from_bytes(&name).map_err(|_| FetchError::Invalid("a header's name is invalid"))?;
+        let value = HeaderValue::from_bytes(&value).map_err(|_| FetchError::Invalid("a header's value is invalid"))?;
+        if !CONNECTION_HEADERS.contains(&name.as_str()) && !name.as_str().starts_with("proxy-") {
+            all.append(name, value);
+        }
+    }
+    let mut length = None;
+    let body = match (has_body, data, resource) {
+        (false, ..) | (true, None, None) => {
+            length = matches!(method, Method::POST | Method::PUT).then_some(0);
+            None
+        }
+        (true, Some(data), _) => {
+            let bytes: Vec<u8> = data.0.into();
+            if bytes.len() as u64 > max_body {
+                return Err(FetchError::RequestTooLarge(max_body));
+            }
+            Some(Body::from(bytes))
+        }
+        (true, None, Some(resource)) => {
+            let inner = state.resource_table.take_any(resource)?;
+            if let (least, Some(most)) = inner.size_hint() {
+                length = (least == most && most > 0).then_some(most);
+            }
+            if length.is_some_and(|length| length > max_body) {
+                return Err(FetchError::RequestTooLarge(max_body));
+            }
+            let allowance = Cell::new(Allowance::new(max_body));
+            Some(Body::wrap(ResourceToBodyAdapter::new(Rc::new(CountedBody { inner, allowance }))))
+        }
+    };
+    if let Some(length) = length {
+        all.insert(CONTENT_LENGTH, length.into());
+    }
+    let authority = extract_authority(&mut url);
+    let mut request = client.request(method, url.clone()).headers(all);
+    if let Some((name, password)) = authority {
+        request = request.basic_auth(name, password);
+    }
+    if let Some(body) = body {
+        request = request.body(body);
+    }
+
+    let cancel = CancelHandle::new_rc();
+    let deadline = Instant::now() + timeout;
+    let answer = {
+        let (cancel, end) = (Rc::clone(&cancel), Rc::clone(&end));
+        async move {
+            let answer = timeout_at(deadline, request.send()).or_cancel(cancel).or_cancel(end).await;
+            match answer {
+                Ok(Ok(Ok(Ok(response)))) => Ok(response),
+                Ok(Ok(Ok(Err(error)))) => Err(own_cause(&error).map_or(Failure::Way(error), Failure::Own)),
+                Ok(Ok(Err(_))) => Err(Failure::Own(FetchError::TimedOut)),
+                Ok(Err(_)) | Err(_) => Err(Failure::Own(FetchError::Cancelled)),
+            }
+        }
+    };
+    let request = Request { answer: Box::pin(answer), url, max_body, deadline, end };
+    let request_rid = state.resource_table.add(request);
+    let cancel_handle_rid = Some(state.resource_table.add(FetchCancelHandle(cancel)));
+    Ok(FetchReturn { request_rid, cancel_handle_rid })
+}
+
+/// Sends a request and waits for the head of the answer.
+#[op2]
+pub(super) async fn op_fetch_send(
+    state: Rc<RefCell<OpState>>,
+    #[smi] rid: ResourceId,
+) -> Result<FetchResponse, FetchError> {
+    let request = state.borrow_mut().resource_table.take::<Request>(rid)?;
+    let request = Rc::try_unwrap(request).map_err(|_| FetchError::Cancelled)?;
+    let Request { answer, url, max_body, deadline, end } = request;
+    let response = match answer.await {
+        Ok(response) => response,
+        Err(Failure::Own(error)) => return Err(error),
+        Err(Failure::Way(error)) => {
+            // JavaScript makes `TypeError: fetch failed` of it, with the second text as its cause.
+            let error = error.without_url();
+            let error = Some((error.to_string(), innermost(&error).to_string()));
+            return Ok(FetchResponse { error, ..FetchResponse::default() });
+        }
+    };
+    if response.content_length().is_some_and(|length| length > max_body) {
+        return Err(FetchError::AnswerTooLarge(max_body));
+    }
+    let status = response.status();
+    let headers = response.headers().iter();
+    let headers = headers.map(|(name, value)| (name.as_str().into(), value.as_bytes().into())).collect();
+    let content_length = response.content_length();
+    let body = AnswerBody::new(response, max_body, deadline, end);
+    let response_rid = state.borrow_mut().resource_table.add(body);
+    Ok(FetchResponse {
+        status: status.as_u16(),
+        status_text: status.canonical_reason().unwrap_or_default().to_owned(),
+        headers,
+        url: url.into(),
+        response_rid,
+        content_length,
+        body_decoded: false,
+        error: None,
+    })
+}

@@ -1,0 +1,114 @@
+//! Time, size, count, and the end of the script.
+
+use std::time::{Duration, Instant};
+
+use pretty_assertions::assert_eq;
+use serde_json::json;
+use tailor_idp::function::{FetchPolicy, FetchSettings};
+
+use super::{Server, run, run_on, settings};
+
+const ANSWER_TOO_LARGE: &str = "TypeError: the body of the response is over the limit of 1000 bytes";
+const REQUEST_TOO_LARGE: &str = "TypeError: the body of the request is over the limit of 1000 bytes";
+
+fn small() -> FetchSettings {
+    settings(&["api.example"]).max_body(1000)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_may_be_as_large_as_the_limit_and_no_larger() {
+    let server = Server::start().await;
+    let body = "
+        const url = `http://api.example:${port}`;
+        const length = async (path, init) => (await (await fetch(url + path, init)).arrayBuffer()).byteLength;
+        const streamed = async (path) => { let sum = 0; for await (const chunk of (await fetch(url + path)).body) sum += chunk.length; return sum; };
+        return [await length('/bytes/1000'), await attempt(() => length('/bytes/1001')),
+            await streamed('/bytes/1000'), await attempt(() => length('/flood')), await attempt(() => streamed('/flood'))];";
+    let told = json!([1000, ANSWER_TOO_LARGE, 1000, ANSWER_TOO_LARGE, ANSWER_TOO_LARGE]);
+    assert_eq!(run(&server, small(), body).await, told);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_counts_by_what_it_is_when_it_is_decompressed() {
+    let server = Server::start().await;
+    let body = "
+        const gzip = (bytes) => new Response(new Blob([bytes]).stream().pipeThrough(new CompressionStream('gzip'))).arrayBuffer();
+        const there = async (size) => {
+            const body = await gzip(new Uint8Array(size));
+            const response = await fetch(`http://api.example:${port}/gunzip`, { method: 'POST', body });
+            return (await response.arrayBuffer()).byteLength;
+        };
+        return [await there(1000), await attempt(() => there(200_000))];";
+    assert_eq!(run(&server, small(), body).await, json!([1000, ANSWER_TOO_LARGE]));
+    // The bomb itself was small enough to be sent.
+    assert_eq!(server.lines().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_script_sends_is_limited_whole_or_streamed() {
+    let server = Server::start().await;
+    let body = "
+        const post = (body) => text(`http://api.example:${port}/`, { method: 'POST', body });
+        const endless = new ReadableStream({ pull(controller) { controller.enqueue(new Uint8Array(300)); } });
+        return [await post(new Uint8Array(1000)), await attempt(() => post(new Uint8Array(1001))),
+            await attempt(() => post('\u{e9}'.repeat(501))), await attempt(() => post(new Blob([new Uint8Array(1001)]))),
+            await attempt(() => post(endless))];";
+    let result = run(&server, small(), body).await;
+    let streamed = "TypeError: fetch failed (Error: the body of the request is over the limit of 1000 bytes)";
+    assert_eq!(result, json!(["200 hello", REQUEST_TOO_LARGE, REQUEST_TOO_LARGE, REQUEST_TOO_LARGE, streamed]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn neither_an_answer_nor_its_body_can_be_waited_for_longer_than_the_limit() {
+    let server = Server::start().await;
+    let body = "
+        const url = `http://api.example:${port}`;
+        return [await attempt(() => text(url + '/never')), await attempt(() => text(url + '/trickle'))];";
+    let settings = settings(&["api.example"]).timeout(Duration::from_millis(100));
+    let told = "TimeoutError: fetch took longer than it may";
+    assert_eq!(run(&server, settings, body).await, json!([told, told]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_execution_makes_so_many_requests_redirects_among_them() {
+    let server = Server::start().await;
+    let idp = std::sync::Arc::new(tailor_idp::idp::Idp::builder().build());
+    let runtime = tailor_idp::function::FunctionRuntime::builder(idp);
+    let runtime = runtime.fetch(settings(&["api.example"]).max_requests(3)).build();
+    let body = "
+        const url = `http://api.example:${port}`;
+        return [await text(url), await text(`${url}/to/${url}/there`), await attempt(() => text(url)),
+            await attempt(() => fetch('http://not.example/')).then((told) => told.slice(0, 28))];";
+    let told = json!([
+        "200 hello",
+        "200 hello",
+        "TypeError: fetch is over its limit of 3 requests",
+        "TypeError: fetch is not allo"
+    ]);
+    assert_eq!(run_on(&runtime, &server, body).await, told);
+    assert_eq!(run_on(&runtime, &server, body).await, told);
+    assert_eq!(server.lines().len(), 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_fetched_ends_with_the_script() {
+    let server = Server::start().await;
+    let body = "
+        fetch(`http://api.example:${port}/never`).catch(() => {});
+        const { body } = await fetch(`http://api.example:${port}/trickle`);
+        const { value } = await body.getReader().read();
+        return new TextDecoder().decode(value);";
+    let started = Instant::now();
+    assert_eq!(run(&server, settings(&["api.example"]), body).await, json!("one"));
+    let mut abandoned = server.abandoned.lock().await;
+    for _ in 0..2 {
+        let gone = tokio::time::timeout(Duration::from_secs(20), abandoned.recv()).await;
+        assert_eq!(gone, Ok(Some(())), "after {:?}", started.elapsed());
+    }
+}
+
+#[test]
+fn the_defaults_are_the_platforms_where_it_says_any() {
+    assert_eq!(tailor_idp::function::DEFAULT_FETCH_MAX_BODY, 10 * 1024 * 1024);
+    assert_eq!(FetchSettings::default().allowed(), &FetchPolicy::default());
+}
