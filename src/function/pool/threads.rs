@@ -61,3 +61,15 @@ fn set_flags() {
         tracing::error!(?unknown, "V8 does not know these flags");
     }
 }
+
+/// Runs a test with an isolate of its own.
+#[cfg(test)]
+pub(crate) fn on_its_thread(test: impl FnOnce() + Send + 'static) {
+    let (done, is_done) = mpsc::channel();
+    let run = move || {
+        test();
+        let _ = done.send(());
+    };
+    assert!(spawn(run).is_ok());
+    assert!(is_done.recv().is_ok(), "it has failed on its thread");
+}
