@@ -63,7 +63,8 @@ fn description() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(json!(null)),
         any::<bool>().prop_map(|value| json!(value)),
-        any::<i64>().prop_map(|value| json!(value)),
+        // Beyond these, JavaScript prints fewer digits of the same number.
+        (-9_007_199_254_740_991..=9_007_199_254_740_991_i64).prop_map(|value| json!(value)),
         any::<f64>().prop_map(|value| json!(value)),
         text.clone().prop_map(|value| json!(value)),
         (0_u32..9).prop_flat_map(|of| {
