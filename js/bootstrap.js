@@ -3,6 +3,7 @@
 
 import { core, primordials } from "ext:core/mod.js";
 import { op_function_console } from "ext:core/ops";
+import "ext:tailor_function/guards.js";
 
 const { ObjectDefineProperties, SafeArrayIterator } = primordials;
 const load = (script) => core.loadExtScript(`ext:${script}`);
