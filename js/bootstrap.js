@@ -3,7 +3,7 @@
 
 import { core, primordials } from "ext:core/mod.js";
 import { op_function_console } from "ext:core/ops";
-import "ext:tailor_function/guards.js";
+import { guardImageData } from "ext:tailor_function/guards.js";
 
 const { ObjectDefineProperties, SafeArrayIterator } = primordials;
 const load = (script) => core.loadExtScript(`ext:${script}`);
@@ -77,7 +77,7 @@ ObjectDefineProperties(globalThis, {
   Blob: value(Blob),
   File: value(File),
   FileReader: value(FileReader),
-  ImageData: value(ImageData),
+  ImageData: value(guardImageData(ImageData)),
 
   ByteLengthQueuingStrategy: value(streams.ByteLengthQueuingStrategy),
   CountQueuingStrategy: value(streams.CountQueuingStrategy),

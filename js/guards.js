@@ -26,7 +26,7 @@ const {
   WeakSetPrototypeAdd,
   WeakSetPrototypeHas,
 } = primordials;
-const { Array, Date, Function, JSON, Proxy: NativeProxy, RangeError, Reflect, String, Symbol } = globalThis;
+const { Array, ArrayBuffer, Date, Function, JSON, Proxy: NativeProxy, RangeError, Reflect, String, Symbol } = globalThis;
 
 // Elements of an array, and characters of a text: what fits the memory of an isolate with the default limits.
 let longestArray = 2 ** 22;
@@ -445,3 +445,22 @@ const searching = (forwards, result) => (native) => ({
 guard(String.prototype, "indexOf", searching(true, (index) => index));
 guard(String.prototype, "includes", searching(true, (index) => index >= 0));
 guard(String.prototype, "lastIndexOf", searching(false, (index) => index));
+
+// A picture's bytes are taken by the host, which has no way to be refused them. So they are taken here first, and given back.
+export const guardImageData = (ImageData) => {
+  const guarded = new NativeProxy(ImageData, {
+    __proto__: null,
+    construct: (native, args, newTarget) => {
+      if (args.length > 1 && typeof args[0] !== "object") {
+        const sizes = [args[0] >>> 0, args[1] >>> 0];
+        args[0] = sizes[0];
+        args[1] = sizes[1];
+        // Half-precision floats take two bytes for each of the four parts of a pixel.
+        new ArrayBuffer(sizes[0] * sizes[1] * 8);
+      }
+      return ReflectConstruct(native, args, newTarget);
+    },
+  });
+  ObjectDefineProperties(ImageData.prototype, { constructor: core.propNonEnumerable(guarded) });
+  return guarded;
+};

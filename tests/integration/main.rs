@@ -7,6 +7,7 @@ mod examples;
 #[path = "../golden/expectation.rs"]
 mod expectation;
 mod function;
+mod hostile;
 mod kill;
 mod mail;
 mod mfa;
