@@ -35,8 +35,30 @@ let longestText = 2 ** 25;
 // The engine ends the process where it would split a text into more parts than this.
 const MOST_PARTS = 2 ** 26;
 
+// What a shared buffer grows by is counted nowhere: it keeps the length that it is made with. The engine has no such buffers
+// while the snapshot is made.
+const fixSharedBuffers = () => {
+  const { SharedArrayBuffer } = globalThis;
+  if (SharedArrayBuffer === undefined) {
+    return;
+  }
+  const guarded = new NativeProxy(SharedArrayBuffer, {
+    __proto__: null,
+    construct: (native, args, newTarget) => {
+      const options = args[1];
+      if (options !== null && typeof options === "object" && options.maxByteLength !== undefined) {
+        throw new RangeError("a SharedArrayBuffer that can grow is not to be had");
+      }
+      return ReflectConstruct(native, [args[0]], newTarget);
+    },
+  });
+  ObjectDefineProperties(SharedArrayBuffer.prototype, { constructor: core.propNonEnumerable(guarded) });
+  ObjectDefineProperties(globalThis, { SharedArrayBuffer: core.propNonEnumerable(guarded) });
+};
+
 // Called, and taken away, by the host as it makes an isolate: before there is a script.
 const limitLengths = (bytes) => {
+  fixSharedBuffers();
   longestArray = MathMax(2 ** 16, MathTrunc(bytes / 8));
   longestText = MathMin(MathMax(2 ** 19, bytes), MOST_PARTS);
 };

@@ -1,5 +1,5 @@
 // Attacks: A memory that grows.
-// Ends: time
+// Ends: buffers
 export default async () => {
   const m = new WebAssembly.Memory({ initial: 1 });
   for (;;) { m.grow(16); new Uint8Array(m.buffer).fill(1); }

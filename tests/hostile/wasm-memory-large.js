@@ -1,5 +1,5 @@
 // Attacks: Large memories without end.
-// Ends: time
+// Ends: buffers
 export default async () => {
   const all = [];
   for (;;) all.push(new WebAssembly.Memory({ initial: 4096 }));

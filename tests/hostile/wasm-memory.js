@@ -1,5 +1,5 @@
 // Attacks: Memories without end.
-// Ends: time
+// Ends: buffers
 export default async () => {
   const all = [];
   for (;;) all.push(new WebAssembly.Memory({ initial: 256 }));
