@@ -103,7 +103,9 @@ impl Isolate {
                 tailor_function::args(Box::new(|_, _| {})),
             ])
             .map_err(failed)?;
-        runtime.execute_script("ext:tailor_function/close.js", CLOSE).map_err(|error| failed(error.into()))?;
+        // Lengths that do not fit the memory: js/guards.js refuses them.
+        let close = format!("limitLengths({}); delete globalThis.limitLengths; {CLOSE}", limits.memory);
+        runtime.execute_script("ext:tailor_function/close.js", close).map_err(|error| failed(error.into()))?;
         if !setup.code_from_strings {
             forbid_code_from_strings(&mut runtime);
         }
