@@ -19,7 +19,7 @@ test: ## formatting, lints and all tests
 	@scripts/test.sh
 
 soak: ## 100,000 executions in each isolation mode, whose memory has to stay flat; takes minutes
-	@TAILOR_IDP_SOAK=$${TAILOR_IDP_SOAK:-100000} scripts/cargo.sh test --locked --release --test integration -- \
+	@TAILOR_IDP_SOAK=$${TAILOR_IDP_SOAK:-100000} scripts/cargo.sh test --locked --test integration -- \
 	  --ignored --nocapture --exact function::soak::memory_stays_flat_in_both_modes
 
 fmt: ## format the source

@@ -3,6 +3,7 @@
 
 import { core, internals, primordials } from "ext:core/mod.js";
 import { op_function_console } from "ext:core/ops";
+import { measured } from "ext:tailor_console/console.js";
 import { guardImageData } from "ext:tailor_function/guards.js";
 
 const { ObjectDefineProperties, SafeArrayIterator } = primordials;
@@ -63,7 +64,7 @@ saveGlobalThisReference({ __proto__: null, dispatchEvent: () => true });
 const value = core.propNonEnumerable;
 
 ObjectDefineProperties(globalThis, {
-  console: value(new console_.Console((text, level) => op_function_console(text, level))),
+  console: value(measured(new console_.Console((text, level) => op_function_console(text, level)))),
 
   URL: value(URL),
   URLPattern: value(URLPattern),

@@ -40,7 +40,7 @@ const BOOTSTRAP: &[ExtensionFileSource] = &[
 
 deno_core::extension!(
     tailor_function,
-    deps = [deno_webidl, deno_web, deno_crypto, tailor_fetch],
+    deps = [tailor_console, deno_webidl, deno_web, deno_crypto, tailor_fetch],
     ops = [op_function_console],
     esm_entry_point = "ext:tailor_function/bootstrap.js",
     options = { console: ConsoleSink },

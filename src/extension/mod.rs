@@ -29,6 +29,7 @@
 
 mod call;
 mod closed_ops;
+mod console;
 mod convert;
 mod error;
 mod fetch;
@@ -39,6 +40,7 @@ mod stack;
 use deno_core::Extension;
 
 pub(crate) use call::{CallBound, CallBounds, CallBudget};
+pub(crate) use console::tailor_console;
 pub(crate) use convert::{is_array, well_formed};
 pub(crate) use fetch::Fetch;
 pub use fetch::{
@@ -57,6 +59,7 @@ pub(crate) fn function_extensions() -> Vec<Extension> {
         deno_webidl::deno_webidl::lazy_init(),
         deno_web::deno_web::lazy_init(),
         deno_crypto::deno_crypto::lazy_init(),
+        tailor_console::lazy_init(),
         tailor_fetch::lazy_init(),
         tailor_idp::lazy_init(),
         tailor_function::lazy_init(),

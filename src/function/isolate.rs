@@ -21,7 +21,7 @@ use super::script::Script;
 use super::stop::{Reason, Stop};
 use crate::extension::{
     CallBound, CallBounds, CallBudget, ConsoleSink, Fetch, FetchSettings, LogLevel, function_extensions,
-    hide_extension_frames, tailor_fetch, tailor_function, tailor_idp,
+    hide_extension_frames, tailor_console, tailor_fetch, tailor_function, tailor_idp,
 };
 use crate::idp::{IdentityProvider, Principal};
 
@@ -98,6 +98,7 @@ impl Isolate {
                     InMemoryBroadcastChannel::default(),
                 ),
                 deno_crypto::deno_crypto::args(None),
+                tailor_console::args(),
                 tailor_fetch::args(setup.fetch.clone()),
                 tailor_idp::args(Arc::clone(&setup.idp), Principal::Anonymous),
                 tailor_function::args(Box::new(|_, _| {})),
