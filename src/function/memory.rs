@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 
 use super::limits::{Limit, Limits};
 use super::stop::{Reason, Stop};
+use crate::extension::Keeper;
 
 /// What V8 may take beyond the limit, for the moment until the script stands still. It would end the process where it
 /// cannot have what it needs, and a single array can need a gigabyte.
@@ -31,7 +32,7 @@ pub(super) struct Account {
     /// Bytes that the allocator has given out.
     buffers: AtomicUsize,
     /// Bytes that the host keeps for the script: blobs, and messages on their way.
-    kept: Arc<AtomicUsize>,
+    kept: AtomicUsize,
     /// Bytes that there would have been, where the allocator has just refused some.
     refused: AtomicUsize,
     /// The heap's limit, where it had to be raised for the collections that follow a refusal.
@@ -50,7 +51,7 @@ impl Account {
             heap_limit: limits.memory,
             buffer_limit: limits.buffers,
             buffers: AtomicUsize::new(0),
-            kept: Arc::default(),
+            kept: AtomicUsize::new(0),
             refused: AtomicUsize::new(0),
             raised_from: AtomicUsize::new(0),
             peak_heap: AtomicUsize::new(0),
@@ -102,11 +103,6 @@ impl Account {
         if used > 0 {
             self.stop(Limit::Buffers, used);
         }
-    }
-
-    /// What the host keeps for the script counts as well.
-    pub(super) fn kept(&self) -> Arc<AtomicUsize> {
-        Arc::clone(&self.kept)
     }
 
     /// The most that has been seen of the heap since the execution began.
@@ -169,6 +165,24 @@ impl Account {
             self.refused.store(0, Relaxed);
         }
         memory.cast()
+    }
+}
+
+impl Keeper for Account {
+    /// At once, since what is kept can grow fast: a blob copies in a call what takes the engine none.
+    fn keep(&self, bytes: usize) {
+        let kept = self.kept.fetch_add(bytes, Relaxed).saturating_add(bytes);
+        if kept > self.buffer_limit {
+            self.stop(Limit::Buffers, kept);
+        } else if kept.saturating_add(self.buffers.load(Relaxed)) > self.buffer_limit {
+            // Some of the buffers may be garbage.
+            self.look();
+        }
+    }
+
+    fn release(&self, bytes: usize) {
+        // JavaScript's part of the accounts cannot make it less than nothing.
+        let _ = self.kept.fetch_update(Relaxed, Relaxed, |kept| Some(kept.saturating_sub(bytes)));
     }
 }
 
