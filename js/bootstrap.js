@@ -7,7 +7,8 @@ import { op_function_console } from "ext:core/ops";
 const { ObjectDefineProperties, SafeArrayIterator } = primordials;
 const load = (script) => core.loadExtScript(`ext:${script}`);
 
-// Ahead of what it changes.
+// Ahead of what they change.
+load("tailor_function/texts.js");
 load("tailor_function/timers.js");
 
 const console_ = load("deno_web/01_console.js");

@@ -11,6 +11,7 @@ const {
   ArrayBufferPrototypeGetByteLength,
   DataViewPrototypeGetByteLength,
   MathCeil,
+  MathFloor,
   ObjectDefineProperty,
   ReflectApply,
   ReflectGetOwnPropertyDescriptor,
@@ -54,12 +55,8 @@ const JWK_MEMBERS = [
 const HASH_BYTES = { __proto__: null, "SHA-256": 32, "SHA-384": 48, "SHA-512": 64, "SHA3-256": 32, "SHA3-384": 48, "SHA3-512": 64 };
 const SHA_1_BYTES = 20;
 
-function refuse(what, value, most) {
-  throw new DOMException(`${what} is ${value}, of at most ${most}`, "OperationError");
-}
-
 function atMost(what, value, most) {
-  if (value > most) refuse(what, value, most);
+  if (value > most) throw new DOMException(`${what}: ${value}, of at most ${most}`, "OperationError");
 }
 
 const isObject = (value) => (typeof value === "object" && value !== null) || typeof value === "function";
@@ -121,14 +118,11 @@ function derivation(algorithm, length) {
     const hash = isObject(algorithm.hash) ? algorithm.hash.name : algorithm.hash;
     const blocks = MathCeil(bits / 8 / ((typeof hash === "string" && HASH_BYTES[hash]) || SHA_1_BYTES)) || 1;
     // The salt is hashed for each block as well, 64 bytes at a time or more.
-    const rounds = blocks * (algorithm.iterations + MathCeil(byteLength(algorithm.salt) / 64));
-    if (rounds > MAX_PBKDF2_ROUNDS) {
-      refuse(blocks === 1 ? "iterations" : `iterations, for each of ${blocks} blocks,`, algorithm.iterations,
-        `${MAX_PBKDF2_ROUNDS} in all`);
-    }
+    const rounds = blocks * (algorithm.iterations + MathFloor(byteLength(algorithm.salt) / 64));
+    atMost(blocks === 1 ? "PBKDF2's iterations" : `PBKDF2's iterations for ${blocks} blocks`, rounds, MAX_PBKDF2_ROUNDS);
   } else if (name === "ARGON2I" || name === "ARGON2D" || name === "ARGON2ID") {
-    atMost("memory", algorithm.memory, MAX_ARGON2_MEMORY);
-    atMost("memory in KiB times passes", algorithm.memory * algorithm.passes, MAX_ARGON2_WORK);
+    atMost("Argon2's memory in KiB", algorithm.memory, MAX_ARGON2_MEMORY);
+    atMost("Argon2's memory in KiB times its passes", algorithm.memory * algorithm.passes, MAX_ARGON2_WORK);
     return algorithm.memory > 0 ? algorithm.memory * 1024 : 0;
   }
   return 0;
@@ -136,7 +130,7 @@ function derivation(algorithm, length) {
 
 function keyData(data) {
   const bytes = byteLength(data);
-  atMost("the key data's length in bytes", bytes, MAX_KEY_DATA);
+  atMost("the key data in bytes", bytes, MAX_KEY_DATA);
   return bytes;
 }
 
@@ -147,7 +141,7 @@ function copiedJwk(jwk) {
     const value = jwk[JWK_MEMBERS[i]];
     if (value === undefined) continue;
     copy[JWK_MEMBERS[i]] = isObject(value) || typeof value === "boolean" ? value : String(value);
-    if (typeof value === "string") atMost(`the key's '${JWK_MEMBERS[i]}' length`, value.length, MAX_KEY_DATA);
+    if (typeof value === "string") atMost(`the length of the key's '${JWK_MEMBERS[i]}'`, value.length, MAX_KEY_DATA);
   }
   return copy;
 }
@@ -221,9 +215,7 @@ for (const name in METHODS) {
   const method = {
     async [name](...args) {
       const bytes = args.length < native.length ? 0 : prepare(args);
-      if (!op_function_crypto_begin(bytes)) {
-        throw new DOMException("too many calls of crypto.subtle are under way", "OperationError");
-      }
+      op_function_crypto_begin(bytes);
       try {
         const value = await ReflectApply(native, this, args);
         return imports ? imported(value, bytes) : value;

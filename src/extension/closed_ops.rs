@@ -6,7 +6,7 @@
 use deno_core::{OpDecl, op2};
 use deno_error::JsErrorBox;
 
-use super::{blobs, ports};
+use super::{blobs, compression, ports};
 
 /// Ops of the engine and of the web's extensions that something in the global scope needs, in order.
 const OPEN: &[&str] = &[
@@ -101,7 +101,6 @@ const OPEN: &[&str] = &[
     "op_message_port_post_message",
     "op_message_port_post_message_raw",
     "op_message_port_recv_message",
-    "op_message_port_recv_message_sync",
     "op_now",
     "op_pipe",
     "op_preview_entries",
@@ -157,11 +156,13 @@ pub(super) fn close(op: OpDecl) -> OpDecl {
         name if !is_open(name) => op_function_closed(),
         // The same, counted.
         "op_blob_create_part" => blobs::op_blob_create_part(),
+        "op_compression_finish" => compression::op_compression_finish(),
+        "op_compression_new" => compression::op_compression_new(),
+        "op_compression_write" => compression::op_compression_write(),
         "op_message_port_create_entangled" => ports::op_message_port_create_entangled(),
         "op_message_port_post_message" => ports::op_message_port_post_message(),
         "op_message_port_post_message_raw" => ports::op_message_port_post_message_raw(),
         "op_message_port_recv_message" => ports::op_message_port_recv_message(),
-        "op_message_port_recv_message_sync" => ports::op_message_port_recv_message_sync(),
         _ => return op,
     };
     op.with_implementation_from(&own)

@@ -7,7 +7,7 @@ use deno_core::{ExtensionFileSource, OpState, ascii_str_include, op2};
 use super::closed_ops;
 use super::kept::{
     CryptoCalls, op_function_crypto_begin, op_function_crypto_end, op_function_keep, op_function_release,
-    op_function_timers,
+    op_function_text, op_function_timers,
 };
 
 /// How a script logged a line.
@@ -43,6 +43,7 @@ const BOOTSTRAP: &[ExtensionFileSource] =
 
 /// What the bootstrap loads to bound what the engine does not.
 const BOUNDS: &[ExtensionFileSource] = &[
+    ExtensionFileSource::new("ext:tailor_function/texts.js", ascii_str_include!("../../js/texts.js")),
     ExtensionFileSource::new("ext:tailor_function/timers.js", ascii_str_include!("../../js/timers.js")),
     ExtensionFileSource::new("ext:tailor_function/crypto.js", ascii_str_include!("../../js/crypto.js")),
 ];
@@ -56,6 +57,7 @@ deno_core::extension!(
         op_function_crypto_end,
         op_function_keep,
         op_function_release,
+        op_function_text,
         op_function_timers,
     ],
     esm_entry_point = "ext:tailor_function/bootstrap.js",

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use deno_core::{OpState, op2};
+use deno_error::JsErrorBox;
 
 /// Counts what is kept, and ends the script where it is too much.
 pub(crate) trait Keeper: Send + Sync {
@@ -12,6 +13,8 @@ pub(crate) trait Keeper: Send + Sync {
     fn keep(&self, bytes: usize);
     /// So many bytes are kept no longer.
     fn release(&self, bytes: usize);
+    /// Whether there is too much: the script is being ended.
+    fn is_exceeded(&self) -> bool;
 }
 
 /// The keeper of a runtime. One without, as a host may have it, does not count.
@@ -37,6 +40,10 @@ impl Kept {
         if let Some(keeper) = &self.0 {
             keeper.keep(bytes);
         }
+    }
+
+    pub(super) fn is_exceeded(&self) -> bool {
+        self.0.as_ref().is_some_and(|keeper| keeper.is_exceeded())
     }
 
     pub(super) fn release(&self, bytes: usize) {
@@ -72,16 +79,17 @@ const CRYPTO_CALLS: usize = 1_000;
 #[derive(Default)]
 pub(super) struct CryptoCalls(usize);
 
-/// Counts a call that keeps these bytes until it is done. False where there are too many.
+/// Counts a call that keeps these bytes until it is done.
 #[op2(fast)]
-pub(super) fn op_function_crypto_begin(state: &mut OpState, bytes: f64) -> bool {
+pub(super) fn op_function_crypto_begin(state: &mut OpState, bytes: f64) -> Result<(), JsErrorBox> {
     let calls = state.borrow_mut::<CryptoCalls>();
     if calls.0 >= CRYPTO_CALLS {
-        return false;
+        let text = format!("{} calls of crypto.subtle at once, of at most {CRYPTO_CALLS}", calls.0 + 1);
+        return Err(JsErrorBox::new("DOMExceptionOperationError", text));
     }
     calls.0 += 1;
     Kept::of(state).keep(bytes as usize);
-    true
+    Ok(())
 }
 
 #[op2(fast)]
@@ -100,6 +108,17 @@ pub(super) fn op_function_keep(state: &mut OpState, #[smi] bytes: u32) {
 #[op2(fast)]
 pub(super) fn op_function_release(state: &mut OpState, #[smi] bytes: u32) {
     Kept::of(state).release(bytes as usize);
+}
+
+/// Says how much text, in bytes at the most, the host is about to have copies of. Throws where it is too much, by when the
+/// script is being ended.
+#[op2(fast)]
+pub(super) fn op_function_text(state: &mut OpState, bytes: f64) -> Result<(), JsErrorBox> {
+    let charge = Kept::of(state).charge(bytes as usize);
+    match charge.kept.is_exceeded() {
+        true => Err(JsErrorBox::range_error("the text is too long")),
+        false => Ok(()),
+    }
 }
 
 /// How many timers may be waiting, and what ends the script.

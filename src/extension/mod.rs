@@ -30,6 +30,7 @@
 mod blobs;
 mod call;
 mod closed_ops;
+mod compression;
 mod convert;
 mod error;
 mod fetch;

@@ -154,16 +154,3 @@ pub(super) async fn op_message_port_recv_message(
     }
     Ok(message)
 }
-
-#[op2]
-pub(super) fn op_message_port_recv_message_sync(
-    state: &mut OpState,
-    #[smi] id: ResourceId,
-) -> Result<Option<JsMessageData>, MessagePortError> {
-    let resource = port(state, id)?;
-    let message = resource.port.port.try_recv_sync(state)?;
-    if let Some(message) = &message {
-        resource.port.incoming.remove(&message.data);
-    }
-    Ok(message)
-}

@@ -22,6 +22,9 @@ use crate::extension::Keeper;
 /// cannot have what it needs, and a single array can need a gigabyte.
 const HEADROOM: usize = 4 * 1024 * 1024 * 1024;
 
+/// Collections on the way to the limit of what the host keeps. V8 does not know of it, and would not collect what holds it.
+const COLLECTIONS: usize = 4;
+
 /// As strict as `malloc`.
 const ALIGNMENT: usize = 16;
 
@@ -33,6 +36,8 @@ pub(super) struct Account {
     buffers: AtomicUsize,
     /// Bytes that the host keeps for the script: blobs, and messages on their way.
     kept: AtomicUsize,
+    /// How much of that there is to be before garbage is collected, which may hold some.
+    collect_at: AtomicUsize,
     /// Bytes that there would have been, where the allocator has just refused some.
     refused: AtomicUsize,
     /// The heap's limit, where it had to be raised for the collections that follow a refusal.
@@ -52,6 +57,7 @@ impl Account {
             buffer_limit: limits.buffers,
             buffers: AtomicUsize::new(0),
             kept: AtomicUsize::new(0),
+            collect_at: AtomicUsize::new(limits.buffers / COLLECTIONS),
             refused: AtomicUsize::new(0),
             raised_from: AtomicUsize::new(0),
             peak_heap: AtomicUsize::new(0),
@@ -177,12 +183,23 @@ impl Keeper for Account {
         } else if kept.saturating_add(self.buffers.load(Relaxed)) > self.buffer_limit {
             // Some of the buffers may be garbage.
             self.look();
+        } else if kept > self.collect_at.load(Relaxed) {
+            self.collect_at.store(kept.saturating_add(self.buffer_limit / COLLECTIONS), Relaxed);
+            if let Some(isolate) = self.isolate.get() {
+                isolate.request_interrupt(collect, ptr::null_mut());
+            }
         }
     }
 
     fn release(&self, bytes: usize) {
         // JavaScript's part of the accounts cannot make it less than nothing.
-        let _ = self.kept.fetch_update(Relaxed, Relaxed, |kept| Some(kept.saturating_sub(bytes)));
+        let kept = self.kept.fetch_update(Relaxed, Relaxed, |kept| Some(kept.saturating_sub(bytes)));
+        let kept = kept.unwrap_or_default().saturating_sub(bytes);
+        self.collect_at.fetch_min(kept.saturating_add(self.buffer_limit / COLLECTIONS), Relaxed);
+    }
+
+    fn is_exceeded(&self) -> bool {
+        self.kept.load(Relaxed) > self.buffer_limit
     }
 }
 
@@ -241,6 +258,12 @@ unsafe extern "C" fn look(mut isolate: UnsafeRawIsolatePtr, data: *mut c_void) {
     let (account, isolate) = unsafe { called_back(&mut isolate, data) };
     account.looking.store(false, Relaxed);
     account.check(isolate);
+}
+
+/// What garbage has kept is released when its finalizers run, in the event loop.
+unsafe extern "C" fn collect(mut isolate: UnsafeRawIsolatePtr, _data: *mut c_void) {
+    // SAFETY: V8 calls on the isolate's own thread.
+    unsafe { Isolate::ref_from_raw_isolate_ptr_mut(&mut isolate) }.low_memory_notification();
 }
 
 /// V8 is short of memory for its heap, or for a buffer that the allocator has refused.
