@@ -126,9 +126,9 @@ impl Coder {
             Self::Gzip(coder) => coder.finish()?,
             Self::Gunzip(coder) => coder.finish()?,
             Self::Brotli(coder) => coder.into_inner(),
-            Self::Unbrotli(coder) => {
-                coder.into_inner().map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "brotli decompression failed"))?
-            }
+            Self::Unbrotli(coder) => coder
+                .into_inner()
+                .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "brotli decompression failed"))?,
         }
         .take())
     }

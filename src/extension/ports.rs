@@ -8,7 +8,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use deno_core::{
-    CancelFuture, CancelHandle, DetachedBuffer, JsBuffer, OpState, RcRef, Resource, ResourceId, TransferredResource, op2,
+    CancelFuture, CancelHandle, DetachedBuffer, JsBuffer, OpState, RcRef, Resource, ResourceId, TransferredResource,
+    op2,
 };
 use deno_error::JsErrorBox;
 use deno_web::{JsMessageData, MessagePort, MessagePortError, RecvMessageData, create_entangled_message_port};
