@@ -25,6 +25,13 @@ const HEADROOM: usize = 4 * 1024 * 1024 * 1024;
 /// Collections on the way to the limit of what the host keeps. V8 does not know of it, and would not collect what holds it.
 const COLLECTIONS: usize = 4;
 
+/// An isolate needs some MiB before it runs a line, and V8 ends the process where it cannot have them.
+pub(super) const MIN_HEAP: usize = 8 * 1024 * 1024;
+
+/// What the allocator gives out beyond the limit before it refuses. Until the script has come to a halt, V8 and ops may need
+/// a buffer for what they are at, and V8 ends the process where they cannot have it.
+const SLACK: usize = 64 * 1024 * 1024;
+
 /// As strict as `malloc`.
 const ALIGNMENT: usize = 16;
 
@@ -53,7 +60,7 @@ pub(super) struct Account {
 impl Account {
     pub(super) fn new(limits: &Limits) -> Arc<Self> {
         Arc::new(Self {
-            heap_limit: limits.memory,
+            heap_limit: limits.memory.max(MIN_HEAP),
             buffer_limit: limits.buffers,
             buffers: AtomicUsize::new(0),
             kept: AtomicUsize::new(0),
@@ -69,7 +76,7 @@ impl Account {
 
     /// Whether an isolate with this account keeps these limits.
     pub(super) fn is_for(&self, limits: &Limits) -> bool {
-        (self.heap_limit, self.buffer_limit) == (limits.memory, limits.buffers)
+        (self.heap_limit, self.buffer_limit) == (limits.memory.max(MIN_HEAP), limits.buffers)
     }
 
     /// How an isolate begins that uses this account.
@@ -98,9 +105,12 @@ impl Account {
     }
 
     /// The execution is over.
-    pub(super) fn discharge(&self) {
-        // A script that ends with the refusal goes nowhere from there.
+    pub(super) fn discharge(&self, isolate: &mut Isolate) {
+        // A script that has just gone beyond the limit may have had no occasion to be looked at.
         self.stop_on_refusal();
+        if self.buffers.load(Relaxed) > self.buffer_limit {
+            self.check(isolate);
+        }
         *self.stop.lock() = None;
     }
 
@@ -140,8 +150,9 @@ impl Account {
     }
 
     fn beside_heap(&self, isolate: &mut Isolate) -> usize {
-        let external = isolate.get_heap_statistics().external_memory();
-        external.max(self.buffers.load(Relaxed)).saturating_add(self.kept.load(Relaxed))
+        // The statistics of the heap leave out the memories of WebAssembly; the answer to a change by nothing does not.
+        let external = isolate.adjust_amount_of_external_allocated_memory(0);
+        usize::try_from(external).unwrap_or(0).max(self.buffers.load(Relaxed)).saturating_add(self.kept.load(Relaxed))
     }
 
     fn note_heap(&self, isolate: &mut Isolate) {
@@ -156,7 +167,7 @@ impl Account {
 
     fn allocate(&self, bytes: usize, allocate: unsafe fn(Layout) -> *mut u8) -> *mut c_void {
         let used = self.buffers.fetch_add(bytes, Relaxed).saturating_add(bytes);
-        let layout = if used > self.buffer_limit { None } else { layout(bytes) };
+        let layout = if used > self.buffer_limit.saturating_add(SLACK) { None } else { layout(bytes) };
         // SAFETY: a layout is never empty.
         let memory = layout.map_or(ptr::null_mut(), |layout| unsafe { allocate(layout) });
         if memory.is_null() {
@@ -169,6 +180,9 @@ impl Account {
             }
         } else {
             self.refused.store(0, Relaxed);
+            if used > self.buffer_limit {
+                self.look();
+            }
         }
         memory.cast()
     }
@@ -236,7 +250,7 @@ unsafe extern "C" fn release(account: *const Account) {
 /// # Safety
 ///
 /// `data` is what `Account` has handed to V8, and the isolate still has its allocator.
-unsafe fn called_back<'a>(isolate: &'a mut UnsafeRawIsolatePtr, data: *mut c_void) -> (&'a Account, &'a mut Isolate) {
+unsafe fn called_back(isolate: &mut UnsafeRawIsolatePtr, data: *mut c_void) -> (&Account, &mut Isolate) {
     // SAFETY: the allocator holds the account; V8 calls on the isolate's own thread.
     unsafe { (&*data.cast::<Account>(), Isolate::ref_from_raw_isolate_ptr_mut(isolate)) }
 }

@@ -1,8 +1,10 @@
 //! The function runtime, as a host uses it.
 
 mod bounds;
+mod fuzz;
 mod limits;
 mod pool;
+mod soak;
 
 use std::sync::{Arc, Mutex};
 
