@@ -9,6 +9,10 @@ import { guardImageData } from "ext:tailor_function/guards.js";
 const { ObjectDefineProperties, SafeArrayIterator } = primordials;
 const load = (script) => core.loadExtScript(`ext:${script}`);
 
+// Ahead of what they change.
+load("tailor_function/texts.js");
+load("tailor_function/timers.js");
+
 const console_ = load("deno_web/01_console.js");
 const { DOMException } = load("deno_web/01_dom_exception.js");
 const { Event, EventTarget, MessageEvent, saveGlobalThisReference } = load("deno_web/02_event.js");
@@ -25,6 +29,7 @@ const { MessageChannel, MessagePort, structuredClone } = load("deno_web/13_messa
 const { CompressionStream, DecompressionStream } = load("deno_web/14_compression.js");
 const { ImageData } = load("deno_web/16_image_data.js");
 const crypto_ = load("deno_crypto/00_crypto.js");
+load("tailor_function/crypto.js");
 
 // deno_fetch's code asks at each call whether it is traced.
 internals.__telemetry = { __proto__: null, TRACING_ENABLED: false, exitSpan: () => {} };

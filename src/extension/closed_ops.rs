@@ -6,6 +6,8 @@
 use deno_core::{OpDecl, op2};
 use deno_error::JsErrorBox;
 
+use super::{blobs, compression, ports};
+
 /// Ops of the engine and of the web's extensions that something in the global scope needs, in order.
 const OPEN: &[&str] = &[
     "op_base64_atob",
@@ -150,7 +152,20 @@ pub(crate) fn is_open(name: &str) -> bool {
 ///
 /// [`OpDecl::disable`] would make fast ops do nothing, silently.
 pub(super) fn close(op: OpDecl) -> OpDecl {
-    if is_open(op.name) { op } else { op.with_implementation_from(&op_function_closed()) }
+    let own = match op.name {
+        name if !is_open(name) => op_function_closed(),
+        // The same, counted.
+        "op_blob_create_part" => blobs::op_blob_create_part(),
+        "op_compression_finish" => compression::op_compression_finish(),
+        "op_compression_new" => compression::op_compression_new(),
+        "op_compression_write" => compression::op_compression_write(),
+        "op_message_port_create_entangled" => ports::op_message_port_create_entangled(),
+        "op_message_port_post_message" => ports::op_message_port_post_message(),
+        "op_message_port_post_message_raw" => ports::op_message_port_post_message_raw(),
+        "op_message_port_recv_message" => ports::op_message_port_recv_message(),
+        _ => return op,
+    };
+    op.with_implementation_from(&own)
 }
 
 #[op2(nofast)]

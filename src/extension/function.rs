@@ -2,8 +2,13 @@
 
 use std::borrow::Cow;
 
-use super::closed_ops;
 use deno_core::{ExtensionFileSource, OpState, ascii_str_include, op2};
+
+use super::closed_ops;
+use super::kept::{
+    CryptoCalls, op_function_crypto_begin, op_function_crypto_end, op_function_keep, op_function_release,
+    op_function_text, op_function_timers,
+};
 
 /// How a script logged a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,20 +43,37 @@ const BOOTSTRAP: &[ExtensionFileSource] = &[
     ExtensionFileSource::new("ext:tailor_function/guards.js", ascii_str_include!("../../js/guards.js")),
 ];
 
+/// What the bootstrap loads to bound what the engine does not.
+const BOUNDS: &[ExtensionFileSource] = &[
+    ExtensionFileSource::new("ext:tailor_function/texts.js", ascii_str_include!("../../js/texts.js")),
+    ExtensionFileSource::new("ext:tailor_function/timers.js", ascii_str_include!("../../js/timers.js")),
+    ExtensionFileSource::new("ext:tailor_function/crypto.js", ascii_str_include!("../../js/crypto.js")),
+];
+
 deno_core::extension!(
     tailor_function,
     deps = [tailor_console, deno_webidl, deno_web, deno_crypto, tailor_fetch],
-    ops = [op_function_console],
+    ops = [
+        op_function_console,
+        op_function_crypto_begin,
+        op_function_crypto_end,
+        op_function_keep,
+        op_function_release,
+        op_function_text,
+        op_function_timers,
+    ],
     esm_entry_point = "ext:tailor_function/bootstrap.js",
     options = { console: ConsoleSink },
     // Of every extension and of the engine itself.
     middleware = closed_ops::close,
     state = |state, options| {
         state.put(options.console);
+        state.put(CryptoCalls::default());
     },
     customizer = |extension: &mut deno_core::Extension| {
         // In the binary rather than on the disk of whoever built it.
         extension.esm_files = Cow::Borrowed(BOOTSTRAP);
+        extension.lazy_loaded_js_files = Cow::Borrowed(BOUNDS);
     },
     docs = "The global scope of function scripts: web APIs and `console`.",
 );

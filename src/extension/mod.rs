@@ -27,18 +27,23 @@
 //! The build script compiles this module too, to bake the startup snapshot: so it may know the interface of the
 //! identity provider, and nothing of how it is implemented.
 
+mod blobs;
 mod call;
 mod closed_ops;
+mod compression;
 mod console;
 mod convert;
 mod error;
 mod fetch;
 mod function;
 mod idp;
+mod kept;
+mod ports;
 mod stack;
 
 use deno_core::Extension;
 
+pub(crate) use blobs::CountedBlobStore;
 pub(crate) use call::{CallBound, CallBounds, CallBudget};
 pub(crate) use console::tailor_console;
 pub(crate) use convert::{is_array, well_formed};
@@ -49,6 +54,7 @@ pub use fetch::{
 };
 pub use function::{ConsoleSink, LogLevel, tailor_function};
 pub use idp::tailor_idp;
+pub(crate) use kept::{Keeper, Kept, TimerBound};
 pub use stack::hide_extension_frames;
 
 /// The extensions of a function's runtime, in the order of the snapshot, still without their state.

@@ -8,7 +8,7 @@ use std::task::Poll;
 use deno_core::error::CoreError;
 use deno_core::v8::{self, Global, IsolateHandle, Local};
 use deno_core::{JsRuntime, ModuleLoader, PollEventLoopOptions, RuntimeOptions, SharedArrayBufferStore, scope};
-use deno_web::{BlobStore, InMemoryBroadcastChannel};
+use deno_web::InMemoryBroadcastChannel;
 use serde_json::Value;
 
 use super::execution::{ErrorKind, ExecutionError};
@@ -20,8 +20,8 @@ use super::memory::Account;
 use super::script::Script;
 use super::stop::{Reason, Stop};
 use crate::extension::{
-    CallBound, CallBounds, CallBudget, ConsoleSink, Fetch, FetchSettings, LogLevel, function_extensions,
-    hide_extension_frames, tailor_console, tailor_fetch, tailor_function, tailor_idp,
+    CallBound, CallBounds, CallBudget, ConsoleSink, CountedBlobStore, Fetch, FetchSettings, Keeper, Kept, LogLevel,
+    TimerBound, function_extensions, hide_extension_frames, tailor_console, tailor_fetch, tailor_function, tailor_idp,
 };
 use crate::idp::{IdentityProvider, Principal};
 
@@ -88,11 +88,13 @@ impl Isolate {
         isolate.set_slot(Rc::clone(&loader));
         isolate.set_host_initialize_import_meta_object_callback(import_meta);
         isolate.add_message_listener(unhandled_message);
+        let kept = Kept::by(Arc::clone(&account) as Arc<dyn Keeper>);
+        runtime.op_state().borrow_mut().put(kept.clone());
         runtime
             .lazy_init_extensions(vec![
                 deno_webidl::deno_webidl::args(),
                 deno_web::deno_web::args(
-                    Arc::new(BlobStore::default()),
+                    Arc::new(CountedBlobStore::new(kept.clone())),
                     None,
                     false,
                     InMemoryBroadcastChannel::default(),
@@ -135,8 +137,16 @@ impl Isolate {
             }
         };
         let bounds = CallBounds { under_way: limits.calls_in_flight, made: limits.calls, exceeded: Box::new(exceeded) };
+        let timers = TimerBound {
+            most: limits.timers,
+            exceeded: Box::new({
+                let stop = Arc::clone(stop);
+                move || stop.stop(Reason::Limit(Limit::Timers, 0))
+            }),
+        };
         let state = self.runtime.op_state();
         let mut state = state.borrow_mut();
+        state.put(timers);
         state.put(principal);
         state.put(console);
         state.put(CallBudget::within(bounds));

@@ -16,10 +16,14 @@ use parking_lot::Mutex;
 
 use super::limits::{Limit, Limits};
 use super::stop::{Reason, Stop};
+use crate::extension::Keeper;
 
 /// What V8 may take beyond the limit, for the moment until the script stands still. It would end the process where it
 /// cannot have what it needs, and a single array can need a gigabyte.
 const HEADROOM: usize = 4 * 1024 * 1024 * 1024;
+
+/// Collections on the way to the limit of what the host keeps. V8 does not know of it, and would not collect what holds it.
+const COLLECTIONS: usize = 4;
 
 /// An isolate needs some MiB before it runs a line, and V8 ends the process where it cannot have them.
 pub(super) const MIN_HEAP: usize = 8 * 1024 * 1024;
@@ -38,7 +42,9 @@ pub(super) struct Account {
     /// Bytes that the allocator has given out.
     buffers: AtomicUsize,
     /// Bytes that the host keeps for the script: blobs, and messages on their way.
-    kept: Arc<AtomicUsize>,
+    kept: AtomicUsize,
+    /// How much of that there is to be before garbage is collected, which may hold some.
+    collect_at: AtomicUsize,
     /// Bytes that there would have been, where the allocator has just refused some.
     refused: AtomicUsize,
     /// The heap's limit, where it had to be raised for the collections that follow a refusal.
@@ -57,7 +63,8 @@ impl Account {
             heap_limit: limits.memory.max(MIN_HEAP),
             buffer_limit: limits.buffers,
             buffers: AtomicUsize::new(0),
-            kept: Arc::default(),
+            kept: AtomicUsize::new(0),
+            collect_at: AtomicUsize::new(limits.buffers / COLLECTIONS),
             refused: AtomicUsize::new(0),
             raised_from: AtomicUsize::new(0),
             peak_heap: AtomicUsize::new(0),
@@ -112,11 +119,6 @@ impl Account {
         if used > 0 {
             self.stop(Limit::Buffers, used);
         }
-    }
-
-    /// What the host keeps for the script counts as well.
-    pub(super) fn kept(&self) -> Arc<AtomicUsize> {
-        Arc::clone(&self.kept)
     }
 
     /// The most that has been seen of the heap since the execution began.
@@ -186,6 +188,35 @@ impl Account {
     }
 }
 
+impl Keeper for Account {
+    /// At once, since what is kept can grow fast: a blob copies in a call what takes the engine none.
+    fn keep(&self, bytes: usize) {
+        let kept = self.kept.fetch_add(bytes, Relaxed).saturating_add(bytes);
+        if kept > self.buffer_limit {
+            self.stop(Limit::Buffers, kept);
+        } else if kept.saturating_add(self.buffers.load(Relaxed)) > self.buffer_limit {
+            // Some of the buffers may be garbage.
+            self.look();
+        } else if kept > self.collect_at.load(Relaxed) {
+            self.collect_at.store(kept.saturating_add(self.buffer_limit / COLLECTIONS), Relaxed);
+            if let Some(isolate) = self.isolate.get() {
+                isolate.request_interrupt(collect, ptr::null_mut());
+            }
+        }
+    }
+
+    fn release(&self, bytes: usize) {
+        // JavaScript's part of the accounts cannot make it less than nothing.
+        let kept = self.kept.fetch_update(Relaxed, Relaxed, |kept| Some(kept.saturating_sub(bytes)));
+        let kept = kept.unwrap_or_default().saturating_sub(bytes);
+        self.collect_at.fetch_min(kept.saturating_add(self.buffer_limit / COLLECTIONS), Relaxed);
+    }
+
+    fn is_exceeded(&self) -> bool {
+        self.kept.load(Relaxed) > self.buffer_limit
+    }
+}
+
 fn layout(bytes: usize) -> Option<Layout> {
     Layout::from_size_align(bytes.max(1), ALIGNMENT).ok()
 }
@@ -219,7 +250,7 @@ unsafe extern "C" fn release(account: *const Account) {
 /// # Safety
 ///
 /// `data` is what `Account` has handed to V8, and the isolate still has its allocator.
-unsafe fn called_back<'a>(isolate: &'a mut UnsafeRawIsolatePtr, data: *mut c_void) -> (&'a Account, &'a mut Isolate) {
+unsafe fn called_back(isolate: &mut UnsafeRawIsolatePtr, data: *mut c_void) -> (&Account, &mut Isolate) {
     // SAFETY: the allocator holds the account; V8 calls on the isolate's own thread.
     unsafe { (&*data.cast::<Account>(), Isolate::ref_from_raw_isolate_ptr_mut(isolate)) }
 }
@@ -241,6 +272,12 @@ unsafe extern "C" fn look(mut isolate: UnsafeRawIsolatePtr, data: *mut c_void) {
     let (account, isolate) = unsafe { called_back(&mut isolate, data) };
     account.looking.store(false, Relaxed);
     account.check(isolate);
+}
+
+/// What garbage has kept is released when its finalizers run, in the event loop.
+unsafe extern "C" fn collect(mut isolate: UnsafeRawIsolatePtr, _data: *mut c_void) {
+    // SAFETY: V8 calls on the isolate's own thread.
+    unsafe { Isolate::ref_from_raw_isolate_ptr_mut(&mut isolate) }.low_memory_notification();
 }
 
 /// V8 is short of memory for its heap, or for a buffer that the allocator has refused.

@@ -1,5 +1,6 @@
 //! The function runtime, as a host uses it.
 
+mod bounds;
 mod fuzz;
 mod limits;
 mod pool;
