@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
+use sourcemap::SourceMap;
 use url::Url;
 
 use super::import;
@@ -102,6 +103,20 @@ impl Module {
     /// What the engine is to compile, or why it cannot.
     pub(crate) fn code(&self) -> Result<Arc<str>, &Fault> {
         self.code.as_ref().map(|code| code.text.clone().unwrap_or_else(|| Arc::clone(&self.text)))
+    }
+
+    /// The code with its source map in it, and the author's text in the map: what a debugger needs to show that text.
+    pub(crate) fn code_with_map(&self) -> Result<Arc<str>, &Fault> {
+        let code = self.code()?;
+        let Some(mut map) = self.map().and_then(|map| SourceMap::from_slice(map).ok()) else { return Ok(code) };
+        for index in 0..map.get_source_count() {
+            let text = map.get_source(index).and_then(|source| self.source(source)).map(str::to_owned);
+            map.set_source_contents(index, text.as_deref());
+        }
+        Ok(match map.to_data_url() {
+            Ok(url) => format!("{code}\n//# sourceMappingURL={url}").into(),
+            Err(_) => code,
+        })
     }
 
     /// The specifier of the module that an import means, or why there is none.
