@@ -21,7 +21,7 @@ const FOLLOW_POLL: Duration = Duration::from_millis(200);
 /// Events that are read at once.
 const BATCH: u32 = 500;
 
-/// Looks into the events of a namespace, and delivers them.
+/// Look into the events of users' changes, and deliver them
 ///
 /// Changes leave events where the settings say publishUserEvents; without settings, where they are made with
 /// --publish-user-events.

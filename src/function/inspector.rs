@@ -100,7 +100,10 @@ impl Inspector {
 
 impl fmt::Debug for Inspector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inspector").field("address", &self.address()).field("start", &self.start).finish_non_exhaustive()
+        f.debug_struct("Inspector")
+            .field("address", &self.address())
+            .field("start", &self.start)
+            .finish_non_exhaustive()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
@@ -32,6 +33,8 @@ pub(crate) struct Module {
     imports: HashMap<String, Import>,
     /// Where the imports are, as far as the parser was asked.
     sites: Vec<ImportSite>,
+    /// Files that it imports, and that are not there.
+    missing: Vec<PathBuf>,
     /// V8's compiled form, as the isolate left it that compiled the module last.
     cache: Mutex<Option<Arc<[u8]>>>,
 }
@@ -80,7 +83,15 @@ impl Module {
         if followed && language == Language::JavaScript {
             sites = parser::imports(&text);
         }
-        Self { specifier, text: text.into(), code, imports: HashMap::new(), sites, cache: Mutex::default() }
+        Self {
+            specifier,
+            text: text.into(),
+            code,
+            imports: HashMap::new(),
+            sites,
+            missing: Vec::new(),
+            cache: Mutex::default(),
+        }
     }
 
     /// The imports, in their order.
@@ -90,6 +101,15 @@ impl Module {
 
     pub(super) fn set_import(&mut self, import: String, target: Import) {
         self.imports.insert(import, target);
+    }
+
+    pub(super) fn add_missing(&mut self, path: PathBuf) {
+        self.missing.push(path);
+    }
+
+    /// Files that it imports, and that are not there.
+    pub(super) fn missing(&self) -> &[PathBuf] {
+        &self.missing
     }
 
     pub(crate) fn specifier(&self) -> &Url {
