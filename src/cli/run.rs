@@ -88,9 +88,6 @@ pub(super) struct Run {
     #[arg(long)]
     watch: bool,
 
-    #[command(flatten)]
-    inspect: InspectArgs,
-
     /// What was on stdin: it is there once, and the run may be repeated.
     #[arg(skip)]
     stdin_text: OnceCell<String>,
@@ -101,6 +98,10 @@ pub(super) struct Run {
 
     #[command(flatten)]
     store: ScriptStoreArgs,
+
+    // The last, with a heading of its own.
+    #[command(flatten)]
+    inspect: InspectArgs,
 }
 
 impl Run {
@@ -139,7 +140,7 @@ impl Run {
                     end.await
                 }
             };
-            let names: Vec<_> = changed.ok_or(Interrupted)?.iter().map(|path| name_of(path)).collect();
+            let names: Vec<_> = changed.ok_or(Interrupted)??.iter().map(|path| name_of(path)).collect();
             output::note("watch", &format!("{} changed, running again", names.join(", ")));
         }
     }

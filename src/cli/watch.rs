@@ -8,9 +8,13 @@ use std::time::Duration;
 use anyhow::Context;
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::time::timeout;
 
 /// How long the file system has to be quiet: an editor that saves takes the file away, or empties it, for a moment.
 const QUIET: Duration = Duration::from_millis(100);
+
+/// How long that is waited for: a database beside the script may never be quiet.
+const UNREST: Duration = Duration::from_secs(1);
 
 /// What files hold, as far as it matters: whether that changes.
 pub(super) type Contents = BTreeMap<PathBuf, Option<u64>>;
@@ -38,43 +42,56 @@ impl FileWatch {
     }
 
     /// Begins to watch these files, in place of others, and returns what they hold now.
+    ///
+    /// # Errors
+    ///
+    /// Where the system has no more watches to give.
     pub(super) fn watch(&mut self, files: &BTreeSet<PathBuf>) -> anyhow::Result<Contents> {
-        let folders: BTreeSet<PathBuf> = files.iter().filter_map(|file| folder_of(file)).collect();
+        self.follow(files)?;
+        Ok(contents(files))
+    }
+
+    /// Watches the folders that the files are in now, or would be.
+    fn follow<'a>(&mut self, files: impl IntoIterator<Item = &'a PathBuf>) -> anyhow::Result<()> {
+        let folders: BTreeSet<PathBuf> = files.into_iter().filter_map(|file| folder_of(file)).collect();
         for folder in self.folders.difference(&folders) {
             // One that is gone is not watched any more.
             let _ = self.watcher.unwatch(folder);
         }
         for folder in &folders {
             // Again each time: it may be another folder of that name.
-            let watched = self.watcher.watch(folder, RecursiveMode::NonRecursive);
-            watched.with_context(|| format!("cannot watch {}", folder.display()))?;
+            match self.watcher.watch(folder, RecursiveMode::NonRecursive) {
+                Err(error) if folder.is_dir() => {
+                    return Err(error).with_context(|| format!("cannot watch {}", folder.display()));
+                }
+                _ => {}
+            }
         }
         self.folders = folders;
-        Ok(contents(files))
+        Ok(())
     }
 
     /// Waits until a file holds something else than it did, and returns which do.
-    pub(super) async fn changed(&mut self, before: &Contents) -> Vec<PathBuf> {
+    pub(super) async fn changed(&mut self, before: &Contents) -> anyhow::Result<Vec<PathBuf>> {
+        let mut is_settled = false;
         loop {
-            if is_other(before) {
-                while let Ok(Some(())) = tokio::time::timeout(QUIET, self.events.recv()).await {}
-                let now = contents(before.keys());
-                let changed = before.iter().filter(|(path, held)| now.get(*path) != Some(held));
-                let changed: Vec<_> = changed.map(|(path, _)| path.clone()).collect();
-                if !changed.is_empty() {
-                    return changed;
-                }
+            // A folder may have come, or gone.
+            self.follow(before.keys())?;
+            let changed: Vec<_> =
+                before.iter().filter(|(path, held)| content(path) != **held).map(|(path, _)| path.clone()).collect();
+            if !changed.is_empty() && is_settled {
+                return Ok(changed);
             }
-            if self.events.recv().await.is_none() {
-                // The watcher lives as long as this does.
-                std::future::pending::<()>().await;
+            if changed.is_empty() {
+                // The sender lives as long as the watcher, and that as long as this.
+                let _ = self.events.recv().await;
             }
+            let quiet = async { while let Ok(Some(())) = timeout(QUIET, self.events.recv()).await {} };
+            // Where it is never quiet, it is another file that changes.
+            let _ = timeout(UNREST, quiet).await;
+            is_settled = true;
         }
     }
-}
-
-fn is_other(before: &Contents) -> bool {
-    before.iter().any(|(path, held)| content(path) != *held)
 }
 
 fn contents<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> Contents {
