@@ -82,3 +82,8 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/sign-in.md")]
 struct SignInGuide;
+
+/// The guide's program compiles.
+#[cfg(all(doctest, feature = "inspector"))]
+#[doc = include_str!("../docs/debugging.md")]
+struct DebuggingGuide;

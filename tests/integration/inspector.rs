@@ -156,8 +156,9 @@ fn a_debugger_is_shown_typescript_as_its_author_wrote_it() {
     let map = sourcemap_of(parsed["sourceMapURL"].as_str().unwrap());
     assert_eq!(map["sources"], json!([url.as_str()]));
     assert_eq!(map["sourcesContent"], json!([text]));
-    drop(debugger);
+    // The debugger stays, and is left.
     assert_eq!(program.end(), Some(0));
+    drop(debugger);
 }
 
 fn sourcemap_of(data_url: &str) -> Value {
@@ -226,6 +227,27 @@ fn without_a_debugger_the_program_runs_to_its_end() {
     let end = End::of(program_with(&path).arg(address));
     assert_eq!(end.code, Some(2), "{end:#?}");
     assert!(end.stderr.contains("cannot listen on 127.0.0.1:"), "{end:#?}");
+}
+
+#[test]
+fn memory_stays_limited() {
+    let (_folder, path, _) = script("main.js", "export default () => { for (const all = []; ; ) all.push([1]); };");
+    let (mut program, _) = start(&path, &["--inspect=127.0.0.1:0"]);
+    program.line("Memory limit exceeded");
+    assert_eq!(program.end(), Some(1));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_a_program_that_is_paused() {
+    let (_folder, path, _) = script("main.js", GREETING);
+    let (program, ws) = start(&path, &["--inspect-brk=127.0.0.1:0"]);
+    let mut debugger = Debugger::attach(&ws);
+    debugger.call("Debugger.enable", json!({}));
+    debugger.call("Runtime.runIfWaitingForDebugger", json!({}));
+    debugger.paused();
+    program.interrupt();
+    assert_eq!(program.end(), None, "no exit code: the signal ends it");
 }
 
 fn program_with(script: &Path) -> std::process::Command {
