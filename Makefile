@@ -3,7 +3,7 @@ HANDLER ?= examples/handlers/tour.js
 ARG ?= {"domain":"example.com"}
 export HANDLER ARG ENGINE
 
-.PHONY: help run test fmt clean
+.PHONY: help run test soak fmt clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -17,6 +17,10 @@ run: ## build, then run a handler that manages users, in a fresh store
 
 test: ## formatting, lints and all tests
 	@scripts/test.sh
+
+soak: ## 100,000 executions in each isolation mode, whose memory has to stay flat; takes minutes
+	@TAILOR_IDP_SOAK=$${TAILOR_IDP_SOAK:-100000} scripts/cargo.sh test --locked --release --test integration -- \
+	  --ignored --nocapture --exact function::soak::memory_stays_flat_in_both_modes
 
 fmt: ## format the source
 	@cargo fmt

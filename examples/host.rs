@@ -3,10 +3,11 @@
 //! `cargo run --example host -- [HANDLER.js]`
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use serde_json::json;
-use tailor_idp::function::{FunctionRuntime, Invocation, Script};
+use tailor_idp::function::{FunctionRuntime, Invocation, Limits, Script};
 use tailor_idp::idp::{Idp, NamespaceName, NamespaceSettings, Permission};
 use tailor_idp::store::SqliteDatabase;
 
@@ -20,7 +21,9 @@ async fn main() -> anyhow::Result<()> {
         .namespace(name, Arc::new(store), NamespaceSettings::default().permission(Permission::allow_all()))
         .build();
 
-    let runtime = FunctionRuntime::builder(Arc::new(idp)).build();
+    // What a script may use; isolates are prepared ahead, and none is used twice.
+    let limits = Limits { time: Duration::from_secs(5), ..Limits::default() };
+    let runtime = FunctionRuntime::builder(Arc::new(idp)).limits(limits).build();
     let script = Script::from_file(std::env::args().nth(1).as_deref().unwrap_or(HANDLER))?;
 
     // The requests run at once, each in an isolate of its own.
@@ -31,11 +34,20 @@ async fn main() -> anyhow::Result<()> {
     });
     for request in requests {
         let (email, execution) = request.await.context("the task of a request")?;
-        let took = execution.finished_at.duration_since(execution.started_at).unwrap_or_default();
+        let took = execution.usage.wall_time;
         match &execution.result {
             Ok(value) => println!("{email}: {value} ({} log lines, {took:?})", execution.logs.len()),
             Err(error) => println!("{email}: {} ({took:?})", error.message),
         }
     }
+
+    // The record says which limit ended a script, if one did.
+    let endless = Script::new("file:///endless.js".parse()?, "export default () => { for (;;) ; }");
+    let limits = Limits { time: Duration::from_millis(100), ..Limits::default() };
+    let execution = runtime.run(&endless, Invocation::default().limits(limits)).await;
+    println!("{}", serde_json::to_string(&execution)?);
+
+    // Waits for what runs. Then the threads are gone, and the stores are the host's alone.
+    runtime.shutdown(Duration::from_secs(10)).await;
     Ok(())
 }

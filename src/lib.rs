@@ -87,3 +87,8 @@ struct SignInGuide;
 #[cfg(all(doctest, feature = "inspector"))]
 #[doc = include_str!("../docs/debugging.md")]
 struct DebuggingGuide;
+
+/// The guide's program compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/runtime.md")]
+struct RuntimeGuide;

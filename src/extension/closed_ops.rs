@@ -179,9 +179,15 @@ mod tests {
         })
     }
 
-    /// One test, since V8 has its isolates on one thread here.
-    #[tokio::test]
-    async fn the_ops_are_those_that_are_written_down_and_what_is_closed_throws() {
+    /// One test, since a thread has one isolate.
+    #[test]
+    fn the_ops_are_those_that_are_written_down_and_what_is_closed_throws() {
+        crate::function::on_its_thread(check_ops);
+    }
+
+    fn check_ops() {
+        let tokio = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let _context = tokio.enter();
         let mut runtime = runtime();
         let mut names = runtime.op_names();
         names.sort_unstable();

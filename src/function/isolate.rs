@@ -90,6 +90,7 @@ pub(super) struct Isolate {
     loader: Rc<ScriptLoader>,
     account: Arc<Account>,
     fetch: FetchSettings,
+    is_idle: bool,
 }
 
 impl Isolate {
@@ -141,7 +142,7 @@ impl Isolate {
         if !setup.code_from_strings {
             forbid_code_from_strings(&mut runtime);
         }
-        Ok(Self { runtime, loader, account, fetch: setup.fetch.clone() })
+        Ok(Self { runtime, loader, account, fetch: setup.fetch.clone(), is_idle: false })
     }
 
     /// Sets the isolate up for one execution of `script`, which `stop` ends.
@@ -153,6 +154,7 @@ impl Isolate {
         limits: &Limits,
         stop: &Arc<Stop>,
     ) {
+        self.is_idle = false;
         self.loader.set(script.clone());
         let exceeded = {
             let stop = Arc::clone(stop);
@@ -176,8 +178,9 @@ impl Isolate {
 
     /// Ends what [`begin`](Self::begin) began, and returns the peak of the heap.
     pub(super) fn end(&mut self) -> usize {
-        self.account.discharge();
-        self.account.peak_heap(self.runtime.v8_isolate())
+        let isolate = self.runtime.v8_isolate();
+        self.account.discharge(isolate);
+        self.account.peak_heap(isolate)
     }
 
     /// Whether the isolate keeps these limits of memory.
@@ -310,13 +313,15 @@ impl Isolate {
         }
     }
 
-    /// Whether nothing of the script is left that could still run.
-    pub(super) async fn is_idle(&mut self) -> bool {
-        poll_fn(|cx| {
-            let idle = self.runtime.poll_event_loop(cx, PollEventLoopOptions::default());
-            Poll::Ready(matches!(idle, Poll::Ready(Ok(()))))
-        })
-        .await
+    /// Whether nothing of the script was left that could still run, when its result was there.
+    pub(super) fn is_idle(&self) -> bool {
+        self.is_idle
+    }
+
+    /// Lets what was left run on until nothing is left. Runs the script's code: only while something ends it in time.
+    pub(super) async fn run_dry(&mut self) {
+        let idle = poll_fn(|cx| self.runtime.poll_event_loop(cx, PollEventLoopOptions::default())).await;
+        self.is_idle = idle.is_ok();
     }
 
     /// Runs the event loop until the promise is settled.
@@ -330,6 +335,7 @@ impl Isolate {
         poll_fn(|cx| {
             // Once at least, even if the promise is settled: a rejection that nobody handles is an error.
             let idle = self.runtime.poll_event_loop(cx, PollEventLoopOptions::default());
+            self.is_idle = matches!(idle, Poll::Ready(Ok(())));
             match (pending(&mut self.runtime), idle) {
                 (_, Poll::Ready(Err(error))) => {
                     Poll::Ready(Err(engine_error(error, ErrorKind::UserRuntime, &self.loader)))

@@ -25,7 +25,8 @@ pub struct Limits {
     ///
     /// Enforced on Linux, whose clocks can be read from another thread; elsewhere only reported.
     pub cpu_time: Option<Duration>,
-    /// Bytes of the JavaScript heap: 32 MiB. An isolate has 2 to 3 MiB of it in use before a script begins.
+    /// Bytes of the JavaScript heap: 32 MiB. An isolate has 2 to 3 MiB of it in use before a script begins; less than 8 MiB
+    /// is taken as 8 MiB.
     pub memory: usize,
     /// Bytes beside that heap: ArrayBuffers, blobs, messages on their way and the memories of WebAssembly. 32 MiB.
     pub buffers: usize,

@@ -21,6 +21,13 @@ use super::stop::{Reason, Stop};
 /// cannot have what it needs, and a single array can need a gigabyte.
 const HEADROOM: usize = 4 * 1024 * 1024 * 1024;
 
+/// An isolate needs some MiB before it runs a line, and V8 ends the process where it cannot have them.
+pub(super) const MIN_HEAP: usize = 8 * 1024 * 1024;
+
+/// What the allocator gives out beyond the limit before it refuses. Until the script has come to a halt, V8 and ops may need
+/// a buffer for what they are at, and V8 ends the process where they cannot have it.
+const SLACK: usize = 64 * 1024 * 1024;
+
 /// As strict as `malloc`.
 const ALIGNMENT: usize = 16;
 
@@ -47,7 +54,7 @@ pub(super) struct Account {
 impl Account {
     pub(super) fn new(limits: &Limits) -> Arc<Self> {
         Arc::new(Self {
-            heap_limit: limits.memory,
+            heap_limit: limits.memory.max(MIN_HEAP),
             buffer_limit: limits.buffers,
             buffers: AtomicUsize::new(0),
             kept: Arc::default(),
@@ -62,7 +69,7 @@ impl Account {
 
     /// Whether an isolate with this account keeps these limits.
     pub(super) fn is_for(&self, limits: &Limits) -> bool {
-        (self.heap_limit, self.buffer_limit) == (limits.memory, limits.buffers)
+        (self.heap_limit, self.buffer_limit) == (limits.memory.max(MIN_HEAP), limits.buffers)
     }
 
     /// How an isolate begins that uses this account.
@@ -91,9 +98,12 @@ impl Account {
     }
 
     /// The execution is over.
-    pub(super) fn discharge(&self) {
-        // A script that ends with the refusal goes nowhere from there.
+    pub(super) fn discharge(&self, isolate: &mut Isolate) {
+        // A script that has just gone beyond the limit may have had no occasion to be looked at.
         self.stop_on_refusal();
+        if self.buffers.load(Relaxed) > self.buffer_limit {
+            self.check(isolate);
+        }
         *self.stop.lock() = None;
     }
 
@@ -154,7 +164,7 @@ impl Account {
 
     fn allocate(&self, bytes: usize, allocate: unsafe fn(Layout) -> *mut u8) -> *mut c_void {
         let used = self.buffers.fetch_add(bytes, Relaxed).saturating_add(bytes);
-        let layout = if used > self.buffer_limit { None } else { layout(bytes) };
+        let layout = if used > self.buffer_limit.saturating_add(SLACK) { None } else { layout(bytes) };
         // SAFETY: a layout is never empty.
         let memory = layout.map_or(ptr::null_mut(), |layout| unsafe { allocate(layout) });
         if memory.is_null() {
@@ -167,6 +177,9 @@ impl Account {
             }
         } else {
             self.refused.store(0, Relaxed);
+            if used > self.buffer_limit {
+                self.look();
+            }
         }
         memory.cast()
     }

@@ -45,6 +45,9 @@ pub use crate::extension::{
     DEFAULT_FETCH_MAX_BODY, DEFAULT_FETCH_MAX_REQUESTS, DEFAULT_FETCH_TIMEOUT, FetchPolicy, FetchSettings,
     InvalidFetchHost,
 };
+#[cfg(test)]
+pub(crate) use pool::on_its_thread;
+
 pub use code_frame::CodeFrame;
 pub use execution::{ErrorKind, Execution, ExecutionError, Invocation, LogLine, Status, Usage};
 #[cfg(feature = "inspector")]

@@ -1,7 +1,9 @@
 //! The function runtime, as a host uses it.
 
+mod fuzz;
 mod limits;
 mod pool;
+mod soak;
 
 use std::sync::{Arc, Mutex};
 

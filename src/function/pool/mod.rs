@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 pub(super) use self::job::{Job, Outcome, WarmKey, stopped};
+#[cfg(test)]
+pub(crate) use self::threads::on_its_thread;
 use self::worker::Worker;
 use super::isolate::Setup;
 use super::limits::Limits;

@@ -8,13 +8,14 @@ use std::sync::OnceLock;
 use std::sync::mpsc::{self, Sender};
 use std::thread::Builder;
 
-use deno_core::{JsRuntime, v8_set_flags};
+use deno_core::JsRuntime;
 
 /// The stack of a function's thread. The engine takes at most 1 MiB of it for a script's own recursion; the rest is for
 /// reading a result that nests as deep as results may.
 const STACK: usize = 16 * 1024 * 1024;
 
 /// How V8 is set, for the whole process.
+#[cfg(feature = "v8")]
 const V8_FLAGS: [&str; 2] = [
     // An unrolled loop loses the check by which it can be terminated: `for (;;) new Array(1000).fill(1.5)` never ends.
     "--no-turboshaft-loop-unrolling",
@@ -38,6 +39,7 @@ pub(super) fn spawn(task: impl FnOnce() + Send + 'static) -> io::Result<()> {
 fn parent() -> Sender<Request> {
     let (sender, requests) = mpsc::channel::<Request>();
     let serve = move || {
+        #[cfg(feature = "v8")]
         set_flags();
         JsRuntime::init_platform(None);
         for (task, started) in requests {
@@ -56,8 +58,20 @@ fn parent() -> Sender<Request> {
 fn set_flags() {
     // The first is the program's name.
     let flags = std::iter::once("tailor-idp").chain(V8_FLAGS).map(str::to_owned).collect();
-    let unknown = v8_set_flags(flags);
+    let unknown = deno_core::v8_set_flags(flags);
     if unknown.len() > 1 {
         tracing::error!(?unknown, "V8 does not know these flags");
     }
+}
+
+/// Runs a test with an isolate of its own.
+#[cfg(test)]
+pub(crate) fn on_its_thread(test: impl FnOnce() + Send + 'static) {
+    let (done, is_done) = mpsc::channel();
+    let run = move || {
+        test();
+        let _ = done.send(());
+    };
+    assert!(spawn(run).is_ok());
+    assert!(is_done.recv().is_ok(), "it has failed on its thread");
 }

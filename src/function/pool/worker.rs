@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use deno_core::v8::{Function, Global};
 use tokio::runtime::Runtime;
@@ -23,6 +23,9 @@ use crate::function::watchdog::{self, CpuWatch, Watched};
 
 /// Threads for what WebCrypto computes, for each worker: more of them would only slow the others down.
 const BLOCKING_THREADS: usize = 4;
+
+/// What a script that is done may leave running, and still have its isolate used again.
+const TIDY_UP: Duration = Duration::from_millis(20);
 
 /// Jobs at the head of the queue among which a worker looks for one that its isolate is warm for.
 const LOOK_AHEAD: usize = 16;
@@ -64,6 +67,10 @@ impl<'a> Worker<'a> {
                 // The job's channel says so to its caller. What the isolate is in the midst of nobody knows.
                 tracing::error!("a function's thread panicked");
                 self.place.floor.state.lock().stops.retain(|(other, _)| *other != id);
+                break;
+            }
+            if cfg!(feature = "quickjs") {
+                // It does not bear many isolates on one thread.
                 break;
             }
         }
@@ -169,22 +176,24 @@ impl<'a> Worker<'a> {
             return self.done(job.id, job.done, Outcome::not_run(stopped(reason, &job.limits), queued));
         }
         let Job { id, script, argument, principal, limits, deadline, warm_key, stop, logs, on_log, done, .. } = job;
+        // Isolates are made, used and dropped in the event loop's context, even if something panics.
+        let handle = match self.event_loop() {
+            Ok(tokio) => tokio.handle().clone(),
+            Err(error) => return self.done(id, done, Outcome::not_run(error, queued)),
+        };
+        let _context = handle.enter();
         // What does not fit the job goes first: there is never more than one isolate on the thread.
-        let context = self.tokio.as_ref().map(Runtime::enter);
         self.isolate = self.isolate.take().filter(|loaded| {
             let fits = loaded.warm.as_ref().is_none_or(|warm| Some(&warm.key) == warm_key.as_ref());
             fits && loaded.isolate.is_for(&limits)
         });
-        drop(context);
         let loaded = match self.isolate.take() {
             Some(loaded) => Ok(loaded),
             None => self.new_isolate(&limits),
         };
-        let mut loaded = match loaded.and_then(|loaded| self.event_loop().map(|_| loaded)) {
+        let mut loaded = match loaded {
             Ok(loaded) => loaded,
-            Err(error) => {
-                return self.done(id, done, Outcome::not_run(error, queued));
-            }
+            Err(error) => return self.done(id, done, Outcome::not_run(error, queued)),
         };
         let Some(tokio) = &self.tokio else {
             let error = ExecutionError::platform("there is no event loop");
@@ -256,16 +265,17 @@ impl<'a> Worker<'a> {
         let failed_to_load = loaded.warm.is_none();
         self.done(id, done, Outcome { result, usage });
 
-        let is_left_clean = reason.is_none() && tokio.block_on(loaded.isolate.is_idle());
+        let mut is_left_clean = reason.is_none() && loaded.isolate.is_idle();
+        if reason.is_none() && !is_left_clean && loaded.warm.is_some() {
+            is_left_clean = tidied(tokio, &mut loaded.isolate);
+        }
         #[cfg(feature = "inspector")]
         if is_inspected && reason.is_none() {
             tokio.block_on(loaded.isolate.take_leave());
         }
-        let stays = is_left_clean && !failed_to_load && self.stays(&mut loaded, &limits);
-        if stays {
+        if is_left_clean && !failed_to_load && self.stays(&mut loaded, &limits) {
             self.isolate = Some(loaded);
         } else {
-            let _context = tokio.enter();
             drop(loaded);
         }
         if !is_left_clean && let Some(tokio) = self.tokio.take() {
@@ -295,6 +305,18 @@ impl Drop for Worker<'_> {
             tokio.shutdown_background();
         }
     }
+}
+
+/// Waits a moment for what the script has left behind, so that its isolate can be used again. Says whether all of it is done.
+fn tidied(tokio: &Runtime, isolate: &mut Isolate) -> bool {
+    let stop = Arc::new(Stop::default());
+    let until = Some((Instant::now() + TIDY_UP, Limit::Time));
+    let Ok(_watch) = watchdog::watch(Watched { stop: Arc::clone(&stop), until, cpu: None, memory: None }) else {
+        return false;
+    };
+    let _armed = stop.arm(isolate.handle());
+    tokio.block_on(stoppable(&stop, isolate.run_dry()));
+    stop.reason().is_none() && isolate.is_idle()
 }
 
 fn earlier(one: (Instant, Limit), other: Option<(Instant, Limit)>) -> (Instant, Limit) {

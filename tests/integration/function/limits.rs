@@ -80,7 +80,8 @@ async fn memory_is_bounded_on_the_heap_and_beside_it() {
         ("const flood = () => Promise.resolve().then(flood); await flood()", Limit::Memory),
         ("const kept = []; for (;;) kept.push(new Uint8Array(100_000))", Limit::Buffers),
         ("for (;;) try { new Uint8Array(1e9) } catch {}", Limit::Buffers),
-        ("return new SharedArrayBuffer(33 * 1024 * 1024).byteLength", Limit::Buffers),
+        ("globalThis.kept = new SharedArrayBuffer(33 * 1024 * 1024); return 1", Limit::Buffers),
+        ("globalThis.kept = new Uint8Array(1e9); return 1", Limit::Buffers),
     ] {
         let execution = run(Limits::default(), body).await;
         let (ended_by, message) = ended_by(&execution);
@@ -95,6 +96,14 @@ async fn memory_is_bounded_on_the_heap_and_beside_it() {
     assert_eq!(ended_by(&run(Limits::default(), body).await), (None, "26500000".to_owned()), "each has its own limit");
     let body = "return new Uint8Array(60_000_000).length";
     assert_eq!(ended_by(&run(Limits::job(), body).await), (None, "60000000".to_owned()));
+}
+
+#[tokio::test]
+async fn too_little_memory_for_an_isolate_is_no_end_of_the_process() {
+    for bytes in [0, 1, 1024 * 1024, 4 * 1024 * 1024] {
+        let execution = run(Limits::default().memory(bytes), "return 1").await;
+        assert!(matches!(ended_by(&execution).0, None | Some(Limit::Memory | Limit::Buffers)), "{execution:?}");
+    }
 }
 
 #[tokio::test]

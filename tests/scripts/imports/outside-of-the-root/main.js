@@ -1,2 +1,2 @@
-import secret from "../../handler/none/main.js";
+import secret from "../../../../examples/handlers/tour.js";
 export default () => secret;
