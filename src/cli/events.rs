@@ -23,8 +23,8 @@ const BATCH: u32 = 500;
 
 /// Look into the events of users' changes, and deliver them
 ///
-/// Changes leave events where the settings say publishUserEvents; without settings, where they are made with
-/// --publish-user-events.
+/// Changes leave events where the settings say publishUserEvents; without settings, where the run that made them had the flag
+/// of that name.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
