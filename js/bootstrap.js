@@ -3,6 +3,7 @@
 
 import { core, internals, primordials } from "ext:core/mod.js";
 import { op_function_console } from "ext:core/ops";
+import { guardImageData } from "ext:tailor_function/guards.js";
 
 const { ObjectDefineProperties, SafeArrayIterator } = primordials;
 const load = (script) => core.loadExtScript(`ext:${script}`);
@@ -89,7 +90,7 @@ ObjectDefineProperties(globalThis, {
   Blob: value(Blob),
   File: value(File),
   FileReader: value(FileReader),
-  ImageData: value(ImageData),
+  ImageData: value(guardImageData(ImageData)),
 
   EventSource: value(EventSource),
   FormData: value(FormData),

@@ -33,8 +33,10 @@ impl LogLevel {
 /// Takes what a script logs, a line or several at a time, without the last line break.
 pub type ConsoleSink = Box<dyn Fn(LogLevel, &str)>;
 
-const BOOTSTRAP: &[ExtensionFileSource] =
-    &[ExtensionFileSource::new("ext:tailor_function/bootstrap.js", ascii_str_include!("../../js/bootstrap.js"))];
+const BOOTSTRAP: &[ExtensionFileSource] = &[
+    ExtensionFileSource::new("ext:tailor_function/bootstrap.js", ascii_str_include!("../../js/bootstrap.js")),
+    ExtensionFileSource::new("ext:tailor_function/guards.js", ascii_str_include!("../../js/guards.js")),
+];
 
 deno_core::extension!(
     tailor_function,

@@ -138,7 +138,9 @@ impl Isolate {
             let shown = runtime.execute_script("ext:tailor_function/show_console.js", SHOW_CONSOLE);
             shown.map_err(|error| failed(error.into()))?;
         }
-        runtime.execute_script("ext:tailor_function/close.js", CLOSE).map_err(|error| failed(error.into()))?;
+        // Lengths that do not fit the memory: js/guards.js refuses them.
+        let close = format!("limitLengths({}); delete globalThis.limitLengths; {CLOSE}", limits.memory);
+        runtime.execute_script("ext:tailor_function/close.js", close).map_err(|error| failed(error.into()))?;
         if !setup.code_from_strings {
             forbid_code_from_strings(&mut runtime);
         }

@@ -228,6 +228,12 @@ impl<'s> Reader<'_, 's> {
     }
 
     fn object(&mut self, scope: &mut PinScope<'s, '_>, object: Local<'s, v8::Object>) -> Result<Value, Unreadable> {
+        if let Ok(array) = object.try_cast::<v8::TypedArray>()
+            && array.length() > self.limits.values
+        {
+            // The engine would list a key for each element first.
+            return too_much(format!("in a result of more than {} values", self.limits.values));
+        }
         let keys = attempt(scope, |scope| {
             let as_strings =
                 GetPropertyNamesArgsBuilder::new().key_conversion(v8::KeyConversionMode::ConvertToString).build();

@@ -148,8 +148,9 @@ impl Account {
     }
 
     fn beside_heap(&self, isolate: &mut Isolate) -> usize {
-        let external = isolate.get_heap_statistics().external_memory();
-        external.max(self.buffers.load(Relaxed)).saturating_add(self.kept.load(Relaxed))
+        // The statistics of the heap leave out the memories of WebAssembly; the answer to a change by nothing does not.
+        let external = isolate.adjust_amount_of_external_allocated_memory(0);
+        usize::try_from(external).unwrap_or(0).max(self.buffers.load(Relaxed)).saturating_add(self.kept.load(Relaxed))
     }
 
     fn note_heap(&self, isolate: &mut Isolate) {

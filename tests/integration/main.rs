@@ -8,6 +8,7 @@ mod examples;
 mod expectation;
 mod fetch;
 mod function;
+mod hostile;
 #[cfg(feature = "inspector")]
 mod inspector;
 mod kill;

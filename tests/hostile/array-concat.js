@@ -1,0 +1,6 @@
+// Attacks: Concat that doubles.
+// Ends: memory | time
+export default async () => {
+  let a = [1];
+  for (;;) a = a.concat(a);
+};

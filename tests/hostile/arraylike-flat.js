@@ -1,0 +1,6 @@
+// Attacks: Array.prototype.flat on something said to be as long as can be.
+// Ends: error RangeError
+export default async () => {
+  const o = { length: 2 ** 53 - 1 };
+  return [].flat.call(o) ?? null;
+};

@@ -1,0 +1,6 @@
+// Attacks: Blobs without end.
+// Ends: time
+export default async () => {
+  const all = [];
+  for (;;) all.push(new Blob(["x".repeat(1e6)]));
+};

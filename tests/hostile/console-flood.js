@@ -1,0 +1,5 @@
+// Attacks: Lines without end.
+// Ends: logLines | logBytes | time
+export default async () => {
+  for (;;) console.log("x");
+};

@@ -1,0 +1,5 @@
+// Attacks: Groups without end.
+// Ends: time
+export default async () => {
+  for (;;) console.group();
+};

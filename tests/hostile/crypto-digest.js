@@ -1,0 +1,6 @@
+// Attacks: Digests without end.
+// Ends: time
+export default async () => {
+  const a = new Uint8Array(3e7);
+  for (;;) await crypto.subtle.digest('SHA-512', a);
+};

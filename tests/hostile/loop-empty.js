@@ -1,0 +1,5 @@
+// Attacks: A loop without a call in it.
+// Ends: time
+export default async () => {
+  for (;;);
+};

@@ -1,0 +1,6 @@
+// Attacks: Channels without end.
+// Ends: memory | time
+export default async () => {
+  const all = [];
+  for (;;) all.push(new MessageChannel());
+};

@@ -1,0 +1,6 @@
+// Attacks: Promises without end.
+// Ends: memory | time
+export default async () => {
+  const all = [];
+  for (;;) all.push(new Promise(() => {}));
+};

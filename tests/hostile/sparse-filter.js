@@ -1,0 +1,7 @@
+// Attacks: Array.prototype.filter on an empty array of the greatest length.
+// Ends: error RangeError
+export default async () => {
+  const a = new Array(2 ** 32 - 1);
+  const result = a.filter(() => true);
+  return typeof result;
+};

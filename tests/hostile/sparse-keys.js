@@ -1,0 +1,7 @@
+// Attacks: Array.prototype.keys on an empty array of the greatest length.
+// Ends: memory | time
+export default async () => {
+  const a = new Array(2 ** 32 - 1);
+  const result = a.keys().toArray();
+  return typeof result;
+};

@@ -1,0 +1,5 @@
+// Attacks: Split of half a gigabyte of text.
+// Ends: error RangeError
+export default async () => {
+  return 'x'.repeat(2 ** 29 - 25).split('').length;
+};

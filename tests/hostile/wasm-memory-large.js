@@ -1,0 +1,6 @@
+// Attacks: Large memories without end.
+// Ends: buffers
+export default async () => {
+  const all = [];
+  for (;;) all.push(new WebAssembly.Memory({ initial: 4096 }));
+};
