@@ -84,6 +84,11 @@ struct Readme;
 struct SignInGuide;
 
 /// The guide's program compiles.
+#[cfg(all(doctest, feature = "inspector"))]
+#[doc = include_str!("../docs/debugging.md")]
+struct DebuggingGuide;
+
+/// The guide's program compiles.
 #[cfg(doctest)]
 #[doc = include_str!("../docs/runtime.md")]
 struct RuntimeGuide;

@@ -14,7 +14,7 @@ use url::Url;
 use super::store::{SettingsFile, read_mfa_key};
 use super::{WrongUse, output};
 
-/// Checks a settings file and prints what its namespaces allow.
+/// Check a settings file and print what it allows
 ///
 /// Everything that is wrong with it goes to stderr, a line each. A secret whose environment variable is not set is a
 /// warning; one that is set and cannot be used is an error.

@@ -21,10 +21,10 @@ const FOLLOW_POLL: Duration = Duration::from_millis(200);
 /// Events that are read at once.
 const BATCH: u32 = 500;
 
-/// Looks into the events of a namespace, and delivers them.
+/// Look into the events of users' changes, and deliver them
 ///
-/// Changes leave events where the settings say publishUserEvents; without settings, where they are made with
-/// --publish-user-events.
+/// Changes leave events where the settings say publishUserEvents; without settings, where the run that made them had the flag
+/// of that name.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:

@@ -14,7 +14,7 @@ use super::stand_ins::NoFlags;
 use super::store::NamespaceArgs;
 use super::{WrongUse, invoker, output, users};
 
-/// Says whether a namespace's permission allows an operation, and which policy decides.
+/// Say whether a permission allows an operation, and which policy decides
 ///
 /// Each policy for the operation is shown with its conditions, the values that they compare, and whether they hold.
 #[derive(Args)]

@@ -10,8 +10,10 @@ use tailor_idp::settings::FILE_NAME;
 
 use super::{WrongUse, output};
 
-/// Writes a start: a settings file with comments, and a handler in a folder that is its golden test, with an argument and the
-/// expected output. Overwrites nothing.
+/// Write a start: settings, a handler, and a golden test for it
+///
+/// A settings file with comments, and a handler in a folder that is its golden test, with an argument and the expected output.
+/// Overwrites nothing.
 #[derive(Args)]
 pub(super) struct Init {
     /// The folder; made where it is not there [default: this one]

@@ -1,6 +1,6 @@
 //! `--invoker`: who a script runs for.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tailor_idp::idp::Invoker;
@@ -18,8 +18,7 @@ const FIELDS: [(&str, &str, bool); 5] = [
 
 /// An invoker from JSON, or from a file with JSON. `null` is nobody.
 pub(super) fn read(given: &str) -> Result<Option<Invoker>, WrongUse> {
-    let inline = given.trim_start().starts_with(['{', '[', '"']) || given.trim() == "null";
-    let (origin, text) = if inline {
+    let (origin, text) = if is_inline(given) {
         ("--invoker".to_owned(), given.to_owned())
     } else {
         let text = std::fs::read_to_string(Path::new(given));
@@ -28,6 +27,15 @@ pub(super) fn read(given: &str) -> Result<Option<Invoker>, WrongUse> {
     };
     let value = serde_json::from_str(&text).map_err(|error| WrongUse(format!("{origin} is not JSON: {error}")))?;
     from_value(value).map_err(|error| WrongUse(format!("{origin}: {error}")))
+}
+
+/// The file, where it is one.
+pub(super) fn file(given: &str) -> Option<PathBuf> {
+    (!is_inline(given)).then(|| given.into())
+}
+
+fn is_inline(given: &str) -> bool {
+    given.trim_start().starts_with(['{', '[', '"']) || given.trim() == "null"
 }
 
 fn from_value(value: Value) -> Result<Option<Invoker>, String> {

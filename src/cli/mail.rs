@@ -99,7 +99,9 @@ impl TransportArgs {
     }
 }
 
-/// Looks into the outbox of password-reset mails, and sends what is due.
+/// Look into the outbox of password-reset mails, and send what is due
+///
+/// A mail is queued with the call of a script, and kept for a week after it was sent or given up.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:

@@ -5,6 +5,7 @@ mod enrollment;
 mod events;
 mod explain;
 mod init;
+mod inspect;
 mod invoker;
 mod mail;
 mod output;
@@ -15,6 +16,7 @@ mod stand_ins;
 mod store;
 mod test;
 mod users;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -50,25 +52,17 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (V8)");
 #[cfg(not(feature = "v8"))]
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (QuickJS, a preview: see docs/engines.md)");
 
+// Their help is the structs': a line here would take its place.
 #[derive(Subcommand)]
 enum Command {
-    /// Run a handler once and print what it returns
     Run(run::Run),
-    // Its help is the struct's: a line here would take its place.
     Test(test::Test),
-    /// Look into a store, or change it, from outside a script
     Users(users::Users),
-    /// Say whether a permission allows an operation, and which policy decides
     Explain(explain::Explain),
-    /// Look into the events of users' changes, and deliver them
     Events(events::EventsArgs),
-    /// Check a settings file and print what it allows
     Check(check::Check),
-    /// Write a start: settings, a handler, and a golden test for it
     Init(init::Init),
-    /// Look into the outbox of password-reset mails, and send what is due
     Mail(mail::Mail),
-    /// Serve the page behind password-reset links, and send the mails
     Serve(serve::Serve),
     /// Print the TypeScript declarations of what scripts can use
     Types,
@@ -78,6 +72,14 @@ enum Command {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct WrongUse(String);
+
+/// The end of a program that runs until it is interrupted: what a shell makes of SIGINT.
+const INTERRUPTED: u8 = 130;
+
+/// Somebody has interrupted what would go on.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted")]
+struct Interrupted;
 
 /// The script's failure, which has been printed as the script's.
 #[derive(Debug, thiserror::Error)]
@@ -94,17 +96,24 @@ pub(crate) fn main() -> ExitCode {
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).init();
     match dispatch(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.is::<ScriptFailed>() || error.is::<test::CasesFailed>() => ExitCode::FAILURE,
-        Err(error) if error.is::<SettingsError>() => {
-            // A line a fault, each in the form that editors find their way by.
-            output::print_error(&error.to_string());
-            ExitCode::FAILURE
-        }
+        Err(error) if error.is::<Interrupted>() => ExitCode::from(INTERRUPTED),
         Err(error) => {
-            output::note("error", &format!("{error:#}"));
+            print_failure(&error);
             if error.is::<WrongUse>() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
+}
+
+/// Says what has failed, if that has not been said.
+fn print_failure(error: &anyhow::Error) {
+    if error.is::<ScriptFailed>() || error.is::<test::CasesFailed>() {
+        return;
+    }
+    if error.is::<SettingsError>() {
+        // A line a fault, each in the form that editors find their way by.
+        return output::print_error(&error.to_string());
+    }
+    output::note("error", &format!("{error:#}"));
 }
 
 fn dispatch(command: Command) -> anyhow::Result<()> {

@@ -1,7 +1,11 @@
 //! `tailor-idp run`.
 
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
+use std::future::Future;
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,14 +14,17 @@ use serde_json::Value;
 use tailor_idp::function::{CodeFrame, Execution, FetchPolicy, FunctionRuntime, Invocation, Script};
 use tailor_idp::settings::FunctionLimits;
 
+use super::inspect::{Debugger, InspectArgs};
 use super::store::ScriptStoreArgs;
-use super::{ScriptFailed, WrongUse, invoker, output};
+use super::watch::FileWatch;
+use super::{Interrupted, ScriptFailed, WrongUse, invoker, output, print_failure, signal};
 
 /// What is left to threads to end after the run.
 const SHUTDOWN: Duration = Duration::from_secs(5);
 
-/// Runs the default export of an ES module (else its export `main`, else `globalThis.main`) with one JSON value.
+/// Run a handler once and print what it returns
 ///
+/// The handler is the default export of an ES module, else its export `main`, else `globalThis.main`. It gets one JSON value.
 /// The result goes to stdout as JSON; what the script logs goes to stderr.
 ///
 /// The types of TypeScript (`.ts`, `.mts`) are taken away, not checked. A script can import files beside it by a relative path
@@ -30,7 +37,10 @@ Examples:
   tailor-idp run handler.js --arg '{\"email\": \"ana@example.com\"}' --db users.db
   curl -s https://api.example.com/users | tailor-idp run import.js - --db users.db
 
-Exit codes: 0 the handler returned, 1 it or the database failed, 2 wrong use.")]
+  tailor-idp run handler.ts --watch
+  tailor-idp run handler.ts --inspect-brk
+
+Exit codes: 0 the handler returned, 1 it or the database failed, 2 wrong use, 130 --watch was interrupted.")]
 pub(super) struct Run {
     /// The script, JavaScript or TypeScript
     #[arg(value_name = "HANDLER")]
@@ -69,16 +79,87 @@ pub(super) struct Run {
     #[arg(long, value_name = "HOST")]
     allow_fetch: Vec<String>,
 
+    /// Print the whole record of the run in place of the result, as JSON: status, result or error, logs, times and usage
+    #[arg(long)]
+    record: bool,
+
+    /// Run again whenever the script, a file that it imports, or the file of the argument, the invoker or the settings
+    /// changes, until Ctrl-C; users in memory start afresh each time, those of a database stay
+    #[arg(long)]
+    watch: bool,
+
+    /// What was on stdin: it is there once, and the run may be repeated.
+    #[arg(skip)]
+    stdin_text: OnceCell<String>,
+
     /// Load the global scope from its sources: shows that the snapshot holds the same
     #[arg(long, hide = true)]
     without_snapshot: bool,
 
     #[command(flatten)]
     store: ScriptStoreArgs,
+
+    // The last, with a heading of its own.
+    #[command(flatten)]
+    inspect: InspectArgs,
 }
 
 impl Run {
     pub(super) async fn execute(self) -> anyhow::Result<()> {
+        let debugger = self.inspect.listen()?;
+        if self.watch {
+            return self.again_and_again(debugger.as_ref()).await;
+        }
+        self.once(debugger.as_ref(), std::future::pending::<()>()).await.map(drop)
+    }
+
+    /// Runs whenever a file changes that the run depends on, until the program is interrupted.
+    async fn again_and_again(&self, debugger: Option<&Debugger>) -> anyhow::Result<()> {
+        let mut stopped = signal::stopped()?;
+        let mut watch = FileWatch::new()?;
+        let mut files = BTreeSet::new();
+        output::note("watch", "runs again whenever the script, what it imports, or another file of the run changes");
+        loop {
+            files = self.files(files);
+            // What changes from here on is noticed: the run reads the files once more.
+            let before = watch.watch(&files)?;
+            let mut end = pin!(async {
+                tokio::select! {
+                    changed = watch.changed(&before) => Some(changed),
+                    _ = stopped.wait_for(|stopped| *stopped) => None,
+                }
+            });
+            let ended = self.once(debugger, end.as_mut()).await;
+            if let Err(error) = &ended {
+                print_failure(error);
+            }
+            let changed = match ended {
+                Ok(Some(changed)) => changed,
+                _ => {
+                    output::note("watch", "done, waiting for changes");
+                    end.await
+                }
+            };
+            let names: Vec<_> = changed.ok_or(Interrupted)??.iter().map(|path| name_of(path)).collect();
+            output::note("watch", &format!("{} changed, running again", names.join(", ")));
+        }
+    }
+
+    /// The files that the run depends on. Those of the script are those it had `before`, if it cannot be read now.
+    fn files(&self, before: BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
+        let mut files = Script::from_file(&self.script).map_or(before, |script| script.files().into_iter().collect());
+        // As it was named: it may not be there, or be a link.
+        if !self.script.canonicalize().is_ok_and(|path| files.contains(&path)) || self.script.is_symlink() {
+            files.insert(self.script.clone());
+        }
+        files.extend(self.arg_file.iter().filter(|path| *path != Path::new("-")).cloned());
+        files.extend(self.invoker.as_deref().and_then(invoker::file));
+        files.extend(self.store.settings_file(&self.script));
+        files
+    }
+
+    /// Runs once, and prints what comes of it. Ends the run as soon as `end` is done, and returns what that says.
+    async fn once<T>(&self, debugger: Option<&Debugger>, end: impl Future<Output = T>) -> anyhow::Result<Option<T>> {
         let script = Script::from_file(&self.script).map_err(|error| WrongUse(error.to_string()))?;
         let mut invocation = Invocation::new(self.argument()?).on_log(|line| output::print_error(&line.text));
         if let Some(invoker) = self.invoker.as_deref().map(invoker::read).transpose()?.flatten() {
@@ -96,14 +177,29 @@ impl Run {
         if self.without_snapshot {
             runtime = runtime.without_snapshot();
         }
+        if let Some(debugger) = debugger {
+            runtime = debugger.attach(runtime);
+        }
         let runtime = runtime.build();
-        let execution = runtime.run(&script, invocation).await;
+        let execution = tokio::select! {
+            biased;
+            said = end => Err(said),
+            execution = runtime.run(&script, invocation) => Ok(execution),
+        };
         runtime.shutdown(SHUTDOWN).await;
+        let execution = match execution {
+            Ok(execution) => execution,
+            Err(said) => return Ok(Some(said)),
+        };
         if self.stats {
             print_stats(&execution);
         }
+        if self.record {
+            output::print_json(&serde_json::to_value(&execution)?)?;
+        }
         match execution.result {
-            Ok(value) => output::print_json(&value),
+            Ok(_) if self.record => Ok(None),
+            Ok(value) => output::print_json(&value).map(|()| None),
             Err(error) => {
                 let colours =
                     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
@@ -124,14 +220,26 @@ impl Run {
             }
             (_, None, None) => return Ok(Value::Object(serde_json::Map::new())),
             _ => {
-                let mut text = String::new();
-                let read = std::io::stdin().read_to_string(&mut text);
-                read.map_err(|error| WrongUse(format!("cannot read the argument from stdin: {error}")))?;
+                let text = match self.stdin_text.get() {
+                    Some(text) => text.clone(),
+                    None => {
+                        let mut text = String::new();
+                        let read = std::io::stdin().read_to_string(&mut text);
+                        read.map_err(|error| WrongUse(format!("cannot read the argument from stdin: {error}")))?;
+                        self.stdin_text.get_or_init(|| text).clone()
+                    }
+                };
                 ("stdin".to_owned(), text)
             }
         };
         serde_json::from_str(&text).map_err(|error| WrongUse(format!("{origin} is not JSON: {error}")))
     }
+}
+
+/// The path as it is seen from here.
+fn name_of(path: &Path) -> String {
+    let here = std::env::current_dir().ok().and_then(|here| here.canonicalize().ok());
+    here.and_then(|here| path.strip_prefix(here).ok()).unwrap_or(path).display().to_string()
 }
 
 fn print_stats(execution: &Execution) {

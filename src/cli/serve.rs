@@ -18,7 +18,9 @@ use super::{WrongUse, output, signal};
 /// For how long the mail that is being sent may go on when the program stops. One that takes longer is sent again later.
 const MAIL_GRACE: Duration = Duration::from_secs(10);
 
-/// Serves the page behind password-reset links, and sends the mails, until SIGINT or SIGTERM.
+/// Serve the page behind password-reset links, and send the mails
+///
+/// Until SIGINT or SIGTERM. A mail that is being sent then may end; those that are queued wait for the next start.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:

@@ -64,11 +64,7 @@ impl SettingsFile {
 impl<S: StandIns> SettingsArgs<S> {
     /// The file that holds: the one that was named, else the nearest from `folder` upwards, if there is one.
     pub(super) fn file(&self, folder: &Path) -> anyhow::Result<Option<SettingsFile>> {
-        let path = match &self.config {
-            Some(path) => Some(path.clone()),
-            None if self.no_config => None,
-            None => SettingsFile::find(folder),
-        };
+        let path = if self.config.is_some() || self.no_config { self.path(folder) } else { SettingsFile::find(folder) };
         let Some(path) = path else { return Ok(None) };
         if let Some((flag, key)) = self.stand_ins.given() {
             let text = format!("{flag} is for runs without settings: set {key} in {}", path.display());
@@ -80,6 +76,15 @@ impl<S: StandIns> SettingsArgs<S> {
             return Err(WrongUse(format!("cannot read --config {}: {error}", path.display())).into());
         }
         SettingsFile::load(path).map(Some)
+    }
+
+    /// Where the file is that holds, or where it would be looked for first.
+    fn path(&self, folder: &Path) -> Option<PathBuf> {
+        match &self.config {
+            Some(path) => Some(path.clone()),
+            None if self.no_config => None,
+            None => Some(SettingsFile::find(folder).unwrap_or_else(|| folder.join(FILE_NAME))),
+        }
     }
 
     /// What a namespace without a settings file allows: everything, for local work.
@@ -168,6 +173,11 @@ pub(super) struct ScriptStoreArgs {
 }
 
 impl ScriptStoreArgs {
+    /// The settings file that a run of the script takes, or would take if it were there.
+    pub(super) fn settings_file(&self, script: &Path) -> Option<PathBuf> {
+        self.settings.path(script.parent().unwrap_or(Path::new("")))
+    }
+
     /// The identity provider of a script, what the script may use, and what it may fetch. The settings file is looked for from
     /// the script's folder upwards.
     pub(super) async fn open(&self, script: &Path) -> anyhow::Result<(Idp, FunctionLimits, FetchSettings)> {

@@ -13,7 +13,9 @@ use super::stand_ins::ChangeFlags;
 use super::store::NamespaceArgs;
 use super::{WrongUse, enrollment, output};
 
-/// Looks into a store, or changes it, by the rules that hold for scripts. A user is named by id or by name.
+/// Look into a store, or change it, from outside a script
+///
+/// By the rules that hold for scripts, but for the permission. A user is named by id or by name.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:

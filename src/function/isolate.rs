@@ -4,6 +4,8 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
+#[cfg(feature = "inspector")]
+use std::time::Duration;
 
 use deno_core::error::CoreError;
 use deno_core::v8::{self, Global, IsolateHandle, Local};
@@ -13,6 +15,8 @@ use serde_json::Value;
 
 use super::execution::{ErrorKind, ExecutionError};
 use super::failure::{engine_error, thrown};
+#[cfg(feature = "inspector")]
+use super::inspector::{self, Inspector};
 use super::json;
 use super::limits::{Limit, Limits};
 use super::loader::ScriptLoader;
@@ -38,6 +42,14 @@ const CLOSE: &str = if cfg!(feature = "quickjs") {
     "delete globalThis.Deno; delete globalThis.__bootstrap;"
 };
 
+/// Has the debugger's console show what the script logs, too.
+#[cfg(feature = "inspector")]
+const SHOW_CONSOLE: &str = "Deno.core.wrapConsole(globalThis.console, Deno.core.v8Console);";
+
+/// What a debugger has for taking its leave of a script that is done.
+#[cfg(feature = "inspector")]
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// Where an isolate's global scope comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Startup {
@@ -55,6 +67,22 @@ pub(super) struct Setup {
     pub(super) fetch: FetchSettings,
     /// Whether `eval` and `new Function` work.
     pub(super) code_from_strings: bool,
+    #[cfg(feature = "inspector")]
+    pub(super) inspector: Option<Inspector>,
+}
+
+impl Setup {
+    /// Whether a debugger may attach.
+    #[cfg(feature = "inspector")]
+    pub(super) fn is_inspected(&self) -> bool {
+        self.inspector.is_some()
+    }
+
+    /// Whether a debugger may attach.
+    #[cfg(not(feature = "inspector"))]
+    pub(super) const fn is_inspected(&self) -> bool {
+        false
+    }
 }
 
 pub(super) struct Isolate {
@@ -69,7 +97,7 @@ impl Isolate {
     /// A fresh isolate. Needs a tokio context, and a thread without another isolate.
     pub(super) fn new(setup: &Setup, limits: &Limits) -> Result<Self, ExecutionError> {
         let failed = |error: CoreError| ExecutionError::platform(format!("cannot start an isolate: {error}"));
-        let loader = Rc::new(ScriptLoader::default());
+        let loader = Rc::new(ScriptLoader::new(setup.is_inspected()));
         let account = Account::new(limits);
         let mut runtime = JsRuntime::try_new(RuntimeOptions {
             extensions: function_extensions(),
@@ -79,6 +107,8 @@ impl Isolate {
             // What `postMessage` and `structuredClone` transfer goes through it.
             shared_array_buffer_store: Some(SharedArrayBufferStore::default()),
             module_loader: Some(Rc::clone(&loader) as Rc<dyn ModuleLoader>),
+            inspector: setup.is_inspected(),
+            is_main: setup.is_inspected(),
             ..RuntimeOptions::default()
         })
         .map_err(failed)?;
@@ -106,6 +136,11 @@ impl Isolate {
                 tailor_function::args(Box::new(|_, _| {})),
             ])
             .map_err(failed)?;
+        #[cfg(feature = "inspector")]
+        if setup.is_inspected() {
+            let shown = runtime.execute_script("ext:tailor_function/show_console.js", SHOW_CONSOLE);
+            shown.map_err(|error| failed(error.into()))?;
+        }
         // Lengths that do not fit the memory: js/guards.js refuses them.
         let close = format!("limitLengths({}); delete globalThis.limitLengths; {CLOSE}", limits.memory);
         runtime.execute_script("ext:tailor_function/close.js", close).map_err(|error| failed(error.into()))?;
@@ -182,6 +217,36 @@ impl Isolate {
             isolate.low_memory_notification();
             is_crowded(isolate)
         }
+    }
+
+    /// Offers the isolate to debuggers, under the script's name. The stop ends what they hold up.
+    #[cfg(feature = "inspector")]
+    pub(super) fn offer(&self, inspector: &Inspector, script: &Script, stop: &Stop) {
+        stop.releases(inspector::release(&self.runtime));
+        inspector.offer(&self.runtime, script.specifier().as_str());
+    }
+
+    /// Waits for a debugger, where the script is to.
+    #[cfg(feature = "inspector")]
+    pub(super) fn wait_for(&self, inspector: &Inspector) {
+        inspector.wait(&self.runtime);
+    }
+
+    /// Tells debuggers that the script is done, and gives them the time to leave.
+    #[cfg(feature = "inspector")]
+    pub(super) async fn take_leave(&mut self) {
+        let inspector = self.runtime.inspector();
+        let context = self.runtime.main_context();
+        {
+            scope!(scope, &mut self.runtime);
+            inspector.context_destroyed(scope, context);
+        }
+        let gone = poll_fn(|cx| {
+            inspector.poll_sessions_from_event_loop(cx);
+            if inspector.sessions_state().has_active { Poll::Pending } else { Poll::Ready(()) }
+        });
+        // Whoever stays is cut off.
+        let _ = tokio::time::timeout(FAREWELL, gone).await;
     }
 
     /// Loads the script's module and returns its handler.

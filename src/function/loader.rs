@@ -16,8 +16,9 @@ use super::code_frame::CodeFrame;
 use super::script::{Module, Place, Script};
 
 /// Hands the modules of one script to an isolate. An isolate can be there before its script is known.
-#[derive(Default)]
 pub(super) struct ScriptLoader {
+    /// Whether a debugger may see the code.
+    is_inspected: bool,
     script: RefCell<Option<Script>>,
     refusal: RefCell<Option<Refusal>>,
 }
@@ -29,6 +30,10 @@ struct Refusal {
 }
 
 impl ScriptLoader {
+    pub(super) fn new(is_inspected: bool) -> Self {
+        Self { is_inspected, script: RefCell::default(), refusal: RefCell::default() }
+    }
+
     /// Sets the script that is to be loaded.
     pub(super) fn set(&self, script: Script) {
         *self.script.borrow_mut() = Some(script);
@@ -89,13 +94,14 @@ impl deno_core::ModuleLoader for ScriptLoader {
         let Some(module) = self.module(specifier.as_str()) else {
             return ModuleLoadResponse::Sync(Err(JsErrorBox::type_error("this is none of the script's modules")));
         };
-        let source = module.code().map_err(|fault| {
+        let code = if self.is_inspected { module.code_with_map() } else { module.code() };
+        let source = code.map_err(|fault| {
             let message = self.refuse(fault.message.clone(), module.place_of_fault(fault));
             JsErrorBox::new(fault.name, message)
         });
         let source = source.map(|code| {
             // The hash is for caches that outlive the code. This one is the module's own.
-            let code_cache = cfg!(feature = "v8").then(|| SourceCodeCacheInfo {
+            let code_cache = (cfg!(feature = "v8") && !self.is_inspected).then(|| SourceCodeCacheInfo {
                 hash: 0,
                 data: module.code_cache().map(|cache| Cow::Owned(cache.to_vec())),
             });

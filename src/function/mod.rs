@@ -20,6 +20,7 @@
 //! | `isolate` | one isolate: making it, loading a script, calling its handler |
 //! | `limits`, `stop`, `watchdog`, `memory`, `console` | what an execution may use, and how it ends where it uses more |
 //! | `script`, `loader` | a script's modules, and how the engine gets them |
+//! | `inspector` | debuggers, and what they hold up |
 //! | `json`, `failure` | results and errors, from the engine's values to ours |
 
 mod clock;
@@ -27,6 +28,8 @@ mod code_frame;
 mod console;
 mod execution;
 mod failure;
+#[cfg(feature = "inspector")]
+mod inspector;
 mod isolate;
 mod json;
 mod limits;
@@ -47,6 +50,8 @@ pub(crate) use pool::on_its_thread;
 
 pub use code_frame::CodeFrame;
 pub use execution::{ErrorKind, Execution, ExecutionError, Invocation, LogLine, Status, Usage};
+#[cfg(feature = "inspector")]
+pub use inspector::{Inspector, InspectorStart};
 pub use limits::{Limit, Limits, ResultLimits};
 pub use pool::Isolation;
 pub use runtime::{FunctionRuntime, FunctionRuntimeBuilder};

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant, SystemTime};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+#[cfg(feature = "inspector")]
+use super::Inspector;
 use super::execution::{Execution, ExecutionError, Invocation, LogLine, Usage};
 use super::isolate::{Setup, Startup};
 use super::limits::{Limit, Limits};
@@ -98,6 +100,18 @@ impl FunctionRuntimeBuilder {
         self
     }
 
+    /// Lets debuggers attach. For the author of a script, at work on it: the runtime then runs one script at a time, each in a
+    /// fresh isolate, and keeps no limit of time, nor a deadline, since a paused script uses any amount. Those of memory hold.
+    ///
+    /// A script that is paused ends as any other does, when its future is dropped or the runtime shuts down.
+    #[cfg(feature = "inspector")]
+    pub fn inspector(mut self, inspector: Inspector) -> Self {
+        self.0.setup.inspector = Some(inspector);
+        // What prepares isolates, or keeps them, would offer debuggers more than one.
+        (self.0.isolation, self.0.prepared, self.0.max_workers) = (Isolation::Fresh, 0, 1);
+        self
+    }
+
     /// Lets scripts make code of text, with `eval` and `new Function`. The platform does not.
     pub fn allow_code_from_strings(mut self) -> Self {
         self.0.setup.code_from_strings = true;
@@ -123,7 +137,14 @@ impl FunctionRuntime {
     /// Starts a runtime whose scripts manage the users of `idp`.
     pub fn builder(idp: Arc<dyn IdentityProvider>) -> FunctionRuntimeBuilder {
         FunctionRuntimeBuilder(Config {
-            setup: Setup { startup: Startup::Snapshot, idp, fetch: FetchSettings::default(), code_from_strings: false },
+            setup: Setup {
+                startup: Startup::Snapshot,
+                idp,
+                fetch: FetchSettings::default(),
+                code_from_strings: false,
+                #[cfg(feature = "inspector")]
+                inspector: None,
+            },
             limits: Limits::default(),
             isolation: Isolation::Fresh,
             prepared: thread::available_parallelism().map_or(1, NonZero::get),
@@ -153,6 +174,7 @@ impl FunctionRuntime {
         let pool = &self.0.0;
         let Invocation { argument, principal, on_log, limits, deadline } = invocation;
         let limits = limits.unwrap_or_else(|| pool.config().limits.clone());
+        let deadline = deadline.filter(|_| !pool.config().setup.is_inspected());
         let refused = |error| Outcome { result: Err(error), usage: Usage::default() };
         let argument = argument.to_string();
         let sizes =

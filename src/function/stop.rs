@@ -31,6 +31,8 @@ struct State {
     worker: Option<Waker>,
     /// Of the caller, which may be waiting for its turn.
     caller: Option<Waker>,
+    /// Ends a debugger's pause.
+    release: Option<Box<dyn FnMut() + Send>>,
 }
 
 impl Stop {
@@ -64,6 +66,12 @@ impl Stop {
         set(&mut self.0.lock().caller, waker);
     }
 
+    /// Is called with every termination, to free the isolate's thread where a debugger holds it. While the isolate is armed.
+    #[cfg(feature = "inspector")]
+    pub(super) fn releases(&self, release: impl FnMut() + Send + 'static) {
+        self.0.lock().release = Some(Box::new(release));
+    }
+
     /// The isolate that runs the execution, until the guard is dropped.
     pub(super) fn arm(&self, isolate: IsolateHandle) -> Armed<'_> {
         self.0.lock().isolate = Some(isolate);
@@ -75,6 +83,9 @@ impl State {
     fn press(&mut self) {
         if let Some(isolate) = &self.isolate {
             isolate.terminate_execution();
+        }
+        if let Some(release) = &mut self.release {
+            release();
         }
         [&self.worker, &self.caller].into_iter().flatten().for_each(Waker::wake_by_ref);
     }
@@ -95,6 +106,7 @@ impl Drop for Armed<'_> {
         let mut state = self.0.0.lock();
         state.isolate = None;
         state.worker = None;
+        state.release = None;
     }
 }
 

@@ -9,13 +9,18 @@ mod expectation;
 mod fetch;
 mod function;
 mod hostile;
+#[cfg(feature = "inspector")]
+mod inspector;
 mod kill;
+mod live_program;
 mod mail;
 mod mfa;
 mod permission;
+mod record;
 mod script_tests;
 mod settings;
 mod snapshot;
 mod store_contract;
 mod support;
 mod types;
+mod watch;

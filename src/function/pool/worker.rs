@@ -200,15 +200,18 @@ impl<'a> Worker<'a> {
             return self.done(id, done, Outcome::not_run(error, queued));
         };
 
+        // A script that is paused uses any amount of time.
+        let is_inspected = self.pool.config.setup.is_inspected();
         let cpu_began = self.clock.and_then(ThreadClock::now);
         let cpu = self.clock.zip(cpu_began).map(|(clock, now)| CpuWatch {
             clock,
-            until: limits.cpu_time.map(|limit| now + limit),
+            until: limits.cpu_time.filter(|_| !is_inspected).map(|limit| now + limit),
             seen: now,
         });
         let ends = earlier((began + limits.time, Limit::Time), deadline.map(|at| (at, Limit::Deadline)));
         let memory = Some(Arc::clone(loaded.isolate.account()));
-        let watch = watchdog::watch(Watched { stop: Arc::clone(&stop), until: Some(ends), cpu, memory });
+        let until = (!is_inspected).then_some(ends);
+        let watch = watchdog::watch(Watched { stop: Arc::clone(&stop), until, cpu, memory });
         let watch = match watch {
             Ok(watch) => watch,
             Err(error) => {
@@ -222,7 +225,17 @@ impl<'a> Worker<'a> {
         loaded.isolate.begin(&script, principal, log, &limits, &stop);
         let armed = stop.arm(loaded.isolate.handle());
         let keep = warm_key.map(|key| (key, began));
+        #[cfg(feature = "inspector")]
+        if let Some(inspector) = &self.pool.config.setup.inspector {
+            loaded.isolate.offer(inspector, &script, &stop);
+        }
         let result = tokio.block_on(stoppable(&stop, async {
+            #[cfg(feature = "inspector")]
+            if let Some(inspector) = &self.pool.config.setup.inspector {
+                loaded.isolate.wait_for(inspector);
+                // Lets the stop be seen that may have ended the wait.
+                tokio::task::yield_now().await;
+            }
             let handler = match &loaded.warm {
                 Some(warm) => warm.handler.clone(),
                 None => loaded.isolate.load(&script).await?,
@@ -255,6 +268,10 @@ impl<'a> Worker<'a> {
         let mut is_left_clean = reason.is_none() && loaded.isolate.is_idle();
         if reason.is_none() && !is_left_clean && loaded.warm.is_some() {
             is_left_clean = tidied(tokio, &mut loaded.isolate);
+        }
+        #[cfg(feature = "inspector")]
+        if is_inspected && reason.is_none() {
+            tokio.block_on(loaded.isolate.take_leave());
         }
         if is_left_clean && !failed_to_load && self.stays(&mut loaded, &limits) {
             self.isolate = Some(loaded);

@@ -143,7 +143,9 @@ impl Reader {
         let resolved = match path.canonicalize() {
             Ok(resolved) => resolved,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Import::Refused(import::missing(import, &path)));
+                let help = import::missing(import, &path);
+                self.modules[importer].add_missing(path);
+                return Ok(Import::Refused(help));
             }
             Err(_) => return refused("it cannot be read"),
         };

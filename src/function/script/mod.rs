@@ -8,7 +8,7 @@ mod source_map;
 mod text;
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use url::Url;
@@ -80,6 +80,14 @@ impl Script {
     /// The text of the main module, as its author wrote it.
     pub fn text(&self) -> &str {
         self.0.main.text()
+    }
+
+    /// The files that decide what the script is: those that it was read from, with links followed, and those that it imports and
+    /// that were not there. In no order.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let modules = || self.0.modules.values();
+        let read = modules().filter_map(|module| module.specifier().to_file_path().ok());
+        read.chain(modules().flat_map(|module| module.missing().iter().cloned())).collect()
     }
 
     /// How many bytes all modules have together, as their authors wrote them.

@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
+use sourcemap::SourceMap;
 use url::Url;
 
 use super::import;
@@ -31,6 +33,8 @@ pub(crate) struct Module {
     imports: HashMap<String, Import>,
     /// Where the imports are, as far as the parser was asked.
     sites: Vec<ImportSite>,
+    /// Files that it imports, and that are not there.
+    missing: Vec<PathBuf>,
     /// V8's compiled form, as the isolate left it that compiled the module last.
     cache: Mutex<Option<Arc<[u8]>>>,
 }
@@ -79,7 +83,15 @@ impl Module {
         if followed && language == Language::JavaScript {
             sites = parser::imports(&text);
         }
-        Self { specifier, text: text.into(), code, imports: HashMap::new(), sites, cache: Mutex::default() }
+        Self {
+            specifier,
+            text: text.into(),
+            code,
+            imports: HashMap::new(),
+            sites,
+            missing: Vec::new(),
+            cache: Mutex::default(),
+        }
     }
 
     /// The imports, in their order.
@@ -89,6 +101,15 @@ impl Module {
 
     pub(super) fn set_import(&mut self, import: String, target: Import) {
         self.imports.insert(import, target);
+    }
+
+    pub(super) fn add_missing(&mut self, path: PathBuf) {
+        self.missing.push(path);
+    }
+
+    /// Files that it imports, and that are not there.
+    pub(super) fn missing(&self) -> &[PathBuf] {
+        &self.missing
     }
 
     pub(crate) fn specifier(&self) -> &Url {
@@ -102,6 +123,20 @@ impl Module {
     /// What the engine is to compile, or why it cannot.
     pub(crate) fn code(&self) -> Result<Arc<str>, &Fault> {
         self.code.as_ref().map(|code| code.text.clone().unwrap_or_else(|| Arc::clone(&self.text)))
+    }
+
+    /// The code with its source map in it, and the author's text in the map: what a debugger needs to show that text.
+    pub(crate) fn code_with_map(&self) -> Result<Arc<str>, &Fault> {
+        let code = self.code()?;
+        let Some(mut map) = self.map().and_then(|map| SourceMap::from_slice(map).ok()) else { return Ok(code) };
+        for index in 0..map.get_source_count() {
+            let text = map.get_source(index).and_then(|source| self.source(source)).map(str::to_owned);
+            map.set_source_contents(index, text.as_deref());
+        }
+        Ok(match map.to_data_url() {
+            Ok(url) => format!("{code}\n//# sourceMappingURL={url}").into(),
+            Err(_) => code,
+        })
     }
 
     /// The specifier of the module that an import means, or why there is none.
