@@ -1,5 +1,5 @@
 // Attacks: Blobs without end.
-// Ends: time
+// Ends: buffers | time
 export default async () => {
   const all = [];
   for (;;) all.push(new Blob(["x".repeat(1e6)]));

@@ -1,5 +1,5 @@
 // Attacks: Channels without end.
-// Ends: memory | time
+// Ends: buffers | memory | time
 export default async () => {
   const all = [];
   for (;;) all.push(new MessageChannel());

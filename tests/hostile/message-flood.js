@@ -1,5 +1,5 @@
 // Attacks: Messages without end.
-// Ends: time
+// Ends: buffers | time
 export default async () => {
   const { port1, port2 } = new MessageChannel();
   port2.start();

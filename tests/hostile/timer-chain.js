@@ -1,5 +1,5 @@
 // Attacks: Timers that start two each.
-// Ends: memory | time
+// Ends: timers
 export default async () => {
   const next = () => { setTimeout(next); setTimeout(next); };
   next();

@@ -1,5 +1,5 @@
 // Attacks: Timers without end.
-// Ends: memory | time
+// Ends: timers
 export default async () => {
   for (;;) setTimeout(() => {}, 1e6);
 };
