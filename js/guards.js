@@ -85,7 +85,8 @@ const toLength = (value) => {
 const arrayProxies = new SafeWeakSet();
 let hasArrayProxies = false;
 const note = (target, proxy) => {
-  if (ArrayIsArray(target)) {
+  // A proxy that is revoked cannot be asked.
+  if (core.isProxy(target) ? WeakSetPrototypeHas(arrayProxies, target) : ArrayIsArray(target)) {
     WeakSetPrototypeAdd(arrayProxies, proxy);
     hasArrayProxies = true;
   }
