@@ -37,7 +37,7 @@ static SNAPSHOT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/function.snap
 /// The engine looks `Deno.core` up while it starts, so this cannot be done in the snapshot.
 const CLOSE: &str = if cfg!(feature = "quickjs") {
     "for (const key of ['Deno', '__bootstrap', 'gc', 'InternalError', 'ShadowRealm', 'performance']) delete globalThis[key];
-     for (const key of ['Intl', 'WebAssembly']) Object.defineProperty(globalThis, key, { enumerable: false });"
+     for (const key of ['ArrayBuffer', 'Intl', 'WebAssembly']) Object.defineProperty(globalThis, key, { enumerable: false });"
 } else {
     "delete globalThis.Deno; delete globalThis.__bootstrap;"
 };
@@ -144,7 +144,8 @@ impl Isolate {
         // Lengths that do not fit the memory: js/guards.js refuses them.
         let close = format!("limitLengths({}); delete globalThis.limitLengths; {CLOSE}", limits.memory);
         runtime.execute_script("ext:tailor_function/close.js", close).map_err(|error| failed(error.into()))?;
-        if !setup.code_from_strings {
+        // QuickJS would take the whole of `Function` away.
+        if cfg!(feature = "v8") && !setup.code_from_strings {
             forbid_code_from_strings(&mut runtime);
         }
         Ok(Self { runtime, loader, account, fetch: setup.fetch.clone(), is_idle: false })
