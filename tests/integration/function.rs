@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex};
 
 use pretty_assertions::assert_eq;
 use serde_json::json;
-use tailor_idp::function::{ErrorKind, Execution, FunctionRuntime, FunctionRuntimeBuilder, Invocation, Script};
+use tailor_idp::function::{
+    ErrorKind, Execution, FunctionRuntime, FunctionRuntimeBuilder, Invocation, Limit, Limits, Script,
+};
 use tailor_idp::idp::{HashCost, Idp, NamespaceName, NamespaceSettings, Permission};
 use tailor_idp::store::SqliteDatabase;
 
@@ -36,6 +38,19 @@ fn rounds() -> usize {
 
 fn script(text: &str) -> Script {
     Script::new("file:///handler.js".parse().unwrap(), text)
+}
+
+/// Runs a handler's body within these limits.
+async fn run(limits: Limits, body: &str) -> Execution {
+    let script = script(&format!("export default async (argument) => {{ {body} }}"));
+    runtime().await.run(&script, Invocation::default().limits(limits)).await
+}
+
+fn ended_by(execution: &Execution) -> (Option<Limit>, String) {
+    match &execution.result {
+        Ok(value) => (None, value.to_string()),
+        Err(error) => (error.limit, error.message.clone()),
+    }
 }
 
 fn outcome(execution: &Execution) -> (String, Vec<String>) {

@@ -4,22 +4,9 @@ use std::time::Duration;
 
 use pretty_assertions::assert_eq;
 use serde_json::json;
-use tailor_idp::function::{Execution, Invocation, Isolation, Limit, Limits};
+use tailor_idp::function::{Invocation, Isolation, Limit, Limits};
 
-use super::{runtime, script};
-
-/// Runs a handler's body within these limits.
-async fn run(limits: Limits, body: &str) -> Execution {
-    let script = script(&format!("export default async (argument) => {{ {body} }}"));
-    runtime().await.run(&script, Invocation::default().limits(limits)).await
-}
-
-fn ended_by(execution: &Execution) -> (Option<Limit>, String) {
-    match &execution.result {
-        Ok(value) => (None, value.to_string()),
-        Err(error) => (error.limit, error.message.clone()),
-    }
-}
+use super::{ended_by, run, runtime, script};
 
 #[tokio::test]
 async fn timers_that_wait_are_bounded_and_others_do_not_count() {

@@ -134,8 +134,9 @@ fn check(
 #[test]
 fn a_result_is_what_json_stringify_makes_of_it_or_an_error_that_names_the_place() {
     let returns = script(&format!("{BUILD} export default (description) => build(description)"));
-    let stringify =
-        script(&format!("{BUILD} export default async (description) => JSON.stringify(await build(description)) ?? 'null'"));
+    let stringify = script(&format!(
+        "{BUILD} export default async (description) => JSON.stringify(await build(description)) ?? 'null'"
+    ));
     let other = tokio::runtime::Runtime::new().unwrap();
     check(&returns, move |description, runtime, result| match result {
         Ok(value) => {

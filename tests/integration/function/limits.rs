@@ -4,22 +4,9 @@ use std::time::{Duration, Instant};
 
 use pretty_assertions::assert_eq;
 use serde_json::json;
-use tailor_idp::function::{ErrorKind, Execution, Invocation, Limit, Limits, ResultLimits, Status};
+use tailor_idp::function::{ErrorKind, Invocation, Limit, Limits, ResultLimits, Status};
 
-use super::{runtime, script};
-
-/// Runs a handler's body within these limits.
-async fn run(limits: Limits, body: &str) -> Execution {
-    let script = script(&format!("export default async (argument) => {{ {body} }}"));
-    runtime().await.run(&script, Invocation::default().limits(limits)).await
-}
-
-fn ended_by(execution: &Execution) -> (Option<Limit>, String) {
-    match &execution.result {
-        Ok(value) => (None, value.to_string()),
-        Err(error) => (error.limit, error.message.clone()),
-    }
-}
+use super::{ended_by, run, runtime, script};
 
 const SHORT: Duration = Duration::from_millis(150);
 
