@@ -6,7 +6,7 @@ use pretty_assertions::assert_eq;
 use serde_json::json;
 use tailor_idp::function::{Invocation, Isolation, Limit, Limits};
 
-use super::{ended_by, run, runtime, script};
+use super::{ended_by, run, script};
 
 #[tokio::test]
 async fn timers_that_wait_are_bounded_and_others_do_not_count() {
