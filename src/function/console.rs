@@ -1,6 +1,7 @@
 //! Where a script's log goes, and how much of it there may be.
 
 use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -33,8 +34,11 @@ pub(super) fn log(
             return;
         }
         let line = LogLine { at: SystemTime::now(), level, text: text.to_owned() };
-        if let Some(on_log) = &on_log {
-            on_log(&line);
+        if let Some(on_log) = &on_log
+            // A panic must not go through the engine: that would end the process.
+            && catch_unwind(AssertUnwindSafe(|| on_log(&line))).is_err()
+        {
+            tracing::error!("what the host does with log lines panicked");
         }
         logs.lock().push(line);
     })

@@ -226,6 +226,24 @@ impl Pool {
         &self.floor
     }
 
+    /// A worker that leaves before its time has another one come for what is in the queue.
+    fn relieve(self: &Arc<Self>, place: &Place) {
+        let mut state = self.floor.state.lock();
+        if place.is_coming.replace(false) {
+            state.coming -= 1;
+        }
+        if state.queue.len() <= state.coming {
+            return;
+        }
+        state.workers += 1;
+        state.coming += 1;
+        drop(state);
+        if let Err(error) = Arc::clone(self).start() {
+            tracing::error!(%error, "cannot start a thread for functions that wait");
+            self.floor.leave(true);
+        }
+    }
+
     /// Starts a worker that has been counted already.
     fn start(self: Arc<Self>) -> io::Result<()> {
         threads::spawn(move || {

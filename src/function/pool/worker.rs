@@ -38,6 +38,8 @@ pub(super) struct Worker<'a> {
     // Dropped before the event loop that it was made in.
     isolate: Option<Loaded>,
     tokio: Option<Runtime>,
+    /// Whether isolates could be made ahead so far.
+    can_prepare: bool,
 }
 
 /// An isolate, and what it is good for.
@@ -56,7 +58,15 @@ struct Warm {
 
 impl<'a> Worker<'a> {
     pub(super) fn new(pool: Arc<Pool>, place: &'a Place) -> Self {
-        Self { place, pool, mailbox: Arc::default(), clock: ThreadClock::of_this_thread(), isolate: None, tokio: None }
+        Self {
+            place,
+            pool,
+            mailbox: Arc::default(),
+            clock: ThreadClock::of_this_thread(),
+            isolate: None,
+            tokio: None,
+            can_prepare: true,
+        }
     }
 
     pub(super) fn run(mut self) {
@@ -64,13 +74,13 @@ impl<'a> Worker<'a> {
             let id = job.id;
             let survived = catch_unwind(AssertUnwindSafe(|| self.execute(*job))).is_ok();
             if !survived {
-                // The job's channel says so to its caller. What the isolate is in the midst of nobody knows.
+                // The job's channel says so to its caller. What the thread's engine is in the midst of nobody knows.
                 tracing::error!("a function's thread panicked");
                 self.place.floor.state.lock().stops.retain(|(other, _)| *other != id);
-                break;
             }
-            if cfg!(feature = "quickjs") {
-                // It does not bear many isolates on one thread.
+            // QuickJS does not bear many isolates on one thread.
+            if !survived || cfg!(feature = "quickjs") {
+                self.pool.relieve(self.place);
                 break;
             }
         }
@@ -104,6 +114,7 @@ impl<'a> Worker<'a> {
                 return Order::Leave;
             }
             let is_wanted = self.isolate.is_none()
+                && self.can_prepare
                 && pool.config.isolation == Isolation::Fresh
                 && state.idle.iter().filter(|idle| idle.is_prepared).count() < pool.config.prepared;
             if is_wanted {
@@ -111,7 +122,7 @@ impl<'a> Worker<'a> {
                 if let Err(error) = self.prepare() {
                     // The next execution tries again, and has the error.
                     tracing::warn!(%error, "cannot prepare an isolate");
-                    return Order::Leave;
+                    self.can_prepare = false;
                 }
                 continue;
             }

@@ -107,6 +107,14 @@ async fn shutting_down_ends_what_takes_too_long() {
     assert_eq!(message(&run.await.unwrap()), "the function runtime is shutting down");
 }
 
+#[tokio::test]
+async fn a_host_that_panics_over_a_log_line_loses_that_line_only() {
+    let runtime = builder().await.build();
+    let logs = script("export default () => { console.log('a'); return 1 }");
+    let execution = runtime.run(&logs, Invocation::default().on_log(|_| panic!("the host's own"))).await;
+    assert_eq!((message(&execution), execution.logs.len()), ("1".to_owned(), 1));
+}
+
 const COUNTER: &str = "let runs = 0; export default () => ++runs;";
 
 #[tokio::test]
