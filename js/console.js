@@ -123,6 +123,10 @@ const fitAll = (args) => {
   return args;
 };
 
+// Options are read once: a getter cannot say one thing here and another there.
+const fixedOptions = (options) =>
+  options === null || typeof options !== "object" ? options : { __proto__: null, ...options };
+
 // Wider or deeper than by default, as far as the caller says.
 const fitFor = (value, options) => {
   const of = (key, otherwise) => {
@@ -135,8 +139,10 @@ const fitFor = (value, options) => {
 // The formatter's own entries, which a script's custom inspectors are given. To be done before the formatter is loaded.
 const ops = core.loadExtScript("ext:tailor_console/ops.js");
 const { op_console_format_value, op_console_inspect, op_console_inspect_args } = ops;
-ops.op_console_inspect = (intrinsics, value, options) =>
-  op_console_inspect(intrinsics, fitFor(value, options), options);
+ops.op_console_inspect = (intrinsics, value, options) => {
+  const fixed = fixedOptions(options);
+  return op_console_inspect(intrinsics, fitFor(value, fixed), fixed);
+};
 ops.op_console_inspect_args = (intrinsics, args, options) =>
   op_console_inspect_args(intrinsics, fitAll([...new SafeArrayIterator(args)]), options);
 ops.op_console_format_value = (intrinsics, ctx, value, recurseTimes) =>
@@ -152,6 +158,7 @@ export const measured = (console) => {
     const method = {
       [key](...args) {
         if (key === "dir" || key === "dirxml") {
+          args[1] = fixedOptions(args[1]);
           args[0] = fitFor(args[0], args[1]);
         } else if (key === "table") {
           args[0] = fit(args[0], DEPTH, Infinity);

@@ -26,7 +26,7 @@ const {
   WeakSetPrototypeAdd,
   WeakSetPrototypeHas,
 } = primordials;
-const { Array, ArrayBuffer, Date, Function, JSON, Number, Proxy: NativeProxy, RangeError, Reflect, String, Symbol } = globalThis;
+const { Array, ArrayBuffer, Date, Function, JSON, Number, Object, Proxy: NativeProxy, RangeError, Reflect, String, Symbol } = globalThis;
 
 // Elements of an array, and characters of a text: what fits the memory of an isolate with the default limits.
 let longestArray = 2 ** 22;
@@ -317,6 +317,73 @@ const fixed = (items) => {
     get: (target, key) => key === "length" ? length : key === SymbolIterator ? undefined : ReflectGet(target, key),
   });
 };
+
+// The engine compares texts in one go, each with the one that is wanted: here, one by one.
+const LONG_TEXT = 1024;
+const sameText = (index, step, end, list, wanted) => {
+  for (; index !== end; index += step) {
+    if (list[index] === wanted) {
+      return index;
+    }
+  }
+  return -1;
+};
+const searchingText = (forwards, result) => (native) => ({
+  method(...args) {
+    const wanted = args[0];
+    if (typeof wanted !== "string" || wanted.length <= LONG_TEXT || args.length > 1) {
+      return ReflectApply(native, this, args);
+    }
+    const { length } = this;
+    return result(forwards ? sameText(0, 1, length, this, wanted) : sameText(length - 1, -1, -1, this, wanted));
+  },
+}.method);
+guard(Array.prototype, "indexOf", searchingText(true, (index) => index));
+guard(Array.prototype, "includes", searchingText(true, (index) => index >= 0));
+guard(Array.prototype, "lastIndexOf", searchingText(false, (index) => index));
+
+// What is sorted as text is compared in one go as well.
+const compareTexts = (one, other) => {
+  const [a, b] = [`${one}`, `${other}`];
+  return a < b ? -1 : a > b ? 1 : 0;
+};
+guardAll(Array.prototype, ["sort", "toSorted"], (native) => ({
+  method(...args) {
+    if (args[0] === undefined && ArrayIsArray(this)) {
+      for (let index = 0; index < this.length; index++) {
+        const value = this[index];
+        if (typeof value === "string" ? value.length > LONG_TEXT : typeof value === "object" && value !== null) {
+          return ReflectApply(native, this, [compareTexts]);
+        }
+      }
+    }
+    return ReflectApply(native, this, args);
+  },
+}.method));
+
+// Members of texts and of numbers in rows, which have a key for each.
+const MOST_KEYS = 2 ** 20;
+const checkKeys = (args) => {
+  for (let index = 0; index < args.length; index++) {
+    const value = args[index];
+    const isText = typeof value === "string" || core.isStringObject(value);
+    if ((isText || core.isTypedArray(value)) && value.length > MOST_KEYS) {
+      throw new RangeError(`${value.length} keys are too many: at most ${MOST_KEYS}`);
+    }
+  }
+};
+const checkedKeys = (native) => ({
+  method(...args) {
+    checkKeys(args);
+    return ReflectApply(native, this, args);
+  },
+}.method);
+guardAll(
+  Object,
+  ["assign", "entries", "getOwnPropertyDescriptors", "getOwnPropertyNames", "keys", "values"],
+  checkedKeys,
+);
+guardAll(Reflect, ["ownKeys"], checkedKeys);
 
 // Lists of arguments.
 guard(Reflect, "apply", (native) => ({

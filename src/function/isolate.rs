@@ -210,13 +210,12 @@ impl Isolate {
         self.runtime.v8_isolate().thread_safe_handle()
     }
 
-    /// Whether so much is in use that the next execution had little left: more than half, garbage aside.
-    pub(super) fn is_crowded(&mut self, limits: &Limits) -> bool {
+    /// Whether so much is in use that the next execution had little left: more than half of its memory, garbage aside.
+    pub(super) fn is_crowded(&mut self) -> bool {
         let isolate = self.runtime.v8_isolate();
-        let is_crowded = |isolate: &mut v8::Isolate| isolate.get_heap_statistics().used_heap_size() > limits.memory / 2;
-        is_crowded(isolate) && {
+        self.account.is_crowded(isolate) && {
             isolate.low_memory_notification();
-            is_crowded(isolate)
+            self.account.is_crowded(isolate)
         }
     }
 
@@ -330,6 +329,18 @@ impl Isolate {
     /// Whether nothing of the script was left that could still run, when its result was there.
     pub(super) fn is_idle(&self) -> bool {
         self.is_idle
+    }
+
+    /// Takes from what the script has left behind whatever it could still do to others.
+    pub(super) fn begin_tidying(&mut self, stop: &Arc<Stop>) {
+        let state = self.runtime.op_state();
+        let mut state = state.borrow_mut();
+        state.put::<ConsoleSink>(Box::new(|_, _| {}));
+        let stop_at_call = Arc::clone(stop);
+        let exceeded = Box::new(move |_| stop_at_call.stop(Reason::Limit(Limit::Calls, 0)));
+        state.put(CallBudget::within(CallBounds { under_way: 0, made: 0, exceeded }));
+        state.put(Fetch::new(FetchSettings::default()));
+        self.account.charge(stop);
     }
 
     /// Lets what was left run on until nothing is left. Runs the script's code: only while something ends it in time.

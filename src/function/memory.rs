@@ -155,6 +155,13 @@ impl Account {
         usize::try_from(external).unwrap_or(0).max(self.buffers.load(Relaxed)).saturating_add(self.kept.load(Relaxed))
     }
 
+    /// Whether more than half of the memory is in use, or the heap's limit is no longer what it was.
+    pub(super) fn is_crowded(&self, isolate: &mut Isolate) -> bool {
+        let heap = isolate.get_heap_statistics();
+        let was_raised = heap.heap_size_limit() > self.heap_limit.saturating_add(HEADROOM / 2);
+        was_raised || heap.used_heap_size() > self.heap_limit / 2 || self.beside_heap(isolate) > self.buffer_limit / 2
+    }
+
     fn note_heap(&self, isolate: &mut Isolate) {
         self.peak_heap.fetch_max(isolate.get_heap_statistics().used_heap_size(), Relaxed);
     }

@@ -16,6 +16,7 @@ use super::Inspector;
 use super::execution::{Execution, ExecutionError, Invocation, LogLine, Usage};
 use super::isolate::{Setup, Startup};
 use super::limits::{Limit, Limits};
+use super::memory::MIN_HEAP;
 use super::pool::{Config, Isolation, Job, Outcome, Pool, Refused, WarmKey, stopped};
 use super::script::Script;
 use super::stop::{Reason, Stop};
@@ -173,7 +174,8 @@ impl FunctionRuntime {
     async fn outcome(&self, script: &Script, invocation: Invocation, logs: Arc<Mutex<Vec<LogLine>>>) -> Outcome {
         let pool = &self.0.0;
         let Invocation { argument, principal, on_log, limits, deadline } = invocation;
-        let limits = limits.unwrap_or_else(|| pool.config().limits.clone());
+        let mut limits = limits.unwrap_or_else(|| pool.config().limits.clone());
+        limits.memory = limits.memory.max(MIN_HEAP);
         let deadline = deadline.filter(|_| !pool.config().setup.is_inspected());
         let refused = |error| Outcome { result: Err(error), usage: Usage::default() };
         let argument = argument.to_string();
@@ -215,6 +217,9 @@ impl FunctionRuntime {
                 outcome
             }
             Err(Refused::Full(waiting)) => refused(ExecutionError::limit(Limit::Queue, &limits, waiting)),
+            Err(Refused::Stuck(lost)) => refused(ExecutionError::platform(format!(
+                "{lost} threads do not come back from scripts that were ended: restart the process"
+            ))),
             Err(Refused::ShuttingDown) => refused(stopped(Reason::ShuttingDown, &limits)),
             Err(Refused::NoThread(error)) => {
                 refused(ExecutionError::platform(format!("cannot start a thread for the function: {error}")))
@@ -239,10 +244,10 @@ impl FunctionRuntime {
         let floor = Arc::clone(self.0.0.floor());
         let (done, is_done) = oneshot::channel();
         let wait = move || {
-            let in_time = floor.wait_until_left(Instant::now() + time);
+            let in_time = floor.wait_until_left(Instant::now().checked_add(time));
             if !in_time {
                 floor.stop_all(Reason::ShuttingDown);
-                if !floor.wait_until_left(Instant::now() + AFTERMATH) {
+                if !floor.wait_until_left(Instant::now().checked_add(AFTERMATH)) {
                     tracing::warn!("a function's thread does not end: it is in a store or another part of the host");
                 }
             }
@@ -262,7 +267,7 @@ impl FunctionRuntime {
 
 /// A caller that waits for its outcome. Ends the execution when it goes away.
 struct Waiting<'a> {
-    pool: &'a Pool,
+    pool: &'a Arc<Pool>,
     id: u64,
     stop: &'a Stop,
     result: oneshot::Receiver<Outcome>,
@@ -278,6 +283,13 @@ impl Waiting<'_> {
             {
                 // It had not begun.
                 return Poll::Ready(Outcome::not_run(stopped(reason, limits), submitted.elapsed()));
+            }
+            if let Some(reason) = self.stop.reason()
+                && self.stop.is_given_up()
+                && self.pool.give_up(self.id)
+            {
+                let usage = Usage { wall_time: submitted.elapsed(), ..Usage::default() };
+                return Poll::Ready(Outcome { result: Err(stopped(reason, limits)), usage });
             }
             Pin::new(&mut self.result).poll(cx).map(|outcome| {
                 outcome.unwrap_or_else(|_| {

@@ -1,11 +1,12 @@
 //! The thread that ends executions whose time is up.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::clock::ThreadClock;
 use super::limits::Limit;
@@ -25,7 +26,7 @@ pub(super) struct Watched {
     pub(super) until: Option<(Instant, Limit)>,
     /// Its thread's clock, what that showed when it began, and how far it may go. Not before it runs.
     pub(super) cpu: Option<CpuWatch>,
-    /// Looked at whenever the thread has computed.
+    /// Looked at whenever the thread has computed, or at every tick where that is not known.
     pub(super) memory: Option<Arc<Account>>,
 }
 
@@ -36,25 +37,44 @@ pub(super) struct CpuWatch {
 }
 
 impl Watched {
-    fn tick(&mut self, now: Instant) {
+    /// What is due, if anything.
+    fn tick(&mut self, now: Instant) -> Option<Due> {
         if self.stop.reason().is_some() {
-            self.stop.press_again();
-            return;
+            return Some(Due::Again);
         }
         if let Some((_, limit)) = self.until.filter(|(until, _)| *until <= now) {
-            self.stop.stop(Reason::Limit(limit, 0));
-            return;
+            return Some(Due::Limit(limit));
         }
-        let Some(cpu) = &mut self.cpu else { return };
-        let Some(time) = cpu.clock.now() else { return };
-        if cpu.until.is_some_and(|until| until <= time) {
-            self.stop.stop(Reason::Limit(Limit::CpuTime, 0));
-        } else if time > cpu.seen
-            && let Some(memory) = &self.memory
+        let mut computes = true;
+        if let Some(cpu) = &mut self.cpu
+            && let Some(time) = cpu.clock.now()
+        {
+            if cpu.until.is_some_and(|until| until <= time) {
+                return Some(Due::Limit(Limit::CpuTime));
+            }
+            computes = time > cpu.seen;
+            cpu.seen = time;
+        }
+        if let Some(memory) = &self.memory
+            && computes
         {
             memory.look();
         }
-        cpu.seen = time;
+        None
+    }
+}
+
+enum Due {
+    Limit(Limit),
+    Again,
+}
+
+impl Due {
+    fn happen(self, stop: &Stop) {
+        match self {
+            Self::Limit(limit) => stop.stop(Reason::Limit(limit, 0)),
+            Self::Again => stop.press_again(),
+        }
     }
 }
 
@@ -112,9 +132,17 @@ impl Watchdog {
             }
             self.wake.wait_for(&mut state, TICK);
             let now = Instant::now();
-            for (_, watched) in &mut state.watched {
-                watched.tick(now);
-            }
+            let watched = state.watched.iter_mut();
+            let due: Vec<_> =
+                watched.filter_map(|(_, it)| it.tick(now).map(|due| (due, Arc::clone(&it.stop)))).collect();
+            MutexGuard::unlocked(&mut state, || {
+                for (due, stop) in due {
+                    // A waker is a host's. Whatever it does, the others' limits are kept.
+                    if catch_unwind(AssertUnwindSafe(|| due.happen(&stop))).is_err() {
+                        tracing::error!("a waker panicked");
+                    }
+                }
+            });
             idle = if state.watched.is_empty() { idle + 1 } else { 0 };
         }
     }

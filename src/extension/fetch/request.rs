@@ -5,6 +5,7 @@ use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::time::Duration;
 
 use deno_core::convert::{ByteString, Uint8Array};
 use deno_core::{CancelFuture, CancelHandle, OpState, Resource, ResourceId, op2};
@@ -17,6 +18,9 @@ use url::Url;
 use super::Fetch;
 use super::body::{Allowance, AnswerBody, CountedBody};
 use super::error::{FetchError, innermost, own_cause};
+
+/// As tokio has it for waits without end.
+const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
 /// Headers that say how a message travels, and to whom: not a script's to set, as in the Fetch Standard. With `host` it would
 /// ask an allowed server for a host that is not.
@@ -123,7 +127,8 @@ pub(super) fn op_fetch(
     }
 
     let cancel = CancelHandle::new_rc();
-    let deadline = Instant::now() + timeout;
+    // A time beyond what the clock can show is as good as none.
+    let deadline = Instant::now().checked_add(timeout).unwrap_or_else(|| Instant::now() + FAR);
     let answer = {
         let (cancel, end) = (Rc::clone(&cancel), Rc::clone(&end));
         async move {

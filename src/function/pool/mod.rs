@@ -87,7 +87,9 @@ struct State {
     workers: usize,
     /// Workers that are about to look into the queue.
     coming: usize,
-    /// Of all jobs that are neither refused nor done.
+    /// Workers that were given up on, and have not come back.
+    lost: usize,
+    /// Of all jobs that are neither refused, nor done, nor given up.
     stops: Vec<(u64, Arc<Stop>)>,
     last_id: u64,
     is_closed: bool,
@@ -131,8 +133,13 @@ pub(super) enum Refused {
     /// So many wait already.
     Full(usize),
     ShuttingDown,
+    /// So many threads do not come back from scripts that were ended.
+    Stuck(usize),
     NoThread(io::Error),
 }
+
+/// Threads that may be lost to scripts that the engine does not come back from. Each may be computing.
+const MAX_LOST: usize = 16;
 
 impl Pool {
     pub(super) fn new(config: Config) -> Arc<Self> {
@@ -172,8 +179,13 @@ impl Pool {
             idle.worker.put(Order::Run(Box::new(job)));
             return Ok(id);
         }
-        if state.queue.len() >= self.config.queue.max(1) {
-            return Err(Refused::Full(state.queue.len()));
+        if state.lost >= MAX_LOST {
+            return Err(Refused::Stuck(state.lost));
+        }
+        // What a worker is about to take does not wait.
+        let waiting = state.queue.len().saturating_sub(state.coming);
+        if state.workers >= self.config.max_workers && waiting >= self.config.queue.max(1) {
+            return Err(Refused::Full(waiting));
         }
         state.queue.push_back(job);
         state.stops.push((id, stop));
@@ -194,12 +206,28 @@ impl Pool {
         state.workers += 1;
         state.coming += 1;
         drop(state);
-        Arc::clone(self).start().map_err(|error| {
+        if let Err(error) = Arc::clone(self).start() {
             self.floor.leave(true);
-            self.forget(id);
-            Refused::NoThread(error)
-        })?;
+            // Unless another worker has taken it.
+            if self.forget(id) {
+                return Err(Refused::NoThread(error));
+            }
+        }
         Ok(id)
+    }
+
+    /// Gives up on the worker that has the job: another may come in its place. Says whether it has it still.
+    pub(super) fn give_up(self: &Arc<Self>, id: u64) -> bool {
+        let mut state = self.floor.state.lock();
+        let Some(index) = state.stops.iter().position(|(other, _)| *other == id) else { return false };
+        state.stops.swap_remove(index);
+        state.workers -= 1;
+        state.lost += 1;
+        tracing::error!(lost = state.lost, "a thread does not come back from a script that was ended");
+        drop(state);
+        self.floor.left.notify_all();
+        self.come_for_queue();
+        true
     }
 
     /// Takes a job back that has not begun. Says whether it was there.
@@ -232,6 +260,13 @@ impl Pool {
         if place.is_coming.replace(false) {
             state.coming -= 1;
         }
+        drop(state);
+        self.come_for_queue();
+    }
+
+    /// Starts a worker for what is in the queue, where none is on its way.
+    fn come_for_queue(self: &Arc<Self>) {
+        let mut state = self.floor.state.lock();
         if state.queue.len() <= state.coming {
             return;
         }
@@ -239,8 +274,16 @@ impl Pool {
         state.coming += 1;
         drop(state);
         if let Err(error) = Arc::clone(self).start() {
-            tracing::error!(%error, "cannot start a thread for functions that wait");
             self.floor.leave(true);
+            let mut state = self.floor.state.lock();
+            if state.workers == 0 {
+                // Nobody will come: the callers learn it from the channels that close.
+                tracing::error!(%error, "cannot start a thread for functions that wait");
+                state.stops.clear();
+                let queue = std::mem::take(&mut state.queue);
+                drop(state);
+                drop(queue);
+            }
         }
     }
 
@@ -256,9 +299,12 @@ impl Pool {
 
 impl Floor {
     /// Waits until all workers have left, and says whether they have. On a thread that may block.
-    pub(super) fn wait_until_left(&self, until: Instant) -> bool {
+    pub(super) fn wait_until_left(&self, until: Option<Instant>) -> bool {
         let mut state = self.state.lock();
-        self.left.wait_while_until(&mut state, |state| state.workers > 0, until);
+        match until {
+            Some(until) => drop(self.left.wait_while_until(&mut state, |state| state.workers > 0, until)),
+            None => self.left.wait_while(&mut state, |state| state.workers > 0),
+        }
         state.workers == 0
     }
 
@@ -283,6 +329,17 @@ impl Floor {
 }
 
 impl State {
+    /// Takes note that a worker has done the job. One that was given up on is back.
+    fn finish(&mut self, id: u64) {
+        match self.stops.iter().position(|(other, _)| *other == id) {
+            Some(index) => drop(self.stops.swap_remove(index)),
+            None => {
+                self.lost -= 1;
+                self.workers += 1;
+            }
+        }
+    }
+
     /// The idle worker that is best for the job: one that is warm for it, else one that is ready.
     fn choose(&self, job: &Job) -> Option<usize> {
         let latest = |fits: &dyn Fn(&Idle) -> bool| self.idle.iter().rposition(fits);

@@ -76,7 +76,7 @@ impl<'a> Worker<'a> {
             if !survived {
                 // The job's channel says so to its caller. What the thread's engine is in the midst of nobody knows.
                 tracing::error!("a function's thread panicked");
-                self.place.floor.state.lock().stops.retain(|(other, _)| *other != id);
+                self.place.floor.state.lock().finish(id);
             }
             // QuickJS does not bear many isolates on one thread.
             if !survived || cfg!(feature = "quickjs") {
@@ -86,12 +86,14 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Hands the outcome over, and is about to come back for more: who calls again at once need not have another worker.
-    fn done(&self, id: u64, done: oneshot::Sender<Outcome>, outcome: Outcome) {
+    /// Hands the outcome over. One that comes back at once says so before: who calls again need not have another worker.
+    fn done(&self, id: u64, done: oneshot::Sender<Outcome>, outcome: Outcome, comes_back: bool) {
         let mut state = self.place.floor.state.lock();
-        state.stops.retain(|(other, _)| *other != id);
-        state.coming += 1;
-        self.place.is_coming.set(true);
+        state.finish(id);
+        if comes_back {
+            state.coming += 1;
+            self.place.is_coming.set(true);
+        }
         drop(state);
         // A caller that has gone away needs no result.
         let _ = done.send(outcome);
@@ -102,6 +104,9 @@ impl<'a> Worker<'a> {
         let pool = Arc::clone(&self.pool);
         loop {
             let mut state = pool.floor.state.lock();
+            if !self.place.is_coming.replace(true) {
+                state.coming += 1;
+            }
             let warm = self.isolate.as_ref().and_then(|loaded| loaded.warm.as_ref()).map(|warm| warm.key.clone());
             let mut head = state.queue.iter().take(LOOK_AHEAD);
             let index = head.position(|job| warm.is_some() && job.warm_key == warm).unwrap_or(0);
@@ -184,13 +189,13 @@ impl<'a> Worker<'a> {
         let began = Instant::now();
         let queued = began.duration_since(job.submitted);
         if let Some(reason) = job.stop.reason() {
-            return self.done(job.id, job.done, Outcome::not_run(stopped(reason, &job.limits), queued));
+            return self.done(job.id, job.done, Outcome::not_run(stopped(reason, &job.limits), queued), true);
         }
         let Job { id, script, argument, principal, limits, deadline, warm_key, stop, logs, on_log, done, .. } = job;
         // Isolates are made, used and dropped in the event loop's context, even if something panics.
         let handle = match self.event_loop() {
             Ok(tokio) => tokio.handle().clone(),
-            Err(error) => return self.done(id, done, Outcome::not_run(error, queued)),
+            Err(error) => return self.done(id, done, Outcome::not_run(error, queued), true),
         };
         let _context = handle.enter();
         // What does not fit the job goes first: there is never more than one isolate on the thread.
@@ -204,11 +209,11 @@ impl<'a> Worker<'a> {
         };
         let mut loaded = match loaded {
             Ok(loaded) => loaded,
-            Err(error) => return self.done(id, done, Outcome::not_run(error, queued)),
+            Err(error) => return self.done(id, done, Outcome::not_run(error, queued), true),
         };
         let Some(tokio) = &self.tokio else {
             let error = ExecutionError::platform("there is no event loop");
-            return self.done(id, done, Outcome::not_run(error, queued));
+            return self.done(id, done, Outcome::not_run(error, queued), true);
         };
 
         // A script that is paused uses any amount of time.
@@ -216,19 +221,20 @@ impl<'a> Worker<'a> {
         let cpu_began = self.clock.and_then(ThreadClock::now);
         let cpu = self.clock.zip(cpu_began).map(|(clock, now)| CpuWatch {
             clock,
-            until: limits.cpu_time.filter(|_| !is_inspected).map(|limit| now + limit),
+            until: limits.cpu_time.filter(|_| !is_inspected).map(|limit| now.saturating_add(limit)),
             seen: now,
         });
-        let ends = earlier((began + limits.time, Limit::Time), deadline.map(|at| (at, Limit::Deadline)));
+        let time = began.checked_add(limits.time).map(|at| (at, Limit::Time));
+        let ends = time.into_iter().chain(deadline.map(|at| (at, Limit::Deadline))).min_by_key(|(at, _)| *at);
         let memory = Some(Arc::clone(loaded.isolate.account()));
-        let until = (!is_inspected).then_some(ends);
+        let until = ends.filter(|_| !is_inspected);
         let watch = watchdog::watch(Watched { stop: Arc::clone(&stop), until, cpu, memory });
         let watch = match watch {
             Ok(watch) => watch,
             Err(error) => {
                 let error =
                     ExecutionError::platform(format!("cannot start the thread that keeps time limits: {error}"));
-                return self.done(id, done, Outcome::not_run(error, queued));
+                return self.done(id, done, Outcome::not_run(error, queued), true);
             }
         };
 
@@ -274,7 +280,8 @@ impl<'a> Worker<'a> {
             None => result.unwrap_or_else(|| Err(ExecutionError::platform("the execution ended without a result"))),
         };
         let failed_to_load = loaded.warm.is_none();
-        self.done(id, done, Outcome { result, usage });
+        let comes_back = reason.is_none() && loaded.isolate.is_idle() && !is_inspected;
+        self.done(id, done, Outcome { result, usage }, comes_back);
 
         let mut is_left_clean = reason.is_none() && loaded.isolate.is_idle();
         if reason.is_none() && !is_left_clean && loaded.warm.is_some() {
@@ -284,7 +291,7 @@ impl<'a> Worker<'a> {
         if is_inspected && reason.is_none() {
             tokio.block_on(loaded.isolate.take_leave());
         }
-        if is_left_clean && !failed_to_load && self.stays(&mut loaded, &limits) {
+        if is_left_clean && !failed_to_load && self.stays(&mut loaded) {
             self.isolate = Some(loaded);
         } else {
             drop(loaded);
@@ -296,13 +303,13 @@ impl<'a> Worker<'a> {
     }
 
     /// Whether a warm isolate is good for another run.
-    fn stays(&self, loaded: &mut Loaded, limits: &Limits) -> bool {
+    fn stays(&self, loaded: &mut Loaded) -> bool {
         let (Isolation::Reuse { max_runs, max_age }, Some(warm)) = (self.pool.config.isolation, &mut loaded.warm)
         else {
             return false;
         };
         warm.runs += 1;
-        warm.runs < max_runs && warm.since.elapsed() < max_age && !loaded.isolate.is_crowded(limits)
+        warm.runs < max_runs && warm.since.elapsed() < max_age && !loaded.isolate.is_crowded()
     }
 }
 
@@ -325,13 +332,12 @@ fn tidied(tokio: &Runtime, isolate: &mut Isolate) -> bool {
     let Ok(_watch) = watchdog::watch(Watched { stop: Arc::clone(&stop), until, cpu: None, memory: None }) else {
         return false;
     };
-    let _armed = stop.arm(isolate.handle());
+    isolate.begin_tidying(&stop);
+    let armed = stop.arm(isolate.handle());
     tokio.block_on(stoppable(&stop, isolate.run_dry()));
+    drop(armed);
+    isolate.end();
     stop.reason().is_none() && isolate.is_idle()
-}
-
-fn earlier(one: (Instant, Limit), other: Option<(Instant, Limit)>) -> (Instant, Limit) {
-    other.filter(|other| other.0 < one.0).unwrap_or(one)
 }
 
 /// Runs the work until it is done, or is to stop.

@@ -60,6 +60,9 @@ impl CheckedMap {
     }
 }
 
+/// Bytes of an inline source map, as it is written: those of large bundles have some. A larger one is left out.
+const MAX_INLINE: usize = 16 * 1024 * 1024;
+
 /// The code without its inline source maps, and the URL of the last of them, which is the one that holds.
 ///
 /// Lines and columns stay as they are.
@@ -69,13 +72,20 @@ pub(super) fn take_inline(text: &str) -> (Cow<'_, str>, Option<&str>) {
     let mut found: Vec<_> = COMMENTS.iter().flat_map(|comment| text.match_indices(comment)).collect();
     found.sort_unstable();
     for (start, comment) in found {
+        // In a line that has been looked at.
+        if start < from {
+            continue;
+        }
         let data = start + comment.len() - "data:".len();
         let end = text[data..].find(['\n', '\r', '\u{2028}', '\u{2029}']).map_or(text.len(), |end| data + end);
         let value = text[data..end].trim_end();
         // Within a string this is no comment: the string has an end.
-        if start >= from && !value.contains(['"', '\'', '`', ' ']) {
+        if value.contains(['"', '\'', '`', ' ']) {
+            kept.push(&text[from..end]);
+            from = end;
+        } else {
             kept.push(&text[from..start]);
-            (from, url) = (end, Some(value));
+            (from, url) = (end, Some(value).filter(|value| value.len() <= MAX_INLINE));
         }
     }
     if url.is_none() {
@@ -100,6 +110,14 @@ mod tests {
 
     fn decode(map: &serde_json::Value) -> Option<CheckedMap> {
         CheckedMap::decode(&module(), &format!("data:application/json;base64,{}", STANDARD.encode(map.to_string())))
+    }
+
+    #[test]
+    fn comments_upon_comments_are_read_once() {
+        let text = "//# sourceMappingURL=data:".repeat(100_000);
+        assert_eq!(take_inline(&text).0, "");
+        let quoted = format!("'{text}'");
+        assert_eq!(take_inline(&quoted), (quoted.as_str().into(), None));
     }
 
     #[test]

@@ -115,6 +115,45 @@ async fn a_host_that_panics_over_a_log_line_loses_that_line_only() {
     assert_eq!((message(&execution), execution.logs.len()), ("1".to_owned(), 1));
 }
 
+#[tokio::test]
+async fn a_thread_that_does_not_come_back_is_given_up_and_another_takes_its_place() {
+    let limits = Limits { time: Duration::from_millis(100), ..Limits::default() };
+    let runtime = builder().await.max_workers(some(1)).build();
+    let logs = script("export default () => { console.log('a'); return 1 }");
+    let (go_on, wait) = std::sync::mpsc::channel::<()>();
+    let wait = std::sync::Mutex::new(wait);
+    // The host holds the worker up, as a builtin of the engine can.
+    let hold = move |_: &LogLine| drop(wait.lock().unwrap().recv());
+    let execution = runtime.run(&logs, Invocation::default().limits(limits).on_log(hold)).await;
+    assert_eq!(execution.result.unwrap_err().limit, Some(Limit::Time));
+    assert_eq!(message(&runtime.run(&logs, Invocation::default()).await), "1", "on another thread");
+    drop(go_on);
+    assert!(runtime.shutdown(Duration::from_secs(60)).await);
+}
+
+#[tokio::test]
+async fn limits_without_end_are_none() {
+    let limits = Limits { time: Duration::MAX, cpu_time: Some(Duration::MAX), ..Limits::default() };
+    let runtime = builder().await.limits(limits).build();
+    let execution = runtime.run(&script("export default () => 1"), Invocation::default()).await;
+    assert_eq!(message(&execution), "1");
+    assert!(runtime.shutdown(Duration::MAX).await);
+}
+
+#[tokio::test]
+async fn what_is_left_behind_in_a_shared_isolate_does_not_raise_its_limit() {
+    let runtime = builder().await.isolation(Isolation::reuse()).max_workers(some(1)).build();
+    let bomb =
+        "setTimeout(() => { let kept = []; for (let i = 0; i < 60_000; i++) kept.push(new Array(100).fill({})); }, 0)";
+    let leaves = script(&format!(
+        "export default (what) => {{ if (what === 'leave') {bomb}; else {{ const kept = []; for (;;) kept.push(new Array(1000).fill({{}})); }} }}"
+    ));
+    assert_eq!(message(&runtime.run(&leaves, Invocation::new(json!("leave"))).await), "null");
+    let execution = runtime.run(&leaves, Invocation::new(json!("fill"))).await;
+    assert_eq!(execution.result.unwrap_err().limit, Some(Limit::Memory));
+    assert!(execution.usage.peak_heap < 100 * 1024 * 1024, "{:?}", execution.usage);
+}
+
 const COUNTER: &str = "let runs = 0; export default () => ++runs;";
 
 #[tokio::test]
