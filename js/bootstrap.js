@@ -3,6 +3,7 @@
 
 import { core, internals, primordials } from "ext:core/mod.js";
 import { op_function_console } from "ext:core/ops";
+import { checkedClone } from "ext:tailor_function/clones.js";
 import { measured } from "ext:tailor_console/console.js";
 import { guardImageData } from "ext:tailor_function/guards.js";
 
@@ -68,6 +69,8 @@ saveGlobalThisReference({ __proto__: null, dispatchEvent: () => true });
 
 const value = core.propNonEnumerable;
 
+MessagePort.prototype.postMessage = checkedClone(MessagePort.prototype.postMessage);
+
 ObjectDefineProperties(globalThis, {
   console: value(measured(new console_.Console((text, level) => op_function_console(text, level)))),
 
@@ -84,7 +87,7 @@ ObjectDefineProperties(globalThis, {
   // The code of EventSource looks for it here.
   MessageEvent: value(MessageEvent),
   MessagePort: value(MessagePort),
-  structuredClone: value(structuredClone),
+  structuredClone: value(checkedClone(structuredClone)),
 
   atob: value(atob),
   btoa: value(btoa),

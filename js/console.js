@@ -157,8 +157,13 @@ export const measured = (console) => {
     }
     const method = {
       [key](...args) {
+        if (key === "clear") {
+          return undefined; // a log is no terminal
+        }
         if (key === "dir" || key === "dirxml") {
-          args[1] = fixedOptions(args[1]);
+          if (args.length > 1) {
+            args[1] = fixedOptions(args[1]);
+          }
           args[0] = fitFor(args[0], args[1]);
         } else if (key === "table") {
           args[0] = fit(args[0], DEPTH, Infinity);

@@ -40,6 +40,7 @@ pub type ConsoleSink = Box<dyn Fn(LogLevel, &str)>;
 
 const BOOTSTRAP: &[ExtensionFileSource] = &[
     ExtensionFileSource::new("ext:tailor_function/bootstrap.js", ascii_str_include!("../../js/bootstrap.js")),
+    ExtensionFileSource::new("ext:tailor_function/clones.js", ascii_str_include!("../../js/clones.js")),
     ExtensionFileSource::new("ext:tailor_function/guards.js", ascii_str_include!("../../js/guards.js")),
 ];
 

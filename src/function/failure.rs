@@ -52,6 +52,18 @@ pub(super) fn engine_error(error: CoreError, kind: ErrorKind, loader: &ScriptLoa
     }
 }
 
+/// Bytes of an error's message, and of its stack with those of its causes: what a person reads, and a host keeps.
+const MAX_MESSAGE: usize = 64 * 1024;
+const MAX_STACK: usize = 256 * 1024;
+
+/// The text, cut where it is too long.
+fn cut(text: &str, most: usize) -> String {
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    format!("{}… ({} bytes in all)", &text[..text.floor_char_boundary(most)], text.len())
+}
+
 fn js_error(error: &JsError, kind: ErrorKind, loader: Option<&ScriptLoader>) -> ExecutionError {
     let place = place(error);
     let code_frame = loader.and_then(|loader| code_frame(error, loader));
@@ -60,20 +72,27 @@ fn js_error(error: &JsError, kind: ErrorKind, loader: Option<&ScriptLoader>) -> 
             return stalled_module();
         }
         // Something was thrown that is no error: the engine has words for it.
-        let message = error.exception_message.clone();
+        let message = cut(&error.exception_message, MAX_MESSAGE);
         return ExecutionError { code_frame, ..ExecutionError::of(kind, String::new(), message, None) };
     };
-    let message = error.message.clone().unwrap_or_default();
-    let mut stack = error.stack.clone().unwrap_or_else(|| format!("{name}: {message}"));
+    let message = cut(error.message.as_deref().unwrap_or_default(), MAX_MESSAGE);
+    let mut stack = match &error.stack {
+        Some(stack) => cut(stack, MAX_STACK),
+        None => format!("{name}: {message}"),
+    };
     // The stack of a syntax error has no lines, but the error has a place.
     if !stack.contains("\n    at ") {
         stack.push_str(&place.unwrap_or_default());
     }
     for inner in error.aggregated.iter().flatten() {
+        if stack.len() > MAX_STACK {
+            stack.push_str("\n    …");
+            break;
+        }
         stack.push_str("\n    ");
         stack.push_str(&js_error(inner, kind, None).to_string().replace('\n', "\n    "));
     }
-    if let Some(cause) = &error.cause {
+    if let Some(cause) = error.cause.as_ref().filter(|_| stack.len() <= MAX_STACK) {
         stack.push_str("\nCaused by: ");
         stack.push_str(&js_error(cause, kind, None).to_string());
     }

@@ -261,25 +261,29 @@ impl<'a> Worker<'a> {
                 loaded.warm = Some(Warm { key, handler: handler.clone(), runs: 0, since });
             }
             let result = loaded.isolate.call(&handler, &argument, &limits).await;
-            loaded.isolate.warn_of_calls_under_way();
+            if stop.reason().is_none() {
+                loaded.isolate.warn_of_calls_under_way();
+            }
             result
         }));
         drop(armed);
         drop(watch);
-        let peak_heap = loaded.isolate.end();
+        let mut peak_heap = loaded.isolate.end();
         let cpu_time = self.clock.and_then(ThreadClock::now).zip(cpu_began).map(|(now, began)| now - began);
-        let usage = Usage { queued, wall_time: began.elapsed(), cpu_time, peak_heap };
+        let wall_time = began.elapsed();
         let reason = stop.reason();
         let result = match reason {
             Some(Reason::Limit(Limit::Memory, used)) => {
                 // What was wanted did not fit, so it was more than there is.
-                let used = used.max(peak_heap).max(limits.memory + 1);
+                let used = used.max(peak_heap).max(limits.memory.saturating_add(1));
+                peak_heap = used;
                 Err(stopped(Reason::Limit(Limit::Memory, used), &limits))
             }
             Some(reason) => Err(stopped(reason, &limits)),
             None => result.unwrap_or_else(|| Err(ExecutionError::platform("the execution ended without a result"))),
         };
         let failed_to_load = loaded.warm.is_none();
+        let usage = Usage { queued, wall_time, cpu_time, peak_heap };
         let comes_back = reason.is_none() && loaded.isolate.is_idle() && !is_inspected;
         self.done(id, done, Outcome { result, usage }, comes_back);
 

@@ -128,7 +128,7 @@ impl Reader {
 
     fn local(&mut self, importer: usize, import: &str) -> Result<Import, ScriptFileError> {
         let refused = |reason: &str| Ok(Import::Refused(import::refusal(import, reason)));
-        let outside = "it is outside of the script's root folder";
+        let outside = "it is outside of the script's root folder, which a tailor-idp.toml or package.json further up would make larger";
         let url = self.modules[importer].specifier().join(import);
         let Some(path) = url.ok().and_then(|url| url.to_file_path().ok()) else {
             return refused("it is no path");

@@ -123,7 +123,7 @@ async fn a_thread_that_does_not_come_back_is_given_up_and_another_takes_its_plac
     let (go_on, wait) = std::sync::mpsc::channel::<()>();
     let wait = std::sync::Mutex::new(wait);
     // The host holds the worker up, as a builtin of the engine can.
-    let hold = move |_: &LogLine| drop(wait.lock().unwrap().recv());
+    let hold = move |_: &LogLine| assert!(wait.lock().unwrap().recv().is_err());
     let execution = runtime.run(&logs, Invocation::default().limits(limits).on_log(hold)).await;
     assert_eq!(execution.result.unwrap_err().limit, Some(Limit::Time));
     assert_eq!(message(&runtime.run(&logs, Invocation::default()).await), "1", "on another thread");
