@@ -5,7 +5,9 @@ import { core, internals, primordials } from "ext:core/mod.js";
 import { op_function_console } from "ext:core/ops";
 import { checkedClone } from "ext:tailor_function/clones.js";
 import { measured } from "ext:tailor_console/console.js";
-import { guardImageData } from "ext:tailor_function/guards.js";
+import { guardImageData } from "ext:tailor_function/guards/buffers.js";
+import "ext:tailor_function/guards/lists.js";
+import "ext:tailor_function/guards/texts.js";
 
 const { ObjectDefineProperties, SafeArrayIterator } = primordials;
 const load = (script) => core.loadExtScript(`ext:${script}`);

@@ -7,7 +7,7 @@ use clap::Args;
 use tailor_idp::events::WebhookSettings;
 use tailor_idp::idp::{NamespaceName, UserAuthPolicy};
 use tailor_idp::settings::{
-    Audience, FILE_NAME, MailRoute, NamespaceEntry, OPERATIONS, Settings, StoreLocation, Webhook,
+    Audience, FILE_NAME, FunctionLimits, MailRoute, NamespaceEntry, OPERATIONS, Settings, StoreLocation, Webhook,
 };
 use url::Url;
 
@@ -75,7 +75,20 @@ fn summary(file: &SettingsFile) -> String {
     for (name, entry) in &file.settings.namespaces {
         text.push_str(&namespace_summary(&file.settings, name, entry));
     }
+    text.push_str(&function_summary(&file.settings));
     text
+}
+
+/// What scripts may use and fetch, where the file says anything of it.
+fn function_summary(settings: &Settings) -> String {
+    let Settings { function, fetch, .. } = settings;
+    let hosts = fetch.allowed().to_string();
+    if *function == FunctionLimits::default() && hosts.is_empty() {
+        return String::new();
+    }
+    let memory = function.memory / (1024 * 1024);
+    let hosts = if hosts.is_empty() { "nothing".to_owned() } else { hosts };
+    format!("\nfunctions\n  time    {} s\n  memory  {memory} MB\n  fetch   {hosts}\n", function.timeout.as_secs_f64())
 }
 
 fn namespace_summary(settings: &Settings, name: &NamespaceName, entry: &NamespaceEntry) -> String {

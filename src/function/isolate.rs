@@ -141,7 +141,7 @@ impl Isolate {
             let shown = runtime.execute_script("ext:tailor_function/show_console.js", SHOW_CONSOLE);
             shown.map_err(|error| failed(error.into()))?;
         }
-        // Lengths that do not fit the memory: js/guards.js refuses them.
+        // Lengths that do not fit the memory: js/guards refuses them.
         let close = format!("limitLengths({}); delete globalThis.limitLengths; {CLOSE}", limits.memory);
         runtime.execute_script("ext:tailor_function/close.js", close).map_err(|error| failed(error.into()))?;
         // QuickJS would take the whole of `Function` away.
