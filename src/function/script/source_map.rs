@@ -114,10 +114,9 @@ mod tests {
 
     #[test]
     fn comments_upon_comments_are_read_once() {
+        // In one line, each is in the value of the one before, which is no value with blanks in it.
         let text = "//# sourceMappingURL=data:".repeat(100_000);
-        assert_eq!(take_inline(&text).0, "");
-        let quoted = format!("'{text}'");
-        assert_eq!(take_inline(&quoted), (quoted.as_str().into(), None));
+        assert!(take_inline(&text) == (text.as_str().into(), None));
     }
 
     #[test]
