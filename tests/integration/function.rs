@@ -191,7 +191,10 @@ async fn files_are_read_when_the_script_is_made_and_only_from_its_root() {
     }
     for script in [&narrow, &linked] {
         let error = runtime.run(script, Invocation::default()).await.result.unwrap_err();
-        assert_eq!(error.message, "\"../a.js\" is not available: it is outside of the script's root folder");
+        assert_eq!(
+            error.message,
+            "\"../a.js\" is not available: it is outside of the script's root folder, which a tailor-idp.toml or package.json further up would make larger"
+        );
         assert_eq!(error.kind, ErrorKind::UserNonRuntime);
     }
 }
