@@ -6,6 +6,7 @@ import { op_function_console } from "ext:core/ops";
 import { checkedClone } from "ext:tailor_function/clones.js";
 import { measured } from "ext:tailor_console/console.js";
 import { guardImageData } from "ext:tailor_function/guards/buffers.js";
+import { guard } from "ext:tailor_function/guards/lengths.js";
 import "ext:tailor_function/guards/lists.js";
 import "ext:tailor_function/guards/texts.js";
 
@@ -71,8 +72,6 @@ saveGlobalThisReference({ __proto__: null, dispatchEvent: () => true });
 
 const value = core.propNonEnumerable;
 
-MessagePort.prototype.postMessage = checkedClone(MessagePort.prototype.postMessage);
-
 ObjectDefineProperties(globalThis, {
   console: value(measured(new console_.Console((text, level) => op_function_console(text, level)))),
 
@@ -89,7 +88,7 @@ ObjectDefineProperties(globalThis, {
   // The code of EventSource looks for it here.
   MessageEvent: value(MessageEvent),
   MessagePort: value(MessagePort),
-  structuredClone: value(checkedClone(structuredClone)),
+  structuredClone: value(structuredClone),
 
   atob: value(atob),
   btoa: value(btoa),
@@ -143,3 +142,6 @@ ObjectDefineProperties(globalThis, {
     configurable: true,
   },
 });
+
+guard(globalThis, "structuredClone", checkedClone);
+guard(MessagePort.prototype, "postMessage", checkedClone);

@@ -6,7 +6,6 @@ import { core, primordials } from "ext:core/mod.js";
 const {
   ArrayPrototypePop,
   ArrayPrototypePush,
-  ObjectDefineProperties,
   RangeError,
   ReflectApply,
   ReflectGetOwnPropertyDescriptor,
@@ -60,18 +59,10 @@ const check = (value) => {
   }
 };
 
-/** The function, for values that are not too large. */
-export const checkedClone = (native) => {
-  const { name, length } = native;
-  const checked = {
-    method(...args) {
-      check(args[0]);
-      return ReflectApply(native, this, args);
-    },
-  }.method;
-  ObjectDefineProperties(checked, {
-    name: { __proto__: null, value: name, configurable: true },
-    length: { __proto__: null, value: length, configurable: true },
-  });
-  return checked;
-};
+/** A function that clones its first argument, for values that are not too large. */
+export const checkedClone = (native) => ({
+  method(...args) {
+    check(args[0]);
+    return ReflectApply(native, this, args);
+  },
+}.method);
