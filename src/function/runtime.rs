@@ -194,13 +194,13 @@ impl FunctionRuntime {
             warm_key: self.warm_key(script, &principal),
             principal,
             limits: limits.clone(),
-            deadline,
             stop: Arc::clone(&stop),
             logs,
             on_log,
             submitted,
             done,
         };
+        // Until the outcome is there, whoever has the job.
         let watch = deadline.map(|at| {
             let until = Some((at, Limit::Deadline));
             watchdog::watch(Watched { stop: Arc::clone(&stop), until, cpu: None, memory: None })

@@ -29,7 +29,6 @@ pub(in crate::function) struct Job {
     pub(in crate::function) argument: String,
     pub(in crate::function) principal: Principal,
     pub(in crate::function) limits: Limits,
-    pub(in crate::function) deadline: Option<Instant>,
     pub(in crate::function) warm_key: Option<WarmKey>,
     pub(in crate::function) stop: Arc<Stop>,
     pub(in crate::function) logs: Arc<Mutex<Vec<LogLine>>>,

@@ -162,15 +162,15 @@ impl<'a> Worker<'a> {
 
     /// Makes an isolate ahead.
     fn prepare(&mut self) -> Result<(), ExecutionError> {
-        let limits = self.pool.config.limits.clone();
-        self.isolate = Some(self.new_isolate(&limits)?);
+        let pool = Arc::clone(&self.pool);
+        self.isolate = Some(self.new_isolate(&pool.config.limits)?);
         Ok(())
     }
 
     fn new_isolate(&mut self, limits: &Limits) -> Result<Loaded, ExecutionError> {
-        let setup = self.pool.config.setup.clone();
+        let pool = Arc::clone(&self.pool);
         let _context = self.event_loop()?.enter();
-        Ok(Loaded { isolate: Isolate::new(&setup, limits)?, warm: None })
+        Ok(Loaded { isolate: Isolate::new(&pool.config.setup, limits)?, warm: None })
     }
 
     fn event_loop(&mut self) -> Result<&Runtime, ExecutionError> {
@@ -191,7 +191,7 @@ impl<'a> Worker<'a> {
         if let Some(reason) = job.stop.reason() {
             return self.done(job.id, job.done, Outcome::not_run(stopped(reason, &job.limits), queued), true);
         }
-        let Job { id, script, argument, principal, limits, deadline, warm_key, stop, logs, on_log, done, .. } = job;
+        let Job { id, script, argument, principal, limits, warm_key, stop, logs, on_log, done, .. } = job;
         // Isolates are made, used and dropped in the event loop's context, even if something panics.
         let handle = match self.event_loop() {
             Ok(tokio) => tokio.handle().clone(),
@@ -224,8 +224,7 @@ impl<'a> Worker<'a> {
             until: limits.cpu_time.filter(|_| !is_inspected).map(|limit| now.saturating_add(limit)),
             seen: now,
         });
-        let time = began.checked_add(limits.time).map(|at| (at, Limit::Time));
-        let ends = time.into_iter().chain(deadline.map(|at| (at, Limit::Deadline))).min_by_key(|(at, _)| *at);
+        let ends = began.checked_add(limits.time).map(|at| (at, Limit::Time));
         let memory = Some(Arc::clone(loaded.isolate.account()));
         let until = ends.filter(|_| !is_inspected);
         let watch = watchdog::watch(Watched { stop: Arc::clone(&stop), until, cpu, memory });
