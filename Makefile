@@ -3,10 +3,10 @@ HANDLER ?= examples/handlers/tour.js
 ARG ?= {"domain":"example.com"}
 export HANDLER ARG ENGINE
 
-.PHONY: help run test soak fmt clean
+.PHONY: help run test soak bench bench-quick bench-base fmt clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
 	@echo
 	@echo '  HANDLER=file.js ARG=json   another handler for `make run`, and what it is given'
 	@echo '  ENGINE=v8|quickjs          the engine; without it V8 where it can be had, else QuickJS'
@@ -21,6 +21,15 @@ test: ## formatting, lints and all tests
 soak: ## 100,000 executions in each isolation mode, whose memory has to stay flat; takes minutes
 	@TAILOR_IDP_SOAK=$${TAILOR_IDP_SOAK:-100000} scripts/cargo.sh test --locked --test integration -- \
 	  --ignored --nocapture --exact function::soak::memory_stays_flat_in_both_modes
+
+bench: ## all measurements, beside their peers, into docs/performance.md; a quarter of an hour
+	@scripts/bench.sh
+
+bench-quick: ## compare this tree with the build that bench-base keeps, else with the last commit; a minute once both are built
+	@scripts/bench.sh quick $(BASE)
+
+bench-base: ## keep a build to compare with: BASE=revision, else this tree
+	@scripts/bench.sh keep $(BASE)
 
 fmt: ## format the source
 	@cargo fmt

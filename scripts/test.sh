@@ -2,26 +2,18 @@
 # The whole test: formatting, lints, tests. What cannot be had on this machine is left out, and said at the end.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. scripts/tools.sh
 ENGINE=$(scripts/engine.sh)
 export ENGINE
 left_out=()
-have() { command -v "$1" >/dev/null; }
-step() { printf '\n== %s\n' "$*" >&2; }
 
 # rustup's minimal profile comes without rustfmt and clippy.
 component() { cargo "$1" --version >/dev/null 2>&1 || { have rustup && rustup component add "$2"; }; }
 
 # The real compiler checks tailor.d.ts; a test runs it where it is installed.
-typescript() { npm_ci tests/types; }
+typescript() { npm_ci tests/types --omit=optional; }
 # Mails are sent to a real SMTP server.
-smtp_server() { npm_ci tests/mail; }
-
-npm_ci() {
-  cd "$1" || return
-  [ node_modules/.package-lock.json -nt package-lock.json ] && return
-  have npm || apt_get nodejs npm
-  have npm && npm ci --omit=optional --no-audit --no-fund
-}
+smtp_server() { npm_ci tests/mail --omit=optional; }
 
 # The page behind a reset link is walked through in a real browser. It is large: only CI installs it unasked.
 browser() {
@@ -30,12 +22,6 @@ browser() {
   chromium
 }
 chromium() { have chromium || have chromium-browser || have google-chrome; }
-
-apt_get() {
-  [ "$(id -u)" = 0 ] && have apt-get || return
-  apt-get update -qq || true
-  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@"
-}
 
 if component fmt rustfmt; then
   step formatting

@@ -97,6 +97,8 @@ pub enum Status {
 pub struct Usage {
     /// How long it waited for its turn.
     pub queued: Duration,
+    /// How long its isolate took to be made: nothing where one was ready. Part of `wall_time`.
+    pub isolate: Duration,
     /// How long it ran, waiting for its own calls and timers included.
     pub wall_time: Duration,
     /// How long its thread computed; nothing where the system does not say.
@@ -123,6 +125,7 @@ impl Serialize for Execution {
         let error = self.result.as_ref().err();
         let usage = serde_json::json!({
             "queuedMs": milliseconds(self.usage.queued),
+            "isolateMs": milliseconds(self.usage.isolate),
             "wallTimeMs": milliseconds(self.usage.wall_time),
             "cpuTimeMs": self.usage.cpu_time.map(milliseconds),
             "peakHeapBytes": self.usage.peak_heap,

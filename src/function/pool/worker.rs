@@ -203,9 +203,12 @@ impl<'a> Worker<'a> {
             let fits = loaded.warm.as_ref().is_none_or(|warm| Some(&warm.key) == warm_key.as_ref());
             fits && loaded.isolate.is_for(&limits)
         });
-        let loaded = match self.isolate.take() {
-            Some(loaded) => Ok(loaded),
-            None => self.new_isolate(&limits),
+        let (loaded, isolate) = match self.isolate.take() {
+            Some(loaded) => (Ok(loaded), Duration::ZERO),
+            None => {
+                let began = Instant::now();
+                (self.new_isolate(&limits), began.elapsed())
+            }
         };
         let mut loaded = match loaded {
             Ok(loaded) => loaded,
@@ -282,7 +285,7 @@ impl<'a> Worker<'a> {
             None => result.unwrap_or_else(|| Err(ExecutionError::platform("the execution ended without a result"))),
         };
         let failed_to_load = loaded.warm.is_none();
-        let usage = Usage { queued, wall_time, cpu_time, peak_heap };
+        let usage = Usage { queued, isolate, wall_time, cpu_time, peak_heap };
         let comes_back = reason.is_none() && loaded.isolate.is_idle() && !is_inspected;
         self.done(id, done, Outcome { result, usage }, comes_back);
 

@@ -1,0 +1,82 @@
+//! Two builds, by turns in one run.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, bail, ensure};
+
+use crate::figure::{self, Figure, Line};
+use crate::measure::median;
+
+/// Rounds of both builds. The first of each also warms the machine's caches.
+const ROUNDS: usize = 3;
+
+/// A figure that is worse by more than this is told, and fails the comparison: twice what two runs of one build differ by on a
+/// machine that does nothing else.
+const TOLERANCE: f64 = 0.15;
+
+/// A build: its benchmarks, and its program.
+struct Build {
+    name: &'static str,
+    bench: PathBuf,
+    program: PathBuf,
+    /// The values of each figure, a round each.
+    figures: BTreeMap<(String, String, String), (Figure, Vec<f64>)>,
+}
+
+/// Compares this build with the one in `base`, and fails where something has become slower.
+pub(crate) fn compare(base: &Path, program: &Path, scratch: &Path) -> anyhow::Result<()> {
+    let build = |name, bench, program| Build { name, bench, program, figures: BTreeMap::new() };
+    let mut before = build("base", base.join("bench"), base.join("tailor-idp"));
+    let mut after = build("this build", std::env::current_exe()?, program.to_owned());
+    ensure!(before.bench.is_file(), "there is no {}: `make bench-base` keeps a build", before.bench.display());
+    for round in 1..=ROUNDS {
+        for build in [&mut before, &mut after] {
+            eprintln!("round {round} of {ROUNDS}: {}", build.name);
+            build.measure(scratch)?;
+        }
+    }
+
+    let mut worse = 0;
+    println!("{:<44} {:>12} {:>12} {:>8}", "", before.name, after.name, "");
+    for (key, (figure, values)) in after.figures {
+        let Some((_, base)) = before.figures.remove(&key) else { continue };
+        let (base, value) = (median(base), median(values));
+        let slower = if figure.less_is_better() { value / base } else { base / value } - 1.0;
+        let verdict = if slower > TOLERANCE {
+            worse += 1;
+            "WORSE"
+        } else if slower < -TOLERANCE {
+            "better"
+        } else {
+            ""
+        };
+        let what = format!("{}: {} {}", figure.scenario, figure.what, figure.figure);
+        let (base, value) = (figure.unit.show(base), figure.unit.show(value));
+        println!("{what:<44} {base:>12} {value:>12} {:>+7.1}% {verdict}", slower * 100.0);
+    }
+    if worse > 0 {
+        bail!("{worse} figures are worse by more than {:.0} %", TOLERANCE * 100.0);
+    }
+    Ok(())
+}
+
+impl Build {
+    fn measure(&mut self, scratch: &Path) -> anyhow::Result<()> {
+        let results = scratch.join("compare.jsonl");
+        let mut bench = Command::new(&self.bench);
+        bench.arg("--quick").arg("--program").arg(&self.program).arg("--scratch").arg(scratch);
+        let status = bench.arg("--json").arg(&results).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
+        ensure!(status.success(), "{} failed: {status}", self.bench.display());
+        let text = std::fs::read(&results).with_context(|| results.display().to_string())?;
+        for line in figure::read(&text)? {
+            if let Line::Figure(figure) = line {
+                let key = (figure.scenario.clone(), figure.what.clone(), figure.figure.clone());
+                let value = figure.value;
+                self.figures.entry(key).or_insert_with(|| (figure, vec![])).1.push(value);
+            }
+        }
+        Ok(())
+    }
+}

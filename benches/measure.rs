@@ -1,0 +1,71 @@
+//! Measuring: rounds by turns, medians and percentiles.
+
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+
+use crate::figure::{Lines, Unit};
+
+/// Runs the contenders by turns, so many rounds, and returns the median of each: what disturbs the machine for a
+/// while disturbs all of them.
+pub(crate) fn by_turns(
+    rounds: usize,
+    contenders: &mut [&mut dyn FnMut() -> anyhow::Result<f64>],
+) -> anyhow::Result<Vec<f64>> {
+    let mut values = vec![vec![]; contenders.len()];
+    for _ in 0..rounds {
+        for (contender, values) in contenders.iter_mut().zip(&mut values) {
+            values.push(contender()?);
+        }
+    }
+    Ok(values.into_iter().map(median).collect())
+}
+
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// How long `work` takes each of so many times, in nanoseconds.
+pub(crate) fn nanoseconds_each<E>(times: usize, mut work: impl FnMut() -> Result<(), E>) -> Result<f64, E> {
+    let began = Instant::now();
+    for _ in 0..times {
+        work()?;
+    }
+    Ok(began.elapsed().as_nanos() as f64 / times as f64)
+}
+
+/// A minute, in nanoseconds: what takes longer counts as that.
+const LONGEST: u64 = 60_000_000_000;
+
+/// Latencies, to three digits.
+pub(crate) struct Latencies(Histogram<u64>);
+
+impl Latencies {
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        Ok(Self(Histogram::new_with_bounds(1, LONGEST, 3)?))
+    }
+
+    pub(crate) fn record(&mut self, time: Duration) {
+        self.0.saturating_record(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    pub(crate) fn add(&mut self, others: &Self) -> anyhow::Result<()> {
+        Ok(self.0.add(&others.0)?)
+    }
+
+    /// In nanoseconds.
+    pub(crate) fn at(&self, quantile: f64) -> f64 {
+        self.0.value_at_quantile(quantile) as f64
+    }
+
+    pub(crate) fn median(&self) -> f64 {
+        self.at(0.5)
+    }
+
+    pub(crate) fn tell(&self, what: &str, lines: &mut Lines) {
+        for (name, quantile) in [("p50", 0.5), ("p90", 0.9), ("p99", 0.99)] {
+            lines.figure(what, name, self.at(quantile), Unit::Nanoseconds);
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Executions through the function runtime: how long one takes, and how many there are in a second.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tailor_idp::function::{FunctionRuntime, FunctionRuntimeBuilder, Invocation, Isolation, Script};
+use tailor_idp::idp::Idp;
+use tailor_idp::store::SqliteDatabase;
+
+use super::Plan;
+use crate::figure::{Bound, Line, Lines, Unit};
+use crate::measure::Latencies;
+use crate::{fixture, handlers};
+
+const RUNS: usize = 5_000;
+const WARM_UP: usize = 200;
+const CALLERS: [usize; 3] = [1, 2, 8];
+
+/// Between executions that each find an isolate prepared: more than it takes to make one.
+const PAUSE: Duration = Duration::from_millis(4);
+
+/// A handler, and what it is given.
+struct Handler {
+    name: &'static str,
+    script: Script,
+    argument: Value,
+}
+
+/// Over a database on disk.
+async fn given(plan: &Plan, file: &str) -> anyhow::Result<(Idp, [Handler; 2])> {
+    let path = plan.scratch.join(file);
+    fixture::fresh_file(&path)?;
+    let idp = fixture::idp(fixture::store(&SqliteDatabase::open(path)?).await?)?;
+    let id = fixture::with_users(&idp, fixture::USERS).await?;
+    let handler = |name, text, argument| anyhow::Ok(Handler { name, script: handlers::script(text)?, argument });
+    let handlers = [
+        handler("trivial", handlers::TRIVIAL, json!({}))?,
+        handler("reads a user, lists ten", handlers::READER, json!({ "id": id }))?,
+    ];
+    Ok((idp, handlers))
+}
+
+fn runs(plan: &Plan) -> usize {
+    if plan.quick { RUNS / 10 } else { RUNS }
+}
+
+pub(super) async fn fresh(plan: &Plan) -> anyhow::Result<Vec<Line>> {
+    let (idp, handlers) = given(plan, "invoke_fresh.db").await?;
+    let mut lines = Lines::of("invoke_fresh");
+    for handler in &handlers {
+        let runtime = fixture::runtime(idp.clone()).prepared(2).build();
+        let prepared = one_by_one(&runtime, handler, runs(plan), PAUSE).await?;
+        prepared.whole.tell(&format!("{}, isolate prepared", handler.name), &mut lines);
+        if handler.name == "trivial" {
+            let p50 = prepared.whole.median();
+            lines.goal(
+                "`invoke_fresh` with isolates prepared ahead: p50",
+                p50,
+                Unit::Nanoseconds,
+                Bound::AtMost(350_000.0),
+            );
+        }
+        runtime.shutdown(Duration::from_secs(1)).await;
+
+        let runtime = fixture::runtime(idp.clone()).prepared(0).build();
+        let unprepared = one_by_one(&runtime, handler, runs(plan) / 2, Duration::ZERO).await?;
+        unprepared.whole.tell(&format!("{}, nothing prepared", handler.name), &mut lines);
+        if handler.name == "trivial" {
+            unprepared.isolate.tell("making an isolate from the snapshot", &mut lines);
+            let p50 = unprepared.isolate.median();
+            lines.goal(
+                "making an isolate from the snapshot, web APIs included: p50",
+                p50,
+                Unit::Nanoseconds,
+                Bound::AtMost(1_500_000.0),
+            );
+        }
+        runtime.shutdown(Duration::from_secs(1)).await;
+        let callers: &[usize] = if plan.quick { &CALLERS[1..2] } else { &CALLERS };
+        for callers in callers {
+            at_once(fixture::runtime(idp.clone()), handler, *callers, runs(plan), &mut lines).await?;
+        }
+    }
+    Ok(lines.done())
+}
+
+pub(super) async fn reuse(plan: &Plan) -> anyhow::Result<Vec<Line>> {
+    let (idp, handlers) = given(plan, "invoke_reuse.db").await?;
+    let mut lines = Lines::of("invoke_reuse");
+    let reuse = || {
+        fixture::runtime(idp.clone())
+            .isolation(Isolation::Reuse { max_runs: u32::MAX, max_age: Duration::from_secs(600) })
+    };
+    for handler in &handlers {
+        for callers in CALLERS {
+            let latencies = at_once(reuse(), handler, callers, runs(plan), &mut lines).await?;
+            if (handler.name, callers) == ("trivial", 1) {
+                let p50 = latencies.median();
+                lines.goal(
+                    "`invoke_reuse`, trivial handler, through the pool: p50",
+                    p50,
+                    Unit::Nanoseconds,
+                    Bound::AtMost(40_000.0),
+                );
+            }
+        }
+    }
+    Ok(lines.done())
+}
+
+/// What executions took.
+struct Taken {
+    /// From the call to the result.
+    whole: Latencies,
+    /// Of that, the making of the isolate.
+    isolate: Latencies,
+}
+
+async fn one_by_one(
+    runtime: &FunctionRuntime,
+    handler: &Handler,
+    runs: usize,
+    pause: Duration,
+) -> anyhow::Result<Taken> {
+    let mut taken = Taken { whole: Latencies::new()?, isolate: Latencies::new()? };
+    for run in 0..WARM_UP.min(runs) + runs {
+        tokio::time::sleep(pause).await;
+        let began = Instant::now();
+        let execution = runtime.run(&handler.script, Invocation::new(handler.argument.clone())).await;
+        let whole = began.elapsed();
+        execution.result?;
+        if run >= WARM_UP.min(runs) {
+            taken.whole.record(whole);
+            taken.isolate.record(execution.usage.isolate);
+        }
+    }
+    Ok(taken)
+}
+
+/// So many callers, each with one call after the other.
+async fn at_once(
+    builder: FunctionRuntimeBuilder,
+    handler: &Handler,
+    callers: usize,
+    runs: usize,
+    lines: &mut Lines,
+) -> anyhow::Result<Latencies> {
+    let runtime = builder.build();
+    callers_of(&runtime, handler, callers, WARM_UP).await?;
+    let began = Instant::now();
+    let latencies = callers_of(&runtime, handler, callers, runs).await?;
+    let rate = runs as f64 / began.elapsed().as_secs_f64();
+    runtime.shutdown(Duration::from_secs(1)).await;
+    let s = if callers == 1 { "" } else { "s" };
+    let what = format!("{}, {callers} caller{s}", handler.name);
+    latencies.tell(&what, lines);
+    lines.figure(what, "executions", rate, Unit::PerSecond);
+    Ok(latencies)
+}
+
+async fn callers_of(
+    runtime: &FunctionRuntime,
+    handler: &Handler,
+    callers: usize,
+    runs: usize,
+) -> anyhow::Result<Latencies> {
+    let left = Arc::new(AtomicUsize::new(runs));
+    let tasks: Vec<_> = (0..callers)
+        .map(|_| {
+            let (runtime, left) = (runtime.clone(), Arc::clone(&left));
+            let (script, argument) = (handler.script.clone(), handler.argument.clone());
+            tokio::spawn(async move {
+                let mut latencies = Latencies::new()?;
+                while left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok() {
+                    let began = Instant::now();
+                    let execution = runtime.run(&script, Invocation::new(argument.clone())).await;
+                    latencies.record(began.elapsed());
+                    execution.result?;
+                }
+                anyhow::Ok(latencies)
+            })
+        })
+        .collect();
+    let mut all = Latencies::new()?;
+    for task in tasks {
+        all.add(&task.await??)?;
+    }
+    Ok(all)
+}

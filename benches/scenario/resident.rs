@@ -1,0 +1,70 @@
+//! The memory of isolates that have run and wait for their next run.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use serde_json::json;
+use tailor_idp::function::{FunctionRuntime, Invocation, Isolation};
+
+use super::Plan;
+use crate::figure::{Bound, Line, Lines, Unit};
+use crate::fixture::{self, Stub};
+use crate::handlers;
+
+/// Isolates, and what the last ones of them cost together.
+const STEPS: [usize; 3] = [1, 10, 100];
+
+/// Until what an isolate no longer needs has gone back to the system.
+const SETTLE: Duration = Duration::from_secs(3);
+
+/// How long each execution waits, so that all of them need an isolate at once.
+const OVERLAP: Duration = Duration::from_millis(1_500);
+
+pub(super) async fn run(plan: &Plan) -> anyhow::Result<Vec<Line>> {
+    let mut lines = Lines::of("resident");
+    let runtime = fixture::runtime(Stub)
+        .isolation(Isolation::reuse())
+        .max_workers(STEPS[2].try_into()?)
+        .idle_timeout(Duration::from_secs(600))
+        .build();
+    let before = anonymous_memory()?;
+    for isolates in STEPS {
+        warm(&runtime, isolates).await?;
+        tokio::time::sleep(SETTLE).await;
+        let each = anonymous_memory()?.saturating_sub(before) as f64 / isolates as f64;
+        let s = if isolates == 1 { "" } else { "s" };
+        lines.figure(format!("{isolates} isolate{s}"), "for each", each, Unit::Bytes);
+        if isolates == STEPS[2] {
+            let what = "an idle warm isolate, over 100 of them, thread included";
+            lines.goal(what, each, Unit::Bytes, Bound::AtMost(2.0 * 1024.0 * 1024.0));
+        }
+    }
+    runtime.shutdown(Duration::from_secs(5)).await;
+    let _ = plan;
+    Ok(lines.done())
+}
+
+/// Has so many isolates run something.
+async fn warm(runtime: &FunctionRuntime, isolates: usize) -> anyhow::Result<()> {
+    let script = handlers::script(handlers::WAIT)?;
+    let runs: Vec<_> = (0..isolates)
+        .map(|_| {
+            let (runtime, script) = (runtime.clone(), script.clone());
+            let invocation = Invocation::new(json!({ "time": OVERLAP.as_millis() as u64 }));
+            tokio::spawn(async move { runtime.run(&script, invocation).await })
+        })
+        .collect();
+    for run in runs {
+        let execution = run.await?;
+        ensure!(execution.result.is_ok(), "{:?}", execution.result);
+    }
+    Ok(())
+}
+
+/// Bytes of this process that are no file's: what the program and its libraries take is there once, for all isolates.
+fn anonymous_memory() -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").context("only Linux says what a process uses")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).context("no RssAnon")?;
+    let kib: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
+    Ok(kib * 1024)
+}

@@ -1,0 +1,145 @@
+//! The store on disk at three sizes, from Rust: what does the number of users cost?
+
+use std::path::Path;
+use std::time::Instant;
+
+use rusqlite::{Connection, OpenFlags};
+use tailor_idp::idp::{CreateUser, IdentityProvider, Idp, ImportUser, Principal, UserQuery};
+use tailor_idp::store::{Page, PageRequest, Predicate, SqliteDatabase, SqliteStore, UserKey, UserStore};
+
+use super::Plan;
+use crate::figure::{Bound, Line, Lines, Unit};
+use crate::fixture::{self, NAMESPACE};
+use crate::measure::Latencies;
+
+const SIZES: [(usize, &str); 3] = [(1_000, "1 thousand"), (100_000, "100 thousand"), (10_000_000, "10 million")];
+/// Users in one import: a transaction each.
+const BATCH: usize = 250_000;
+const READS: usize = 2_000;
+const CREATES: usize = 200;
+/// On a page.
+const FIRST: u32 = 100;
+
+/// What is compared across sizes.
+struct Costs {
+    first_page: f64,
+    middle_page: f64,
+    count: f64,
+}
+
+pub(super) async fn run(plan: &Plan) -> anyhow::Result<Vec<Line>> {
+    let sizes = if plan.quick { &SIZES[..1] } else { &SIZES };
+    let mut lines = Lines::of("store");
+    let mut costs = vec![];
+    for (users, name) in sizes {
+        costs.push(at_size(plan, *users, name, &mut lines).await?);
+    }
+    if let [small, .., large] = &costs[..] {
+        let mut goal = |what: &str, ratio| {
+            lines.goal(format!("{what} at 10 million users over 1 thousand"), ratio, Unit::Times, Bound::AtMost(1.5));
+        };
+        goal("first page", large.first_page / small.first_page);
+        goal("page in the middle", large.middle_page / small.middle_page);
+        goal("count", large.count / small.count);
+    }
+    Ok(lines.done())
+}
+
+async fn at_size(plan: &Plan, users: usize, name: &str, lines: &mut Lines) -> anyhow::Result<Costs> {
+    let path = plan.scratch.join(format!("store-{users}.db"));
+    fixture::fresh_file(&path)?;
+    let imported = {
+        let idp = fixture::idp(fixture::store(&SqliteDatabase::open(&path)?).await?)?;
+        import(&idp, users).await?
+    };
+    // Closed and opened again: the log is in the file.
+    let bytes = std::fs::metadata(&path)?.len();
+    let store = fixture::store(&SqliteDatabase::open(&path)?).await?;
+    let idp = fixture::idp(store.clone())?;
+    let middle = id_of(&path, users / 2)?;
+    let names: Vec<_> = (0..READS).map(|read| fixture::name(read * 7_919 % users)).collect();
+    let mut ids = vec![];
+    for name in &names {
+        ids.extend(store.get(UserKey::Name(name)).await?.map(|user| user.id));
+    }
+
+    let what = format!("{name} users");
+    let mut tell = |figure: &str, latencies: &Latencies| {
+        lines.figure(what.as_str(), figure, latencies.median(), Unit::Nanoseconds);
+    };
+    let mut by_id = Latencies::new()?;
+    for id in &ids {
+        let began = Instant::now();
+        let user = store.get(UserKey::Id(id)).await?;
+        by_id.record(began.elapsed());
+        anyhow::ensure!(user.is_some(), "no user {id}");
+    }
+    tell("by id", &by_id);
+    let mut by_name = Latencies::new()?;
+    for name in &names {
+        let began = Instant::now();
+        let user = store.get(UserKey::Name(name)).await?;
+        by_name.record(began.elapsed());
+        anyhow::ensure!(user.is_some(), "no user {name}");
+    }
+    tell("by name", &by_name);
+    let first_page = pages(&store, None, FIRST).await?;
+    tell("first page", &first_page);
+    let middle_page = pages(&store, Some(&middle), FIRST).await?;
+    tell("page in the middle", &middle_page);
+    let count = pages(&store, None, 1).await?;
+    tell("count", &count);
+    let mut create = Latencies::new()?;
+    for number in 0..CREATES {
+        let name = format!("created.{number}@example.com");
+        let input = CreateUser { name, password: Some("correct horse".into()), disabled: false };
+        let began = Instant::now();
+        idp.create_user(NAMESPACE, &Principal::Host, input).await?;
+        create.record(began.elapsed());
+    }
+    tell("create", &create);
+    lines.figure(what.as_str(), "import", imported, Unit::PerSecond);
+    lines.figure(what.as_str(), "a user's size", bytes as f64 / users as f64, Unit::Bytes);
+    if users == SIZES[2].0 {
+        lines.goal("import of 10 million users without hashing", imported, Unit::PerSecond, Bound::AtLeast(200_000.0));
+    }
+    Ok(Costs { first_page: first_page.median(), middle_page: middle_page.median(), count: count.median() })
+}
+
+/// Imports so many users, and says how many there were in a second. Making their names does not count.
+async fn import(idp: &Idp, users: usize) -> anyhow::Result<f64> {
+    let mut seconds = 0.0;
+    for from in (0..users).step_by(BATCH) {
+        let batch = from..users.min(from + BATCH);
+        let batch = batch.map(|number| ImportUser { name: fixture::name(number), ..Default::default() }).collect();
+        let began = Instant::now();
+        idp.import_users(NAMESPACE, batch).await?;
+        seconds += began.elapsed().as_secs_f64();
+    }
+    Ok(users as f64 / seconds)
+}
+
+/// The id of a user by its place in the order of creation.
+fn id_of(path: &Path, place: usize) -> anyhow::Result<String> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let id: [u8; 16] = connection.query_row("SELECT id FROM users LIMIT 1 OFFSET ?", [place as i64], |row| row.get(0))?;
+    Ok(uuid::Uuid::from_bytes(id).to_string())
+}
+
+/// One page, again and again. Each comes with the count of all users.
+async fn pages(store: &SqliteStore, after: Option<&str>, limit: u32) -> anyhow::Result<Latencies> {
+    let mut latencies = Latencies::new()?;
+    for _ in 0..READS {
+        let request = PageRequest {
+            query: UserQuery::default(),
+            visible: Predicate::everybody(),
+            after: after.map(str::to_owned),
+            limit,
+        };
+        let began = Instant::now();
+        let Page { users, .. } = store.list(request).await?;
+        latencies.record(began.elapsed());
+        anyhow::ensure!(users.len() == limit as usize, "a page of {}", users.len());
+    }
+    Ok(latencies)
+}

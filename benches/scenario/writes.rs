@@ -1,0 +1,92 @@
+//! Durable creates of several callers at once, beside what the disk can sync.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use tailor_idp::idp::{CreateUser, IdentityProvider as _, Idp, Principal};
+use tailor_idp::store::SqliteDatabase;
+use tokio::runtime::Handle;
+use tokio::task::block_in_place;
+
+use super::Plan;
+use crate::figure::{Bound, Line, Lines, Unit};
+use crate::fixture::{self, NAMESPACE};
+use crate::measure::by_turns;
+
+const ROUNDS: usize = 5;
+const TIME: Duration = Duration::from_millis(1_500);
+
+pub(super) async fn run(plan: &Plan) -> anyhow::Result<Vec<Line>> {
+    let (rounds, time) = if plan.quick { (1, TIME / 3) } else { (ROUNDS, TIME) };
+    let path = plan.scratch.join("writes.db");
+    fixture::fresh_file(&path)?;
+    let database = SqliteDatabase::open(&path)?;
+    let idp = fixture::idp(fixture::store(&database).await?)?;
+    let names = Arc::new(AtomicUsize::new(0));
+    let creates =
+        |callers| block_in_place(|| Handle::current().block_on(creates_a_second(&idp, callers, time, &names)));
+    let values = by_turns(
+        rounds,
+        &mut [&mut || creates(1), &mut || creates(8), &mut || creates(64), &mut || {
+            syncs_a_second(plan.scratch.as_path(), time)
+        }],
+    )?;
+    let [one, eight, many, syncs] = values[..] else { unreachable!("four contenders") };
+    let mut lines = Lines::of("writes");
+    lines.figure("1 caller", "creates", one, Unit::PerSecond);
+    lines.figure("8 callers", "creates", eight, Unit::PerSecond);
+    lines.figure("64 callers", "creates", many, Unit::PerSecond);
+    lines.peer("4 KiB written and synced", "creates", syncs, Unit::PerSecond);
+    lines.goal("durable creates at 64 callers over 1 caller", many / one, Unit::Times, Bound::AtLeast(15.0));
+    Ok(lines.done())
+}
+
+async fn creates_a_second(idp: &Idp, callers: usize, time: Duration, names: &Arc<AtomicUsize>) -> anyhow::Result<f64> {
+    let began = Instant::now();
+    let callers: Vec<_> = (0..callers)
+        .map(|_| {
+            let (idp, names) = (idp.clone(), Arc::clone(names));
+            tokio::spawn(async move {
+                let mut created = 0;
+                while began.elapsed() < time {
+                    let name = fixture::name(names.fetch_add(1, Relaxed));
+                    let input = CreateUser { name, ..Default::default() };
+                    idp.create_user(NAMESPACE, &Principal::Host, input).await?;
+                    created += 1;
+                }
+                anyhow::Ok(created)
+            })
+        })
+        .collect();
+    let mut created = 0;
+    for caller in callers {
+        created += caller.await??;
+    }
+    Ok(f64::from(created) / began.elapsed().as_secs_f64())
+}
+
+/// How often a page can be written and synced in a second, one after the other: what a commit cannot do without.
+fn syncs_a_second(folder: &Path, time: Duration) -> anyhow::Result<f64> {
+    let path = folder.join("sync");
+    let file = OpenOptions::new().write(true).create(true).truncate(true).open(&path)?;
+    let page = [7; 4096];
+    // As the log of a database, the file has its length already.
+    for place in 0..256 {
+        file.write_all_at(&page, place * 4096)?;
+    }
+    file.sync_all()?;
+    let began = Instant::now();
+    let mut syncs = 0;
+    while began.elapsed() < time {
+        file.write_all_at(&page, syncs % 256 * 4096)?;
+        file.sync_data()?;
+        syncs += 1;
+    }
+    let rate = syncs as f64 / began.elapsed().as_secs_f64();
+    std::fs::remove_file(path)?;
+    Ok(rate)
+}
