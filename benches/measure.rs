@@ -38,6 +38,9 @@ pub(crate) fn nanoseconds_each<E>(times: usize, mut work: impl FnMut() -> Result
 /// A minute, in nanoseconds: what takes longer counts as that.
 const LONGEST: u64 = 60_000_000_000;
 
+/// The quantiles that are told of latencies, and their names.
+pub(crate) const QUANTILES: [(&str, f64); 3] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99)];
+
 /// Latencies, to three digits.
 pub(crate) struct Latencies(Histogram<u64>);
 
@@ -64,7 +67,7 @@ impl Latencies {
     }
 
     pub(crate) fn tell(&self, what: &str, lines: &mut Lines) {
-        for (name, quantile) in [("p50", 0.5), ("p90", 0.9), ("p99", 0.99)] {
+        for (name, quantile) in QUANTILES {
             lines.figure(what, name, self.at(quantile), Unit::Nanoseconds);
         }
     }

@@ -2,6 +2,7 @@
 
 mod binary;
 mod cold;
+mod floor;
 mod invoke;
 mod op_overhead;
 mod resident;
@@ -22,6 +23,8 @@ pub(crate) enum Scenario {
     OpOverhead,
     /// A whole process
     Cold,
+    /// An isolate of the engine alone
+    Floor,
     /// An execution in a fresh isolate
     InvokeFresh,
     /// An execution in an isolate that is warm for it
@@ -49,13 +52,14 @@ pub(crate) struct Plan {
 impl Scenario {
     /// Whether it is worth its time where two builds are compared.
     pub(crate) fn is_quick(self) -> bool {
-        self != Self::Binary
+        !matches!(self, Self::Binary | Self::Floor)
     }
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::OpOverhead => "op_overhead",
             Self::Cold => "cold",
+            Self::Floor => "floor",
             Self::InvokeFresh => "invoke_fresh",
             Self::InvokeReuse => "invoke_reuse",
             Self::Store => "store",
@@ -71,6 +75,7 @@ impl Scenario {
             match self {
                 Self::OpOverhead => op_overhead::run(plan).await,
                 Self::Cold => cold::run(plan).await,
+                Self::Floor => floor::run(plan).await,
                 Self::InvokeFresh => invoke::fresh(plan).await,
                 Self::InvokeReuse => invoke::reuse(plan).await,
                 Self::Store => Ok(vec![]),

@@ -3,7 +3,7 @@
 //!
 //! No op is within a script's reach. This is for the day one is.
 
-use deno_core::{OpDecl, op2};
+use deno_core::{Extension, OpDecl, op2};
 use deno_error::JsErrorBox;
 
 use super::{blobs, compression, ports};
@@ -148,7 +148,17 @@ pub(crate) fn is_open(name: &str) -> bool {
     OWN.iter().any(|own| name.starts_with(own)) || OPEN.binary_search(&name).is_ok()
 }
 
-/// The op, or in its place one that throws.
+/// Classes in Rust of the web's extensions that the global scope has, or that something in it needs.
+const CLASSES: &[&str] = &["Console", "Crypto", "CryptoKey", "ImageData", "SubtleCrypto"];
+
+/// Takes from an extension the ops and classes that nothing needs. Each costs every isolate time and memory.
+pub(super) fn only_open(mut extension: Extension) -> Extension {
+    extension.ops.to_mut().retain(|op| is_open(op.name));
+    extension.objects.to_mut().retain(|class| CLASSES.contains(&class.name.0));
+    extension
+}
+
+/// The op, or in its place one that throws: the engine's own cannot be left out.
 ///
 /// [`OpDecl::disable`] would make fast ops do nothing, silently.
 pub(super) fn close(op: OpDecl) -> OpDecl {

@@ -63,8 +63,8 @@ pub use stack::hide_extension_frames;
 pub(crate) fn function_extensions() -> Vec<Extension> {
     vec![
         deno_webidl::deno_webidl::lazy_init(),
-        deno_web::deno_web::lazy_init(),
-        deno_crypto::deno_crypto::lazy_init(),
+        closed_ops::only_open(deno_web::deno_web::lazy_init()),
+        closed_ops::only_open(deno_crypto::deno_crypto::lazy_init()),
         tailor_console::lazy_init(),
         tailor_fetch::lazy_init(),
         tailor_idp::lazy_init(),

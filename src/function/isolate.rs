@@ -102,6 +102,8 @@ impl Isolate {
         let mut runtime = JsRuntime::try_new(RuntimeOptions {
             extensions: function_extensions(),
             startup_snapshot: (setup.startup == Startup::Snapshot).then_some(SNAPSHOT),
+            // They are in it.
+            skip_op_registration: setup.startup == Startup::Snapshot,
             // A wait would block the thread, and no script shares memory with another.
             create_params: Some(account.create_params().allow_atomics_wait(false)),
             // What `postMessage` and `structuredClone` transfer goes through it.
