@@ -19,6 +19,12 @@ const { ObjectDefineProperty } = primordials;
 
 const isObject = (value) => typeof value === "object" && value !== null;
 
+// Called by Rust with what it knows of a user.
+const makeUser = (id, name, disabled, createdAt, mfaEnrolled, mfaFactorIds = []) =>
+  createdAt === undefined
+    ? { id, name, disabled, mfaEnrolled, mfaFactorIds }
+    : { id, name, disabled, createdAt, mfaEnrolled, mfaFactorIds };
+
 class Client {
   #namespace;
 
@@ -33,35 +39,35 @@ class Client {
   }
 
   users(options) {
-    return op_idp_users(Client.#of(this), options);
+    return op_idp_users(Client.#of(this), makeUser, options);
   }
 
   user(userId) {
-    return op_idp_user(Client.#of(this), userId);
+    return op_idp_user(Client.#of(this), makeUser, userId);
   }
 
   userByName(name) {
-    return op_idp_user_by_name(Client.#of(this), name);
+    return op_idp_user_by_name(Client.#of(this), makeUser, name);
   }
 
   createUser(input) {
-    return op_idp_create_user(Client.#of(this), input);
+    return op_idp_create_user(Client.#of(this), makeUser, input);
   }
 
   updateUser(input) {
-    return op_idp_update_user(Client.#of(this), input);
+    return op_idp_update_user(Client.#of(this), makeUser, input);
   }
 
   deleteUser(userId) {
-    return op_idp_delete_user(Client.#of(this), userId);
+    return op_idp_delete_user(Client.#of(this), makeUser, userId);
   }
 
   sendPasswordResetEmail(input) {
-    return op_idp_send_password_reset_email(Client.#of(this), input);
+    return op_idp_send_password_reset_email(Client.#of(this), makeUser, input);
   }
 
   unenrollMfa(input) {
-    return op_idp_unenroll_mfa(Client.#of(this), input);
+    return op_idp_unenroll_mfa(Client.#of(this), makeUser, input);
   }
 }
 

@@ -28,7 +28,7 @@ const KV_CALLS: usize = 10_000;
 /// What the store reads of a user, in SQL.
 const READ: &str = "
     SELECT u.id, u.name, u.disabled, u.created_at,
-      (SELECT group_concat(hex(f.id) ORDER BY f.id) FROM mfa_factors AS f
+      (SELECT group_concat(hex(f.id)) FROM mfa_factors AS f
        WHERE f.namespace_id = u.namespace_id AND f.user_id = u.id AND f.expires_at IS NULL)
     FROM users AS u WHERE u.namespace_id = ?1 AND u.id = ?2";
 

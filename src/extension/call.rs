@@ -15,12 +15,20 @@ use std::task::{Context, Poll, Waker};
 use deno_core::futures::FutureExt;
 use deno_core::futures::task::AtomicWaker;
 use deno_core::v8::{self, Global, Local, PinScope, Value};
-use deno_core::{ExternalOpsTracker, OpState, ToV8, V8TaskSpawner, unsync};
+use deno_core::{ExternalOpsTracker, OpState, V8TaskSpawner, unsync};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-use super::convert::Refusal;
+use super::convert::{Answer, Refusal};
 use super::error::Site;
 use crate::idp::{Code, IdentityProvider, IdpError, Principal};
+
+/// What a client's JavaScript says of itself.
+pub(super) struct Client<'s> {
+    /// Of anything but a client there is none.
+    pub(super) namespace: Local<'s, Value>,
+    /// Makes the objects of users.
+    pub(super) make_user: Local<'s, Value>,
+}
 
 /// What a method's work needs: the identity provider, the client's namespace, and who asks.
 pub(super) struct Target {
@@ -36,12 +44,12 @@ pub(super) fn call<'s, I, T, F>(
     scope: &mut PinScope<'s, '_>,
     state: &Rc<RefCell<OpState>>,
     method: &'static str,
-    namespace: Local<'s, Value>,
+    client: Client<'s>,
     read: impl FnOnce(&mut PinScope<'s, '_>) -> Result<I, Refusal>,
     work: impl FnOnce(Target, I) -> F,
 ) -> Local<'s, Value>
 where
-    T: for<'a> ToV8<'a> + 'static,
+    T: Answer + 'static,
     F: Future<Output = Result<T, IdpError>> + 'static,
 {
     let Some(resolver) = v8::PromiseResolver::new(scope) else {
@@ -49,13 +57,13 @@ where
         return v8::undefined(scope).into();
     };
     let promise = resolver.get_promise(scope).into();
-    if !namespace.is_string() {
+    let (true, Ok(make_user)) = (client.namespace.is_string(), client.make_user.try_cast::<v8::Function>()) else {
         let message = format!("tailor.idp.Client: {method} was called on something that is no client");
         let message = v8::String::new(scope, &message).unwrap_or_else(|| v8::String::empty(scope));
         let error = v8::Exception::type_error(scope, message);
         resolver.reject(scope, error);
         return promise;
-    }
+    };
     let input = match read(scope) {
         Ok(input) => input,
         Err(Refusal::Rule(error)) => {
@@ -76,26 +84,28 @@ where
         let state = state.borrow();
         let idp = Arc::clone(state.borrow::<Arc<dyn IdentityProvider>>());
         let principal = state.borrow::<Principal>().clone();
-        Target { idp, namespace: namespace.to_rust_string_lossy(scope), principal }
+        Target { idp, namespace: client.namespace.to_rust_string_lossy(scope), principal }
     };
     let mut work = Box::pin(guarded(work(target, input)));
     let mut once = Context::from_waker(Waker::noop());
     match pin!(&mut work).poll(&mut once) {
-        Poll::Ready(answer) => settle(scope, resolver, method, answer, Site::here),
+        Poll::Ready(answer) => settle(scope, resolver, method, make_user, answer, Site::here),
         Poll::Pending if !is_on_one_thread() => {
             let error = IdpError::new(Code::Internal, "scripts must run on a current_thread tokio runtime");
-            settle::<T>(scope, resolver, method, Err(error), Site::here);
+            settle::<T>(scope, resolver, method, make_user, Err(error), Site::here);
         }
         Poll::Pending => {
             // The script's line, which is gone when the answer comes. The wait hides what this costs.
             let site = Site::here(scope).kept(scope);
             let resolver = Global::new(scope, resolver);
+            let make_user = Global::new(scope, make_user);
             let pending = Pending::new(&state.borrow());
             unsync::spawn(async move {
                 let answer = work.await;
                 pending.finish(move |scope| {
                     let resolver = Local::new(scope, resolver);
-                    settle(scope, resolver, method, answer, |scope| Site::of(scope, site));
+                    let make_user = Local::new(scope, make_user);
+                    settle(scope, resolver, method, make_user, answer, |scope| Site::of(scope, site));
                 });
             });
         }
@@ -103,24 +113,24 @@ where
     promise
 }
 
-fn settle<'s, T: ToV8<'s>>(
+fn settle<'s, T: Answer>(
     scope: &mut PinScope<'s, '_>,
     resolver: Local<'s, v8::PromiseResolver>,
     method: &str,
+    make_user: Local<'s, v8::Function>,
     answer: Result<T, IdpError>,
     site: impl FnOnce(&mut PinScope<'s, '_>) -> Site<'s>,
 ) {
-    let failure = match answer {
-        Ok(value) => match value.to_v8(scope) {
-            Ok(value) => {
-                resolver.resolve(scope, value);
-                return;
-            }
-            Err(error) => IdpError::new(Code::Internal, "the answer is too large for the script").with_source(error),
-        },
-        Err(error) => error,
-    };
-    site(scope).reject(scope, resolver, method, &told(method, failure));
+    let value = answer.map_err(Refusal::Rule).and_then(|answer| answer.into_script(scope, make_user));
+    match value {
+        Ok(value) => drop(resolver.resolve(scope, value)),
+        Err(Refusal::Rule(error)) => site(scope).reject(scope, resolver, method, &told(method, error)),
+        // There is no stack left for an answer, or the script is being terminated.
+        Err(Refusal::Thrown(thrown)) => {
+            let thrown = Local::new(scope, thrown);
+            resolver.reject(scope, thrown);
+        }
+    }
 }
 
 /// How many calls a script has made, and how many of them have no answer yet.

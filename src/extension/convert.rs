@@ -3,12 +3,10 @@
 //! A value of the wrong type is refused with the field, what was expected and what came. Reading a property can run the
 //! script's code, which can throw: what it throws is what the call rejects with.
 
-use deno_core::ToV8;
 use deno_core::v8::{self, Global, Local, PinScope, Value};
-use deno_error::JsErrorBox;
 use zeroize::Zeroizing;
 
-use crate::idp::{IdpError, Password, User, UserPage, UserQuery};
+use crate::idp::{Code, IdpError, Password, User, UserPage, UserQuery};
 
 /// UTF-16 units that are read of one argument at the most: far above every limit of the rules, which speak for
 /// themselves, and too few to be worth a script's while.
@@ -92,7 +90,7 @@ impl<'s> Fields<'s> {
 
     fn get(&self, scope: &mut PinScope<'s, '_>, field: &str) -> Read<Local<'s, Value>> {
         let Some(object) = self.object else { return Ok(v8::undefined(scope).into()) };
-        let key = v8::String::new(scope, field).unwrap_or_else(|| v8::String::empty(scope));
+        let key = name(scope, field).unwrap_or_else(|| v8::String::empty(scope));
         attempt(scope, |scope| object.get(scope, key.into()))
     }
 }
@@ -216,46 +214,60 @@ pub(super) fn kind<'s>(scope: &mut PinScope<'s, '_>, value: Local<'s, Value>) ->
     }
 }
 
-/// What the identity provider answers, as the plain objects of `tailor.d.ts`.
-pub(super) struct Answer<T>(pub(super) T);
+/// What the identity provider answers.
+pub(super) trait Answer {
+    /// The answer as `tailor.d.ts` has it. `make_user` is the client's own: an object literal, which is the fastest way to an
+    /// object, and which nothing that a script has put on a prototype can see.
+    fn into_script<'s>(
+        self,
+        scope: &mut PinScope<'s, '_>,
+        make_user: Local<'s, v8::Function>,
+    ) -> Read<Local<'s, Value>>;
+}
 
-impl<'s> ToV8<'s> for Answer<bool> {
-    type Error = JsErrorBox;
-
-    fn to_v8(self, scope: &mut PinScope<'s, '_>) -> Result<Local<'s, Value>, JsErrorBox> {
-        Ok(v8::Boolean::new(scope, self.0).into())
+/// Of an operation that has nothing to say.
+impl Answer for () {
+    fn into_script<'s>(self, scope: &mut PinScope<'s, '_>, _: Local<'s, v8::Function>) -> Read<Local<'s, Value>> {
+        Ok(v8::Boolean::new(scope, true).into())
     }
 }
 
-impl<'s> ToV8<'s> for Answer<User> {
-    type Error = JsErrorBox;
-
-    fn to_v8(self, scope: &mut PinScope<'s, '_>) -> Result<Local<'s, Value>, JsErrorBox> {
-        let User { id, name, disabled, created_at, mfa_enrolled, mfa_factor_ids } = self.0;
-        let user = v8::Object::new(scope);
-        let factors: Vec<_> = mfa_factor_ids.iter().map(|id| text(scope, id)).collect::<Result<_, _>>()?;
-        let id = text(scope, &id)?;
-        define(scope, user, "id", id)?;
-        let name = text(scope, &name)?;
-        define(scope, user, "name", name)?;
-        define(scope, user, "disabled", v8::Boolean::new(scope, disabled).into())?;
-        if let Some(created_at) = created_at {
-            let created_at = text(scope, &created_at.to_string())?;
-            define(scope, user, "createdAt", created_at)?;
-        }
-        define(scope, user, "mfaEnrolled", v8::Boolean::new(scope, mfa_enrolled).into())?;
-        define(scope, user, "mfaFactorIds", v8::Array::new_with_elements(scope, &factors).into())?;
-        Ok(user.into())
+impl Answer for User {
+    fn into_script<'s>(
+        self,
+        scope: &mut PinScope<'s, '_>,
+        make_user: Local<'s, v8::Function>,
+    ) -> Read<Local<'s, Value>> {
+        let Self { id, name, disabled, created_at, mfa_enrolled, mfa_factor_ids } = self;
+        let undefined = v8::undefined(scope).into();
+        let factors = match mfa_factor_ids.is_empty() {
+            true => undefined,
+            false => {
+                let factors: Vec<_> = mfa_factor_ids.iter().map(|id| text(scope, id)).collect::<Read<_>>()?;
+                v8::Array::new_with_elements(scope, &factors).into()
+            }
+        };
+        let fields = [
+            text(scope, &id)?,
+            text(scope, &name)?,
+            v8::Boolean::new(scope, disabled).into(),
+            created_at.map_or(Ok(undefined), |created_at| text(scope, &created_at.to_string()))?,
+            v8::Boolean::new(scope, mfa_enrolled).into(),
+            factors,
+        ];
+        attempt(scope, |scope| make_user.call(scope, undefined, &fields))
     }
 }
 
-impl<'s> ToV8<'s> for Answer<UserPage> {
-    type Error = JsErrorBox;
-
-    fn to_v8(self, scope: &mut PinScope<'s, '_>) -> Result<Local<'s, Value>, JsErrorBox> {
-        let UserPage { users, next_page_token, total_count } = self.0;
+impl Answer for UserPage {
+    fn into_script<'s>(
+        self,
+        scope: &mut PinScope<'s, '_>,
+        make_user: Local<'s, v8::Function>,
+    ) -> Read<Local<'s, Value>> {
+        let Self { users, next_page_token, total_count } = self;
         let page = v8::Object::new(scope);
-        let users: Vec<_> = users.into_iter().map(|user| Answer(user).to_v8(scope)).collect::<Result<_, _>>()?;
+        let users: Vec<_> = users.into_iter().map(|user| user.into_script(scope, make_user)).collect::<Read<_>>()?;
         define(scope, page, "users", v8::Array::new_with_elements(scope, &users).into())?;
         let token = match next_page_token {
             Some(token) => text(scope, &token)?,
@@ -274,15 +286,26 @@ fn define<'s>(
     object: Local<'s, v8::Object>,
     key: &str,
     value: Local<'s, Value>,
-) -> Result<(), JsErrorBox> {
-    let key = v8::String::new(scope, key).ok_or_else(too_long)?;
+) -> Read<()> {
+    let key = name(scope, key).ok_or_else(too_long)?;
     object.create_data_property(scope, key.into(), value).map(drop).ok_or_else(too_long)
 }
 
-fn text<'s>(scope: &mut PinScope<'s, '_>, text: &str) -> Result<Local<'s, Value>, JsErrorBox> {
-    v8::String::new(scope, text).map(Into::into).ok_or_else(too_long)
+/// A property's name, as the engine keeps names: of each there is one, which it finds faster than it makes another.
+fn name<'s>(scope: &mut PinScope<'s, '_>, name: &str) -> Option<Local<'s, v8::String>> {
+    debug_assert!(name.is_ascii());
+    v8::String::new_from_one_byte(scope, name.as_bytes(), v8::NewStringType::Internalized)
 }
 
-fn too_long() -> JsErrorBox {
-    JsErrorBox::range_error("the text is too long for the engine")
+fn text<'s>(scope: &mut PinScope<'s, '_>, text: &str) -> Read<Local<'s, Value>> {
+    let text = match text.is_ascii() {
+        // As most are, and without a look at how each character is encoded.
+        true => v8::String::new_from_one_byte(scope, text.as_bytes(), v8::NewStringType::Normal),
+        false => v8::String::new(scope, text),
+    };
+    text.map(Into::into).ok_or_else(too_long)
+}
+
+fn too_long() -> Refusal {
+    Refusal::Rule(IdpError::new(Code::Internal, "the answer is too large for the script"))
 }

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use deno_core::{ExtensionFileSource, OpState, ascii_str_include, op2, v8};
 
-use super::call::{CallBudget, call};
-use super::convert::{Answer, Fields, boolean, integer, kind, password, string, strings};
+use super::call::{CallBudget, Client, call};
+use super::convert::{Fields, boolean, integer, kind, password, string, strings};
 use super::error::InvalidConfig;
 use crate::idp::{
     CreateUser, IdentityProvider, ListUsers, NamespaceName, Principal, SendPasswordResetEmail, UnenrollMfa, UpdateUser,
@@ -89,13 +89,14 @@ fn op_idp_users<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     state: Rc<RefCell<OpState>>,
     namespace: v8::Local<'s, v8::Value>,
+    make_user: v8::Local<'s, v8::Value>,
     options: v8::Local<'s, v8::Value>,
 ) -> v8::Local<'s, v8::Value> {
     call(
         scope,
         &state,
         "users",
-        namespace,
+        Client { namespace, make_user },
         |scope| {
             let options = Fields::of_optional(scope, "options", options)?;
             let query = options.nested(scope, "query", "query.")?;
@@ -108,7 +109,7 @@ fn op_idp_users<'s>(
                 },
             })
         },
-        |at, options| async move { at.idp.users(&at.namespace, &at.principal, options).await.map(Answer) },
+        |at, options| async move { at.idp.users(&at.namespace, &at.principal, options).await },
     )
 }
 
@@ -117,15 +118,16 @@ fn op_idp_user<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     state: Rc<RefCell<OpState>>,
     namespace: v8::Local<'s, v8::Value>,
+    make_user: v8::Local<'s, v8::Value>,
     user_id: v8::Local<'s, v8::Value>,
 ) -> v8::Local<'s, v8::Value> {
     call(
         scope,
         &state,
         "user",
-        namespace,
+        Client { namespace, make_user },
         |scope| string(scope, "userId", user_id),
-        |at, user_id| async move { at.idp.user(&at.namespace, &at.principal, &user_id).await.map(Answer) },
+        |at, user_id| async move { at.idp.user(&at.namespace, &at.principal, &user_id).await },
     )
 }
 
@@ -134,15 +136,16 @@ fn op_idp_user_by_name<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     state: Rc<RefCell<OpState>>,
     namespace: v8::Local<'s, v8::Value>,
+    make_user: v8::Local<'s, v8::Value>,
     name: v8::Local<'s, v8::Value>,
 ) -> v8::Local<'s, v8::Value> {
     call(
         scope,
         &state,
         "userByName",
-        namespace,
+        Client { namespace, make_user },
         |scope| string(scope, "name", name),
-        |at, name| async move { at.idp.user_by_name(&at.namespace, &at.principal, &name).await.map(Answer) },
+        |at, name| async move { at.idp.user_by_name(&at.namespace, &at.principal, &name).await },
     )
 }
 
@@ -151,13 +154,14 @@ fn op_idp_create_user<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     state: Rc<RefCell<OpState>>,
     namespace: v8::Local<'s, v8::Value>,
+    make_user: v8::Local<'s, v8::Value>,
     input: v8::Local<'s, v8::Value>,
 ) -> v8::Local<'s, v8::Value> {
     call(
         scope,
         &state,
         "createUser",
-        namespace,
+        Client { namespace, make_user },
         |scope| {
             let input = Fields::of(scope, "input", input)?;
             Ok(CreateUser {
@@ -166,7 +170,7 @@ fn op_idp_create_user<'s>(
                 disabled: input.optional(scope, "disabled", boolean)?.unwrap_or(false),
             })
         },
-        |at, input| async move { at.idp.create_user(&at.namespace, &at.principal, input).await.map(Answer) },
+        |at, input| async move { at.idp.create_user(&at.namespace, &at.principal, input).await },
     )
 }
 
@@ -175,13 +179,14 @@ fn op_idp_update_user<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     state: Rc<RefCell<OpState>>,
     namespace: v8::Local<'s, v8::Value>,
+    make_user: v8::Local<'s, v8::Value>,
     input: v8::Local<'s, v8::Value>,
 ) -> v8::Local<'s, v8::Value> {
     call(
         scope,
         &state,
         "updateUser",
-        namespace,
+        Client { namespace, make_user },
         |scope| {
             let input = Fields::of(scope, "input", input)?;
             Ok(UpdateUser {
@@ -192,7 +197,7 @@ fn op_idp_update_user<'s>(
                 disabled: input.optional(scope, "disabled", boolean)?,
             })
         },
-        |at, input| async move { at.idp.update_user(&at.namespace, &at.principal, input).await.map(Answer) },
+        |at, input| async move { at.idp.update_user(&at.namespace, &at.principal, input).await },
     )
 }
 
@@ -201,15 +206,16 @@ fn op_idp_delete_user<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     state: Rc<RefCell<OpState>>,
     namespace: v8::Local<'s, v8::Value>,
+    make_user: v8::Local<'s, v8::Value>,
     user_id: v8::Local<'s, v8::Value>,
 ) -> v8::Local<'s, v8::Value> {
     call(
         scope,
         &state,
         "deleteUser",
-        namespace,
+        Client { namespace, make_user },
         |scope| string(scope, "userId", user_id),
-        |at, user_id| async move { at.idp.delete_user(&at.namespace, &at.principal, &user_id).await.map(|()| Answer(true)) },
+        |at, user_id| async move { at.idp.delete_user(&at.namespace, &at.principal, &user_id).await },
     )
 }
 
@@ -218,13 +224,14 @@ fn op_idp_send_password_reset_email<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     state: Rc<RefCell<OpState>>,
     namespace: v8::Local<'s, v8::Value>,
+    make_user: v8::Local<'s, v8::Value>,
     input: v8::Local<'s, v8::Value>,
 ) -> v8::Local<'s, v8::Value> {
     call(
         scope,
         &state,
         "sendPasswordResetEmail",
-        namespace,
+        Client { namespace, make_user },
         |scope| {
             let input = Fields::of(scope, "input", input)?;
             Ok(SendPasswordResetEmail {
@@ -234,9 +241,7 @@ fn op_idp_send_password_reset_email<'s>(
                 subject: input.optional(scope, "subject", string)?,
             })
         },
-        |at, input| async move {
-            at.idp.send_password_reset_email(&at.namespace, &at.principal, input).await.map(|()| Answer(true))
-        },
+        |at, input| async move { at.idp.send_password_reset_email(&at.namespace, &at.principal, input).await },
     )
 }
 
@@ -245,13 +250,14 @@ fn op_idp_unenroll_mfa<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     state: Rc<RefCell<OpState>>,
     namespace: v8::Local<'s, v8::Value>,
+    make_user: v8::Local<'s, v8::Value>,
     input: v8::Local<'s, v8::Value>,
 ) -> v8::Local<'s, v8::Value> {
     call(
         scope,
         &state,
         "unenrollMfa",
-        namespace,
+        Client { namespace, make_user },
         |scope| {
             let input = Fields::of(scope, "input", input)?;
             Ok(UnenrollMfa {
@@ -259,6 +265,6 @@ fn op_idp_unenroll_mfa<'s>(
                 mfa_factor_id: input.required(scope, "mfaFactorId", string)?,
             })
         },
-        |at, input| async move { at.idp.unenroll_mfa(&at.namespace, &at.principal, input).await.map(|()| Answer(true)) },
+        |at, input| async move { at.idp.unenroll_mfa(&at.namespace, &at.principal, input).await },
     )
 }

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use jiff::fmt::StdFmtWrite;
+use jiff::fmt::temporal::DateTimePrinter;
+
 use super::IdpError;
 use super::error::shortened;
 
@@ -103,8 +106,10 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// Several times as fast as the formatting of `jiff::Timestamp`, which asks for the same text.
+        const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
         match jiff::Timestamp::from_millisecond(self.0) {
-            Ok(moment) => write!(f, "{moment:.3}"),
+            Ok(moment) => PRINTER.print_timestamp(&moment, StdFmtWrite(f)).map_err(|_| fmt::Error),
             // Only a store with damaged rows holds a year beyond 9999.
             Err(_) => write!(f, "{} ms after 1970", self.0),
         }
