@@ -1,5 +1,6 @@
 //! Durable creates of several callers at once, beside what the disk can sync.
 
+use std::cell::Cell;
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
@@ -7,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use rusqlite::Connection;
 use tailor_idp::idp::{CreateUser, IdentityProvider as _, Idp, Principal};
 use tailor_idp::store::SqliteDatabase;
 use tokio::runtime::Handle;
@@ -41,6 +43,8 @@ pub(super) async fn run(plan: &Plan) -> anyhow::Result<Vec<Line>> {
     lines.figure("8 callers", "creates", eight, Unit::PerSecond);
     lines.figure("64 callers", "creates", many, Unit::PerSecond);
     lines.peer("4 KiB written and synced", "creates", syncs, Unit::PerSecond);
+    lines.peer("rusqlite alone, an insert a commit", "creates", bare_one, Unit::PerSecond);
+    lines.peer("rusqlite alone, 64 inserts a commit", "creates", bare_many, Unit::PerSecond);
     lines.goal("durable creates at 64 callers over 1 caller", many / one, Unit::Times, Bound::AtLeast(15.0));
     Ok(lines.done())
 }
@@ -67,6 +71,40 @@ async fn creates_a_second(idp: &Idp, callers: usize, time: Duration, names: &Arc
         created += caller.await??;
     }
     Ok(f64::from(created) / began.elapsed().as_secs_f64())
+}
+
+/// SQLite with our tables and settings, on one thread, without queue, answers, rules or anything else of ours: what group commit
+/// can come to on this disk.
+struct Bare {
+    connection: Connection,
+    inserted: Cell<usize>,
+}
+
+impl Bare {
+    async fn make(plan: &Plan) -> anyhow::Result<Self> {
+        let path = plan.scratch.join("writes-bare.db");
+        fixture::fresh_file(&path)?;
+        fixture::store(&SqliteDatabase::open(&path)?).await?;
+        let connection = Connection::open(path)?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "wal_autocheckpoint", 16_000)?;
+        Ok(Self { connection, inserted: Cell::new(0) })
+    }
+
+    fn inserts_a_second(&self, together: usize, time: Duration) -> anyhow::Result<f64> {
+        let mut insert = self.connection.prepare("INSERT INTO users VALUES (1, ?, ?, NULL, 0, 0)")?;
+        let began = Instant::now();
+        let before = self.inserted.get();
+        while began.elapsed() < time {
+            let commit = self.connection.unchecked_transaction()?;
+            for _ in 0..together {
+                let number = self.inserted.replace(self.inserted.get() + 1);
+                insert.execute((uuid::Uuid::now_v7().as_bytes(), fixture::name(number)))?;
+            }
+            commit.commit()?;
+        }
+        Ok((self.inserted.get() - before) as f64 / began.elapsed().as_secs_f64())
+    }
 }
 
 /// How often a page can be written and synced in a second, one after the other: what a commit cannot do without.

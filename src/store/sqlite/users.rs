@@ -25,7 +25,9 @@ impl UserStore for SqliteStore {
             let sql = "SELECT newest_id FROM namespaces WHERE id = ?";
             let newest = connection.prepare_cached(sql)?.query_row([namespace_id], |row| row.get(0))?;
             let id = following(Uuid::from_bytes(newest), now);
-            connection.prepare_cached("INSERT INTO users VALUES (?, ?, ?, ?, ?, ?)")?.execute(params![
+            // All is checked before anything is written, so FAIL does as ABORT would, without a journal for the statement.
+            let sql = "INSERT OR FAIL INTO users VALUES (?, ?, ?, ?, ?, ?)";
+            connection.prepare_cached(sql)?.execute(params![
                 namespace_id,
                 id.as_bytes(),
                 user.name,
@@ -44,7 +46,7 @@ impl UserStore for SqliteStore {
                 mfa_factor_ids: Vec::new(),
             })
         };
-        self.database.writer.run(work).await
+        if publish { self.database.writer.run(work).await } else { self.database.writer.run_statement(work).await }
     }
 
     async fn get(&self, key: UserKey<'_>) -> Result<Option<UserRecord>, StoreError> {

@@ -1,11 +1,12 @@
 //! The one thread that writes.
 //!
 //! A durable commit waits for the disk, and SQLite has one writer at a time. So the writes of all callers go through
-//! one queue; the thread takes all that have gathered there while the disk was busy, and commits them together. Each
-//! write has a savepoint of its own: one that fails takes nothing else with it.
+//! one queue; the thread takes all that have gathered there while the disk was busy, and commits them together. A
+//! write that fails takes nothing else with it: one of several statements has a savepoint of its own.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -18,6 +19,9 @@ const QUEUE: usize = 1024;
 
 /// Writes in one commit at the most: bounds what one lost commit loses, and how long the first waits for the last.
 const BATCH: usize = 512;
+
+/// The longest that a write waits for others to come with it: far less than anybody notices, however slow the disk.
+const LONGEST_GATHERING: Duration = Duration::from_millis(1);
 
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -50,8 +54,25 @@ impl Writer {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.queue(work, true).await
+    }
+
+    /// As [`run`](Self::run), for work that changes something by one statement at the most, which leaves nothing behind where
+    /// it fails: it needs no savepoint, which costs as much again.
+    pub(super) async fn run_statement<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.queue(work, false).await
+    }
+
+    async fn queue<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        needs_savepoint: bool,
+    ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let write = Job { work: Some(work), outcome: None, reply };
+        let write = Job { work: Some(work), needs_savepoint, outcome: None, reply };
         let queue = self.queue.as_ref().ok_or(StoreError::Closed)?;
         queue.send(Box::new(write)).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
@@ -70,7 +91,9 @@ impl Drop for Writer {
 
 /// A write in the queue, whatever it returns.
 trait Write: Send {
-    /// Does the work in the open savepoint; an error says not to keep it.
+    /// Whether it may leave something behind where it fails.
+    fn needs_savepoint(&self) -> bool;
+    /// Does the work; an error says not to keep it.
     fn apply(&mut self, connection: &Connection) -> Result<(), StoreError>;
     /// Tells the caller how it went: the outcome of the work, unless the commit failed.
     fn answer(self: Box<Self>, commit: Result<(), StoreError>);
@@ -78,6 +101,7 @@ trait Write: Send {
 
 struct Job<F, T> {
     work: Option<F>,
+    needs_savepoint: bool,
     outcome: Option<Result<T, StoreError>>,
     reply: oneshot::Sender<Result<T, StoreError>>,
 }
@@ -87,6 +111,10 @@ where
     F: FnOnce(&Connection) -> Result<T, StoreError> + Send,
     T: Send,
 {
+    fn needs_savepoint(&self) -> bool {
+        self.needs_savepoint
+    }
+
     fn apply(&mut self, connection: &Connection) -> Result<(), StoreError> {
         let work = self.work.take().ok_or(StoreError::Closed)?;
         let outcome = work(connection);
@@ -114,13 +142,36 @@ fn serve(
     committed: &watch::Sender<u64>,
 ) {
     let mut batch = Vec::new();
+    // Of the last commit: how many writes it had, and how long it took.
+    let (mut callers, mut took) = (0, Duration::ZERO);
     while writes.blocking_recv_many(&mut batch, BATCH) > 0 {
+        gather(&mut writes, &mut batch, callers, took);
+        let began = Instant::now();
         let commit = readers.shut_out(|| commit(connection, &mut batch));
+        (callers, took) = (batch.len(), began.elapsed());
         tracing::debug!(writes = batch.len(), error = commit.as_ref().err().map(tracing::field::display), "a commit");
         for write in batch.drain(..) {
             write.answer(commit.clone());
         }
         committed.send_modify(|commits| *commits += 1);
+    }
+}
+
+/// Waits for the callers of the last commit, who have just been answered and may be about to write again: a commit of all
+/// of them costs the disk as much as one of the first that is back. Not for longer than half of a commit.
+fn gather(
+    writes: &mut mpsc::Receiver<Box<dyn Write>>,
+    batch: &mut Vec<Box<dyn Write>>,
+    callers: usize,
+    last_commit: Duration,
+) {
+    let until = Instant::now() + (last_commit / 2).min(LONGEST_GATHERING);
+    while batch.len() < callers.min(BATCH) && Instant::now() < until {
+        match writes.try_recv() {
+            Ok(write) => batch.push(write),
+            // A turn for whoever is on this core.
+            Err(_) => std::thread::yield_now(),
+        }
     }
 }
 
@@ -138,15 +189,22 @@ fn apply_all(connection: &Connection, batch: &mut [Box<dyn Write>]) -> Result<()
     let execute = |sql| -> Result<usize, StoreError> { Ok(connection.prepare_cached(sql)?.execute([])?) };
     execute("BEGIN IMMEDIATE")?;
     for write in batch {
-        execute("SAVEPOINT one")?;
+        let needs_savepoint = write.needs_savepoint();
+        if needs_savepoint {
+            execute("SAVEPOINT one")?;
+        }
         if let Err(error) = write.apply(connection) {
             if connection.is_autocommit() {
                 // On a full disk and the like SQLite rolls back all that is open, not just the one write.
                 return Err(error);
             }
-            execute("ROLLBACK TO one")?;
+            if needs_savepoint {
+                execute("ROLLBACK TO one")?;
+            }
         }
-        execute("RELEASE one")?;
+        if needs_savepoint {
+            execute("RELEASE one")?;
+        }
     }
     execute("COMMIT")?;
     Ok(())
