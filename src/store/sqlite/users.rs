@@ -9,7 +9,7 @@ use super::rows::{by_id, columns, following, parse_id, record, unix_millis};
 use super::{events, listing, mails};
 use crate::idp::Timestamp;
 use crate::store::{
-    CredentialStore, EventKind, EventStore, MfaStore, NewUser, Page, PageRequest, PasswordChange, ResetMailStore,
+    CredentialStore, EventKind, EventStore, ImportStore, MfaStore, NewUser, Page, PageRequest, PasswordChange, ResetMailStore,
     StoreError, UserChange, UserKey, UserRecord, UserStore, WriteOptions,
 };
 
@@ -112,6 +112,10 @@ impl UserStore for SqliteStore {
     }
 
     fn events(&self) -> Option<&dyn EventStore> {
+        Some(self)
+    }
+
+    fn import(&self) -> Option<&dyn ImportStore> {
         Some(self)
     }
 }

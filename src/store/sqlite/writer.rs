@@ -2,7 +2,8 @@
 //!
 //! A durable commit waits for the disk, and SQLite has one writer at a time. So the writes of all callers go through
 //! one queue; the thread takes all that have gathered there while the disk was busy, and commits them together. Each
-//! write has a savepoint of its own: one that fails takes nothing else with it.
+//! write has a savepoint of its own: one that fails takes nothing else with it. A write that changes much has a commit of
+//! its own instead: for a savepoint SQLite copies every page as it was.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -50,8 +51,24 @@ impl Writer {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.queue(work, false).await
+    }
+
+    /// As [`run`](Self::run), in a commit that has no other write in it.
+    pub(super) async fn run_alone<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.queue(work, true).await
+    }
+
+    async fn queue<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        alone: bool,
+    ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let write = Job { work: Some(work), outcome: None, reply };
+        let write = Job { work: Some(work), alone, outcome: None, reply };
         let queue = self.queue.as_ref().ok_or(StoreError::Closed)?;
         queue.send(Box::new(write)).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
@@ -70,7 +87,9 @@ impl Drop for Writer {
 
 /// A write in the queue, whatever it returns.
 trait Write: Send {
-    /// Does the work in the open savepoint; an error says not to keep it.
+    /// Whether the write has a commit of its own.
+    fn alone(&self) -> bool;
+    /// Does the work in the open savepoint, or transaction; an error says not to keep it.
     fn apply(&mut self, connection: &Connection) -> Result<(), StoreError>;
     /// Tells the caller how it went: the outcome of the work, unless the commit failed.
     fn answer(self: Box<Self>, commit: Result<(), StoreError>);
@@ -78,6 +97,7 @@ trait Write: Send {
 
 struct Job<F, T> {
     work: Option<F>,
+    alone: bool,
     outcome: Option<Result<T, StoreError>>,
     reply: oneshot::Sender<Result<T, StoreError>>,
 }
@@ -87,6 +107,10 @@ where
     F: FnOnce(&Connection) -> Result<T, StoreError> + Send,
     T: Send,
 {
+    fn alone(&self) -> bool {
+        self.alone
+    }
+
     fn apply(&mut self, connection: &Connection) -> Result<(), StoreError> {
         let work = self.work.take().ok_or(StoreError::Closed)?;
         let outcome = work(connection);
@@ -115,16 +139,19 @@ fn serve(
 ) {
     let mut batch = Vec::new();
     while writes.blocking_recv_many(&mut batch, BATCH) > 0 {
-        let commit = readers.shut_out(|| commit(connection, &mut batch));
-        tracing::debug!(writes = batch.len(), error = commit.as_ref().err().map(tracing::field::display), "a commit");
-        for write in batch.drain(..) {
-            write.answer(commit.clone());
+        while !batch.is_empty() {
+            let together = batch.iter().position(|write| write.alone()).unwrap_or(batch.len()).max(1);
+            let commit = readers.shut_out(|| commit(connection, &mut batch[..together]));
+            tracing::debug!(writes = together, error = commit.as_ref().err().map(tracing::field::display), "a commit");
+            for write in batch.drain(..together) {
+                write.answer(commit.clone());
+            }
+            committed.send_modify(|commits| *commits += 1);
         }
-        committed.send_modify(|commits| *commits += 1);
     }
 }
 
-/// All of the batch in one transaction.
+/// All of them in one transaction.
 fn commit(connection: &Connection, batch: &mut [Box<dyn Write>]) -> Result<(), StoreError> {
     let done = apply_all(connection, batch);
     if done.is_err() && !connection.is_autocommit() {
@@ -138,6 +165,10 @@ fn apply_all(connection: &Connection, batch: &mut [Box<dyn Write>]) -> Result<()
     let execute = |sql| -> Result<usize, StoreError> { Ok(connection.prepare_cached(sql)?.execute([])?) };
     execute("BEGIN IMMEDIATE")?;
     for write in batch {
+        if write.alone() {
+            write.apply(connection)?;
+            continue;
+        }
         execute("SAVEPOINT one")?;
         if let Err(error) = write.apply(connection) {
             if connection.is_autocommit() {
