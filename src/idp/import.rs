@@ -81,8 +81,9 @@ impl ImportBatch {
     ///
     /// [`IdpError`] where the store fails, [`Unimplemented`](Code::Unimplemented) where it takes no imports. Nobody was added.
     pub async fn import(self) -> Result<Imported, IdpError> {
-        let missing =
-            || IdpError::new(Code::Unimplemented, format!("the store of namespace {} takes no imports", self.namespace));
+        let missing = || {
+            IdpError::new(Code::Unimplemented, format!("the store of namespace {} takes no imports", self.namespace))
+        };
         let store = self.store.import().ok_or_else(missing)?;
         store.import(self.users, self.publish).await.map_err(failed)
     }

@@ -9,6 +9,7 @@ mod expectation;
 mod fetch;
 mod function;
 mod hostile;
+mod import;
 #[cfg(feature = "inspector")]
 mod inspector;
 mod kill;

@@ -97,7 +97,7 @@ pub(super) fn parse(line: &[u8]) -> Result<ImportUser, String> {
         return Err("not a JSON object".to_owned());
     }
     let line: Line<'_> = serde_json::from_slice(line).map_err(|error| fault(&error))?;
-    let hash = line.password_hash.map(|hash| PasswordHash::from_phc(hash));
+    let hash = line.password_hash.map(PasswordHash::from_phc);
     let password = hash.transpose().map_err(|error| format!("passwordHash: {error}"))?;
     Ok(ImportUser { name: line.name.into_owned(), password, disabled: line.disabled })
 }

@@ -55,11 +55,13 @@ pub(super) fn append_created(
 ) -> Result<(), StoreError> {
     let now = Uuid::now_v7();
     let sql = "SELECT newest_event_id FROM namespaces WHERE id = ?";
-    let mut newest = connection.prepare_cached(sql)?.query_row([namespace_id], |row| row.get(0)).map(Uuid::from_bytes)?;
+    let mut newest =
+        connection.prepare_cached(sql)?.query_row([namespace_id], |row| row.get(0)).map(Uuid::from_bytes)?;
     let mut insert = connection.prepare("INSERT INTO events VALUES (?, ?, ?, ?, ?)")?;
     for user_id in users {
         newest = following(newest, now);
-        let values = params![namespace_id, newest.as_bytes(), user_id.as_bytes(), EventKind::Created, unix_millis(&now)];
+        let values =
+            params![namespace_id, newest.as_bytes(), user_id.as_bytes(), EventKind::Created, unix_millis(&now)];
         insert.execute(values)?;
     }
     let sql = "UPDATE namespaces SET newest_event_id = ? WHERE id = ?";

@@ -78,7 +78,8 @@ fn insert(
     for index in by_name(users) {
         let NewUser { name, password, disabled } = &users[index];
         let hash = password.as_ref().map(|hash| hash.as_str());
-        added[index] = insert.execute(params![namespace_id, id(index).as_bytes(), name, hash, disabled, created_at])? > 0;
+        added[index] =
+            insert.execute(params![namespace_id, id(index).as_bytes(), name, hash, disabled, created_at])? > 0;
     }
     Ok(added)
 }
