@@ -244,7 +244,7 @@ users.jsonl:3: name must be an e-mail address: got \"ana\"
 users.jsonl:4: invalid type: integer `5`, expected a string (column 10)
 users.jsonl:5: not a JSON object
 users.jsonl:6: passwordHash: not a password hash in PHC form
-users.jsonl:7: unknown field `pass\\u{1b}word`, expected one of `name`, `passwordHash`, `disabled` (column 45)
+users.jsonl:7: unknown field `pass\\u{1b}word`, expected one of `name`, `passwordHash`, `disabled` (column 43)
 error: 5 lines are wrong: nobody was imported
 ";
     assert_eq!(end, End { code: Some(1), stdout: String::new(), stderr: stderr.to_owned() });

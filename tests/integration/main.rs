@@ -10,6 +10,8 @@ mod fetch;
 mod function;
 mod hostile;
 mod import;
+#[path = "../../src/cli/import/lines.rs"]
+mod import_lines;
 #[cfg(feature = "inspector")]
 mod inspector;
 mod kill;

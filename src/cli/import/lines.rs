@@ -126,13 +126,14 @@ mod tests {
 
     fn lines(text: &[u8]) -> Vec<(u64, usize)> {
         let mut blocks = Blocks::new(text);
-        let mut lines = Vec::new();
+        let (mut lines, mut position) = (Vec::new(), 0);
         while let Some(mut block) = blocks.next().unwrap() {
+            position = block.position;
             while let Some((number, line)) = block.next() {
                 lines.push((number, line.len()));
             }
         }
-        assert_eq!(blocks.position, text.len() as u64);
+        assert_eq!(position, text.len() as u64);
         lines
     }
 

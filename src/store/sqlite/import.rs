@@ -24,6 +24,10 @@ const CACHE_A_ROW_BYTE: usize = 2;
 /// And so many bytes more for the pages of the index that are passed through.
 const CACHE_BASE: usize = 64 * 1024 * 1024;
 
+/// Users that are fetched from memory at once: in the order of their names each is somewhere else, and waits for one after the
+/// other, between SQLite's, add up.
+const FETCHED: usize = 256;
+
 #[async_trait]
 impl ImportStore for SqliteStore {
     async fn import(&self, users: Vec<NewUser>, publish: bool) -> Result<Imported, StoreError> {
@@ -75,24 +79,27 @@ fn insert(
     let sql = "INSERT INTO users VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (namespace_id, name) DO NOTHING";
     let mut insert = connection.prepare(sql)?;
     let mut added = vec![false; users.len()];
-    for index in by_name(users) {
-        let NewUser { name, password, disabled } = &users[index];
-        let hash = password.as_ref().map(|hash| hash.as_str());
-        added[index] =
-            insert.execute(params![namespace_id, id(index).as_bytes(), name, hash, disabled, created_at])? > 0;
+    for indices in by_name(users).chunks(FETCHED) {
+        let fetched: Vec<_> = indices.iter().map(|index| (*index, users[*index].clone())).collect();
+        for (index, NewUser { name, password, disabled }) in fetched {
+            let hash = password.as_ref().map(|hash| hash.as_str());
+            let id = id(index);
+            let values = params![namespace_id, id.as_bytes(), name, hash, disabled, created_at];
+            added[index] = insert.execute(values)? > 0;
+        }
     }
     Ok(added)
 }
 
 /// The indices of the users in the order of their names; of one name, in that of the batch: the first has it.
-fn by_name(users: &[NewUser]) -> impl Iterator<Item = usize> {
+fn by_name(users: &[NewUser]) -> Vec<usize> {
     // Names lie anywhere in memory: with their beginnings at hand hardly two need be looked up to be compared.
     let mut keys: Vec<_> = users.iter().map(|user| beginning(&user.name)).zip(0_usize..).collect();
     keys.sort_unstable_by(|(one, i), (other, j)| {
         let names = || users[*i].name.cmp(&users[*j].name);
         one.cmp(other).then_with(names).then(i.cmp(j))
     });
-    keys.into_iter().map(|(_, index)| index)
+    keys.into_iter().map(|(_, index)| index).collect()
 }
 
 /// The first bytes of a name; they sort as names do, as far as they go.
