@@ -83,6 +83,11 @@ struct Readme;
 #[doc = include_str!("../docs/sign-in.md")]
 struct SignInGuide;
 
+/// The guide's program runs.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/import.md")]
+struct ImportGuide;
+
 /// The guide's program compiles.
 #[cfg(all(doctest, feature = "inspector"))]
 #[doc = include_str!("../docs/debugging.md")]

@@ -6,7 +6,7 @@ mod floor;
 mod invoke;
 mod op_overhead;
 mod resident;
-// mod store;
+mod store;
 mod writes;
 
 use std::path::PathBuf;
@@ -78,7 +78,7 @@ impl Scenario {
                 Self::Floor => floor::run(plan).await,
                 Self::InvokeFresh => invoke::fresh(plan).await,
                 Self::InvokeReuse => invoke::reuse(plan).await,
-                Self::Store => Ok(vec![]),
+                Self::Store => store::run(plan).await,
                 Self::Resident => resident::run(plan).await,
                 Self::Writes => writes::run(plan).await,
                 Self::Binary => binary::run(plan),

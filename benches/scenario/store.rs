@@ -13,8 +13,8 @@ use crate::fixture::{self, NAMESPACE};
 use crate::measure::Latencies;
 
 const SIZES: [(usize, &str); 3] = [(1_000, "1 thousand"), (100_000, "100 thousand"), (10_000_000, "10 million")];
-/// Users in one import: a transaction each.
-const BATCH: usize = 250_000;
+/// Users in one import, which is one transaction: as many as `tailor-idp users import` takes.
+const BATCH: usize = 1_000_000;
 const READS: usize = 2_000;
 const CREATES: usize = 200;
 /// On a page.
@@ -50,7 +50,7 @@ async fn at_size(plan: &Plan, users: usize, name: &str, lines: &mut Lines) -> an
     fixture::fresh_file(&path)?;
     let imported = {
         let idp = fixture::idp(fixture::store(&SqliteDatabase::open(&path)?).await?)?;
-        import(&idp, users).await?
+        Import::of(&idp, users).await?
     };
     // Closed and opened again: the log is in the file.
     let bytes = std::fs::metadata(&path)?.len();
@@ -98,31 +98,45 @@ async fn at_size(plan: &Plan, users: usize, name: &str, lines: &mut Lines) -> an
         create.record(began.elapsed());
     }
     tell("create", &create);
-    lines.figure(what.as_str(), "import", imported, Unit::PerSecond);
+    lines.figure(what.as_str(), "import", imported.all, Unit::PerSecond);
     lines.figure(what.as_str(), "a user's size", bytes as f64 / users as f64, Unit::Bytes);
     if users == SIZES[2].0 {
-        lines.goal("import of 10 million users without hashing", imported, Unit::PerSecond, Bound::AtLeast(200_000.0));
+        let mut goal = |what, rate| lines.goal(what, rate, Unit::PerSecond, Bound::AtLeast(200_000.0));
+        goal("import without hashing, into an empty store: the first million users", imported.first_batch);
+        goal("import without hashing, up to 10 million users", imported.all);
     }
     Ok(Costs { first_page: first_page.median(), middle_page: middle_page.median(), count: count.median() })
 }
 
-/// Imports so many users, and says how many there were in a second. Making their names does not count.
-async fn import(idp: &Idp, users: usize) -> anyhow::Result<f64> {
-    let mut seconds = 0.0;
-    for from in (0..users).step_by(BATCH) {
-        let batch = from..users.min(from + BATCH);
-        let batch = batch.map(|number| ImportUser { name: fixture::name(number), ..Default::default() }).collect();
-        let began = Instant::now();
-        idp.import_users(NAMESPACE, batch).await?;
-        seconds += began.elapsed().as_secs_f64();
+/// Users in a second.
+struct Import {
+    first_batch: f64,
+    all: f64,
+}
+
+impl Import {
+    /// Imports so many users. Making their names does not count.
+    async fn of(idp: &Idp, users: usize) -> anyhow::Result<Self> {
+        let (mut seconds, mut first_batch) = (0.0, None);
+        for from in (0..users).step_by(BATCH) {
+            let batch = from..users.min(from + BATCH);
+            let size = batch.len() as f64;
+            let batch = batch.map(|number| ImportUser { name: fixture::name(number), ..Default::default() }).collect();
+            let began = Instant::now();
+            idp.import_users(NAMESPACE, batch).await?;
+            let took = began.elapsed().as_secs_f64();
+            first_batch.get_or_insert(size / took);
+            seconds += took;
+        }
+        Ok(Self { first_batch: first_batch.unwrap_or(f64::NAN), all: users as f64 / seconds })
     }
-    Ok(users as f64 / seconds)
 }
 
 /// The id of a user by its place in the order of creation.
 fn id_of(path: &Path, place: usize) -> anyhow::Result<String> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    let id: [u8; 16] = connection.query_row("SELECT id FROM users LIMIT 1 OFFSET ?", [place as i64], |row| row.get(0))?;
+    let id: [u8; 16] =
+        connection.query_row("SELECT id FROM users LIMIT 1 OFFSET ?", [place as i64], |row| row.get(0))?;
     Ok(uuid::Uuid::from_bytes(id).to_string())
 }
 

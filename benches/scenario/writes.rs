@@ -31,13 +31,19 @@ pub(super) async fn run(plan: &Plan) -> anyhow::Result<Vec<Line>> {
     let names = Arc::new(AtomicUsize::new(0));
     let creates =
         |callers| block_in_place(|| Handle::current().block_on(creates_a_second(&idp, callers, time, &names)));
+    let bare = Bare::make(plan).await?;
     let values = by_turns(
         rounds,
-        &mut [&mut || creates(1), &mut || creates(8), &mut || creates(64), &mut || {
-            syncs_a_second(plan.scratch.as_path(), time)
-        }],
+        &mut [
+            &mut || creates(1),
+            &mut || creates(8),
+            &mut || creates(64),
+            &mut || syncs_a_second(plan.scratch.as_path(), time),
+            &mut || bare.inserts_a_second(1, time),
+            &mut || bare.inserts_a_second(64, time),
+        ],
     )?;
-    let [one, eight, many, syncs] = values[..] else { unreachable!("four contenders") };
+    let [one, eight, many, syncs, bare_one, bare_many] = values[..] else { unreachable!("six contenders") };
     let mut lines = Lines::of("writes");
     lines.figure("1 caller", "creates", one, Unit::PerSecond);
     lines.figure("8 callers", "creates", eight, Unit::PerSecond);

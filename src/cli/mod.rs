@@ -4,6 +4,7 @@ mod check;
 mod enrollment;
 mod events;
 mod explain;
+mod import;
 mod init;
 mod inspect;
 mod invoker;

@@ -9,6 +9,7 @@ use tailor_idp::idp::{
 };
 
 use super::enrollment::EnrollMfa;
+use super::import::Import;
 use super::stand_ins::ChangeFlags;
 use super::store::NamespaceArgs;
 use super::{WrongUse, enrollment, output};
@@ -21,7 +22,8 @@ use super::{WrongUse, enrollment, output};
 Examples:
   tailor-idp users list --db users.db
   tailor-idp users get ana@example.com --db users.db --json
-  tailor-idp users create ana@example.com --db users.db --password-stdin < password.txt")]
+  tailor-idp users create ana@example.com --db users.db --password-stdin < password.txt
+  tailor-idp users import users.jsonl --db users.db")]
 pub(super) struct Users {
     #[command(subcommand)]
     command: UsersCommand,
@@ -64,6 +66,7 @@ enum UsersCommand {
         #[arg(long)]
         disabled: bool,
     },
+    Import(Import),
     /// Delete a user
     Delete {
         /// The id or the name
@@ -77,7 +80,7 @@ enum UsersCommand {
 
 impl Users {
     pub(super) async fn execute(self) -> anyhow::Result<()> {
-        let make = matches!(self.command, UsersCommand::Create { .. });
+        let make = matches!(self.command, UsersCommand::Create { .. } | UsersCommand::Import(_));
         let mfa_key = match &self.command {
             UsersCommand::EnrollMfa(enroll) => Some(enroll.key(|| self.namespace.mfa_key())?),
             _ => None,
@@ -101,6 +104,7 @@ impl Users {
                     json,
                 )
             }
+            UsersCommand::Import(import) => import.execute(&idp, namespace, json).await,
             UsersCommand::Delete { user } => {
                 let user = find(&idp, namespace, &user).await?;
                 idp.delete_user(namespace, &Principal::Host, &user.id).await?;

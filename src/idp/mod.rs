@@ -9,6 +9,7 @@ mod auth_policy;
 mod clock;
 mod error;
 mod identifier;
+mod import;
 mod interface;
 mod mfa;
 mod model;
@@ -29,6 +30,7 @@ pub use auth_policy::UserAuthPolicy;
 pub use clock::{Clock, SystemClock};
 pub(crate) use error::shortened;
 pub use error::{Code, IdpError};
+pub use import::{ImportBatch, ImportError, ImportFault, ImportUser};
 pub use interface::IdentityProvider;
 pub use mfa::{Enrollment, InvalidMfaKey, MfaKey};
 pub use model::{

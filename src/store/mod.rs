@@ -5,6 +5,7 @@
 
 mod error;
 mod event;
+mod import;
 mod mail;
 mod predicate;
 mod sqlite;
@@ -15,6 +16,7 @@ pub use error::StoreError;
 pub use event::{
     Claim, Consumer, DeadEvent, Delivery, EventKind, EventRecord, EventStore, Lease, Outcome, Revival, StartAt,
 };
+pub use import::{ImportStore, Imported, Skipped};
 pub use mail::{
     Attempt, ClaimedMail, MailClaim, MailLimit, MailRecord, MailState, Queued, ResetMail, ResetMailStore, TokenHash,
     TokenTarget,
@@ -184,6 +186,11 @@ pub trait UserStore: Send + Sync {
 
     /// The outbox of user events, where the backend keeps one.
     fn events(&self) -> Option<&dyn EventStore> {
+        None
+    }
+
+    /// Adding users by the batch, where the backend can.
+    fn import(&self) -> Option<&dyn ImportStore> {
         None
     }
 }

@@ -9,6 +9,9 @@ mod expectation;
 mod fetch;
 mod function;
 mod hostile;
+mod import;
+#[path = "../../src/cli/import/lines.rs"]
+mod import_lines;
 #[cfg(feature = "inspector")]
 mod inspector;
 mod kill;

@@ -10,6 +10,7 @@ mod events;
 mod factors;
 mod factors_and_mails;
 mod files;
+mod imports;
 mod listing;
 mod lookup;
 mod namespaces;
@@ -144,6 +145,15 @@ macro_rules! contract {
                 many_workers_share_the_events_in_each_users_order
                 pruning_leaves_what_somebody_has_not_acknowledged
                 nobody_claims_for_a_consumer_that_is_not_there
+            }
+            imports {
+                the_users_of_a_batch_are_as_they_were_given_in_its_order
+                a_name_that_is_taken_is_skipped_and_reported_and_its_user_stays
+                the_same_batch_once_more_adds_nobody
+                after_an_import_users_are_counted_one_by_one_again
+                an_imported_user_leaves_an_event_and_a_skipped_one_none
+                imports_and_single_writes_get_through_side_by_side
+                a_batch_of_nobody_adds_nobody
             }
             namespaces {
                 one_namespace_does_not_see_another

@@ -7,8 +7,8 @@ use rusqlite::ffi;
 
 use crate::store::StoreError;
 
-/// How long a connection waits for another program's lock: longer than any write of ours takes, and short enough for a
-/// person to wait.
+/// How long a connection waits for another program's lock: longer than any write of ours takes but a large import,
+/// and short enough for a person to wait.
 pub(super) const LOCK_WAIT: Duration = Duration::from_secs(5);
 
 fn map(error: &rusqlite::Error) -> StoreError {

@@ -46,6 +46,29 @@ pub(super) fn append(
     Ok(())
 }
 
+/// Appends a `created` event for each of the users, within the write that adds them. Does what the trigger on events does, and
+/// leaves pruning to the appends that follow.
+pub(super) fn append_created(
+    connection: &Connection,
+    namespace_id: i64,
+    users: impl Iterator<Item = Uuid>,
+) -> Result<(), StoreError> {
+    let now = Uuid::now_v7();
+    let sql = "SELECT newest_event_id FROM namespaces WHERE id = ?";
+    let mut newest =
+        connection.prepare_cached(sql)?.query_row([namespace_id], |row| row.get(0)).map(Uuid::from_bytes)?;
+    let mut insert = connection.prepare("INSERT INTO events VALUES (?, ?, ?, ?, ?)")?;
+    for user_id in users {
+        newest = following(newest, now);
+        let values =
+            params![namespace_id, newest.as_bytes(), user_id.as_bytes(), EventKind::Created, unix_millis(&now)];
+        insert.execute(values)?;
+    }
+    let sql = "UPDATE namespaces SET newest_event_id = ? WHERE id = ?";
+    connection.prepare_cached(sql)?.execute(params![newest.as_bytes(), namespace_id])?;
+    Ok(())
+}
+
 fn prune(connection: &Connection, namespace_id: i64, before: Timestamp) -> Result<u64, StoreError> {
     // Ids hold their time ahead of all else: the walk is over the oldest events only.
     let before = Uuid::from_u128(u128::from(before.unix_millis().max(0).unsigned_abs()) << 80);

@@ -9,6 +9,7 @@ mod deliveries;
 mod error;
 mod events;
 mod factors;
+mod import;
 mod listing;
 mod mails;
 mod namespace;

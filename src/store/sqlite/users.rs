@@ -9,8 +9,8 @@ use super::rows::{by_id, columns, following, parse_id, record, unix_millis};
 use super::{events, listing, mails};
 use crate::idp::Timestamp;
 use crate::store::{
-    CredentialStore, EventKind, EventStore, MfaStore, NewUser, Page, PageRequest, PasswordChange, ResetMailStore,
-    StoreError, UserChange, UserKey, UserRecord, UserStore, WriteOptions,
+    CredentialStore, EventKind, EventStore, ImportStore, MfaStore, NewUser, Page, PageRequest, PasswordChange,
+    ResetMailStore, StoreError, UserChange, UserKey, UserRecord, UserStore, WriteOptions,
 };
 
 const BY_NAME: &str = concat!("SELECT ", columns!(), " FROM users AS u WHERE u.namespace_id = ?1 AND u.name = ?2");
@@ -114,6 +114,10 @@ impl UserStore for SqliteStore {
     }
 
     fn events(&self) -> Option<&dyn EventStore> {
+        Some(self)
+    }
+
+    fn import(&self) -> Option<&dyn ImportStore> {
         Some(self)
     }
 }

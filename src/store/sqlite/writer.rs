@@ -2,7 +2,7 @@
 //!
 //! A durable commit waits for the disk, and SQLite has one writer at a time. So the writes of all callers go through
 //! one queue; the thread takes all that have gathered there while the disk was busy, and commits them together. A
-//! write that fails takes nothing else with it: one of several statements has a savepoint of its own.
+//! write that fails takes nothing else with it: see [`Undo`].
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -54,25 +54,33 @@ impl Writer {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.queue(work, true).await
+        self.queue(Undo::Savepoint, work).await
     }
 
     /// As [`run`](Self::run), for work that changes something by one statement at the most, which leaves nothing behind where
-    /// it fails: it needs no savepoint, which costs as much again.
+    /// it fails.
     pub(super) async fn run_statement<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.queue(work, false).await
+        self.queue(Undo::Statement, work).await
+    }
+
+    /// As [`run`](Self::run), in a commit that has no other write in it.
+    pub(super) async fn run_alone<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.queue(Undo::Commit, work).await
     }
 
     async fn queue<T: Send + 'static>(
         &self,
+        undo: Undo,
         work: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
-        needs_savepoint: bool,
     ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let write = Job { work: Some(work), needs_savepoint, outcome: None, reply };
+        let write = Job { work: Some(work), undo, outcome: None, reply };
         let queue = self.queue.as_ref().ok_or(StoreError::Closed)?;
         queue.send(Box::new(write)).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
@@ -89,10 +97,21 @@ impl Drop for Writer {
     }
 }
 
+/// How a write that fails is undone, without the others of its commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Undo {
+    /// Not at all: the one statement that changes something has left nothing behind.
+    Statement,
+    /// By a savepoint of its own, which costs a small write as much again.
+    Savepoint,
+    /// With its commit, in which there is no other: of a write that changes much a savepoint would copy every page.
+    Commit,
+}
+
 /// A write in the queue, whatever it returns.
 trait Write: Send {
-    /// Whether it may leave something behind where it fails.
-    fn needs_savepoint(&self) -> bool;
+    /// How it is undone where it fails.
+    fn undo(&self) -> Undo;
     /// Does the work; an error says not to keep it.
     fn apply(&mut self, connection: &Connection) -> Result<(), StoreError>;
     /// Tells the caller how it went: the outcome of the work, unless the commit failed.
@@ -101,7 +120,7 @@ trait Write: Send {
 
 struct Job<F, T> {
     work: Option<F>,
-    needs_savepoint: bool,
+    undo: Undo,
     outcome: Option<Result<T, StoreError>>,
     reply: oneshot::Sender<Result<T, StoreError>>,
 }
@@ -111,8 +130,8 @@ where
     F: FnOnce(&Connection) -> Result<T, StoreError> + Send,
     T: Send,
 {
-    fn needs_savepoint(&self) -> bool {
-        self.needs_savepoint
+    fn undo(&self) -> Undo {
+        self.undo
     }
 
     fn apply(&mut self, connection: &Connection) -> Result<(), StoreError> {
@@ -146,14 +165,19 @@ fn serve(
     let (mut callers, mut took) = (0, Duration::ZERO);
     while writes.blocking_recv_many(&mut batch, BATCH) > 0 {
         gather(&mut writes, &mut batch, callers, took);
-        let began = Instant::now();
-        let commit = readers.shut_out(|| commit(connection, &mut batch));
-        (callers, took) = (batch.len(), began.elapsed());
-        tracing::debug!(writes = batch.len(), error = commit.as_ref().err().map(tracing::field::display), "a commit");
-        for write in batch.drain(..) {
-            write.answer(commit.clone());
+        callers = batch.len();
+        while !batch.is_empty() {
+            let alone = batch.iter().position(|write| write.undo() == Undo::Commit);
+            let together = alone.unwrap_or(batch.len()).max(1);
+            let began = Instant::now();
+            let commit = readers.shut_out(|| commit(connection, &mut batch[..together]));
+            took = began.elapsed();
+            tracing::debug!(writes = together, error = commit.as_ref().err().map(tracing::field::display), "a commit");
+            for write in batch.drain(..together) {
+                write.answer(commit.clone());
+            }
+            committed.send_modify(|commits| *commits += 1);
         }
-        committed.send_modify(|commits| *commits += 1);
     }
 }
 
@@ -175,7 +199,7 @@ fn gather(
     }
 }
 
-/// All of the batch in one transaction.
+/// All of them in one transaction.
 fn commit(connection: &Connection, batch: &mut [Box<dyn Write>]) -> Result<(), StoreError> {
     let done = apply_all(connection, batch);
     if done.is_err() && !connection.is_autocommit() {
@@ -189,20 +213,24 @@ fn apply_all(connection: &Connection, batch: &mut [Box<dyn Write>]) -> Result<()
     let execute = |sql| -> Result<usize, StoreError> { Ok(connection.prepare_cached(sql)?.execute([])?) };
     execute("BEGIN IMMEDIATE")?;
     for write in batch {
-        let needs_savepoint = write.needs_savepoint();
-        if needs_savepoint {
-            execute("SAVEPOINT one")?;
+        match write.undo() {
+            Undo::Commit => {
+                write.apply(connection)?;
+                continue;
+            }
+            Undo::Savepoint => drop(execute("SAVEPOINT one")?),
+            Undo::Statement => {}
         }
         if let Err(error) = write.apply(connection) {
             if connection.is_autocommit() {
                 // On a full disk and the like SQLite rolls back all that is open, not just the one write.
                 return Err(error);
             }
-            if needs_savepoint {
+            if write.undo() == Undo::Savepoint {
                 execute("ROLLBACK TO one")?;
             }
         }
-        if needs_savepoint {
+        if write.undo() == Undo::Savepoint {
             execute("RELEASE one")?;
         }
     }

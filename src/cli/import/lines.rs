@@ -1,0 +1,182 @@
+//! The lines of a file of users: reading them, and what one says.
+
+use std::borrow::Cow;
+use std::io::{self, BufRead, Read};
+
+use serde::Deserialize;
+use tailor_idp::idp::{ImportUser, PasswordHash};
+
+/// Bytes of a line at the most. A name of 256 characters, each escaped, takes 3 KiB, and a hash hundreds of bytes.
+pub(super) const MAX_LINE: usize = 64 * 1024;
+
+/// Bytes of a [`Block`], but for the rest of its last line: worth a thread's while.
+const BLOCK: u64 = 1024 * 1024;
+
+/// Some lines of a file, whole ones.
+#[derive(Default)]
+pub(super) struct Block {
+    text: Vec<u8>,
+    /// Where the next line starts.
+    at: usize,
+    /// The number of the next line.
+    line: u64,
+    /// How much of the file was read when this was.
+    pub(super) position: u64,
+}
+
+impl Block {
+    /// The next line that is not blank, and its number, from 1. Of one that is too long there is more than [`MAX_LINE`], if not
+    /// all.
+    pub(super) fn next(&mut self) -> Option<(u64, &[u8])> {
+        while self.at < self.text.len() {
+            let start = self.at;
+            let length = self.text[start..].iter().position(|byte| *byte == b'\n');
+            let end = length.map_or(self.text.len(), |length| start + length);
+            let number = self.line;
+            (self.at, self.line) = (end + 1, number + 1);
+            if !self.text[start..end].trim_ascii().is_empty() {
+                return Some((number, self.text[start..end].trim_ascii()));
+            }
+        }
+        None
+    }
+}
+
+/// Reads a file by the block.
+pub(super) struct Blocks<R> {
+    input: R,
+    lines: u64,
+    position: u64,
+}
+
+impl<R: BufRead> Blocks<R> {
+    pub(super) fn new(input: R) -> Self {
+        Self { input, lines: 0, position: 0 }
+    }
+
+    pub(super) fn next(&mut self) -> io::Result<Option<Block>> {
+        let mut text = Vec::new();
+        self.input.by_ref().take(BLOCK).read_to_end(&mut text)?;
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let mut unread = 0;
+        if !text.ends_with(b"\n") {
+            self.input.by_ref().take(MAX_LINE as u64 + 1).read_until(b'\n', &mut text)?;
+            if !text.ends_with(b"\n") {
+                unread = self.input.skip_until(b'\n')?;
+            }
+        }
+        let line = self.lines + 1;
+        let whole = text.iter().filter(|byte| **byte == b'\n').count();
+        self.lines += whole as u64 + u64::from(!text.ends_with(b"\n"));
+        self.position += (text.len() + unread) as u64;
+        Ok(Some(Block { text, at: 0, line, position: self.position }))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Line<'a> {
+    // Borrowed where nothing in it is escaped.
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(borrow, default)]
+    password_hash: Option<Cow<'a, str>>,
+    #[serde(default)]
+    disabled: bool,
+}
+
+/// The user of a line, or what is wrong with it.
+pub(super) fn parse(line: &[u8]) -> Result<ImportUser, String> {
+    if line.len() > MAX_LINE {
+        return Err(format!("a line has at most {MAX_LINE} bytes: this one has more"));
+    }
+    // Serde would take an array for an object, too.
+    if !line.starts_with(b"{") {
+        return Err("not a JSON object".to_owned());
+    }
+    let line: Line<'_> = serde_json::from_slice(line).map_err(|error| fault(&error))?;
+    let hash = line.password_hash.map(PasswordHash::from_phc);
+    let password = hash.transpose().map_err(|error| format!("passwordHash: {error}"))?;
+    Ok(ImportUser { name: line.name.into_owned(), password, disabled: line.disabled })
+}
+
+/// What JSON's reader says, with the column alone: it knows of one line only. Values are left out, since one may be a hash in the
+/// wrong place.
+fn fault(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    let text = text.strip_suffix(&place).unwrap_or(&text);
+    let text = match text.split_once(": string \"") {
+        Some((what, rest)) => match rest.rsplit_once("\", expected ") {
+            Some((_, expected)) => format!("{what}: a string, expected {expected}"),
+            None => what.to_owned(),
+        },
+        None => text.to_owned(),
+    };
+    format!("{text} (column {})", error.column())
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+
+    use super::*;
+
+    fn lines(text: &[u8]) -> Vec<(u64, usize)> {
+        let mut blocks = Blocks::new(text);
+        let (mut lines, mut position) = (Vec::new(), 0);
+        while let Some(mut block) = blocks.next().unwrap() {
+            position = block.position;
+            while let Some((number, line)) = block.next() {
+                lines.push((number, line.len()));
+            }
+        }
+        assert_eq!(position, text.len() as u64);
+        lines
+    }
+
+    #[test]
+    fn lines_are_numbered_and_blank_ones_skipped() {
+        assert_eq!(lines(b"a\n\n  \r\nbb\r\nccc"), [(1, 1), (4, 2), (5, 3)]);
+        assert_eq!(lines(b""), []);
+    }
+
+    #[test]
+    fn a_line_across_blocks_is_whole() {
+        let long = "x".repeat(1000);
+        let text = format!("{long}\n").repeat(3000);
+        let expected: Vec<_> = (1..=3000).map(|number| (number, 1000)).collect();
+        assert_eq!(lines(text.as_bytes()), expected);
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_one_line_and_not_kept_whole() {
+        let text = format!("a\n{}\nb\n", "x".repeat(3 * BLOCK as usize));
+        let lines = lines(text.as_bytes());
+        assert_eq!(lines.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [1, 2, 3]);
+        assert!(lines[1].1 > MAX_LINE && lines[1].1 < 2 * BLOCK as usize, "{lines:?}");
+    }
+
+    #[test]
+    fn a_fault_says_what_is_wrong_and_shows_no_value() {
+        let fault = |line: &str| parse(line.as_bytes()).unwrap_err();
+        assert_eq!(fault("[\"ana\"]"), "not a JSON object");
+        assert_eq!(fault(r#"{"name": "ana""#), "EOF while parsing an object (column 14)");
+        assert_eq!(fault("{}"), "missing field `name` (column 2)");
+        assert_eq!(
+            fault(r#"{"name": "ana", "password": "x"}"#),
+            "unknown field `password`, expected one of `name`, `passwordHash`, `disabled` (column 26)"
+        );
+        assert_eq!(
+            fault(r#"{"name": "ana", "disabled": "$argon2id$ \", expected "}"#),
+            "invalid type: a string, expected a boolean (column 54)"
+        );
+        assert_eq!(
+            fault(r#"{"name": "ana", "passwordHash": "hunter2"}"#),
+            "passwordHash: not a password hash in PHC form"
+        );
+        assert_eq!(fault(&" ".repeat(MAX_LINE + 1)), "a line has at most 65536 bytes: this one has more");
+    }
+}

@@ -1,0 +1,191 @@
+//! `tailor-idp users import`.
+
+mod check;
+mod lines;
+
+use std::fs::File;
+use std::io::{BufReader, IsTerminal, Seek};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+use tailor_idp::idp::{Idp, ImportBatch, ImportError};
+
+use self::lines::{Block, Blocks};
+use super::{WrongUse, output};
+
+/// Bytes of names and hashes in a batch at the most: two batches are in memory at once. A million of usual hashes are less.
+const BATCH_BYTES: usize = 256 * 1024 * 1024;
+
+/// Names of skipped users that are shown: enough to see what kind they are of.
+const SHOWN_SKIPPED: usize = 20;
+
+/// Import many users from a file, at a high rate
+///
+/// The file has a JSON object a line: {"name": "ana@example.com", "passwordHash": "$argon2id$v=19$…", "disabled": false}. Only
+/// the name must be there. A hash is one that another program has made, in PHC form; without one, no password signs the
+/// user in. Nothing is hashed. Blank lines are skipped.
+///
+/// All lines are checked first: if one is wrong nobody is imported. Then users are added in the order of the lines, a batch at
+/// a time. Those whose names are taken are skipped, and stay as they are. What is done of an import that is interrupted
+/// stays; the same import again skips it and does the rest.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  tailor-idp users import users.jsonl --db users.db
+  zcat users.jsonl.gz | tailor-idp users import - --db users.db --json")]
+pub(super) struct Import {
+    /// The file; - is stdin, which is copied to a temporary file first
+    file: PathBuf,
+
+    /// Users in one transaction. More go in faster where there are millions; fewer hold up other writers for less long (a
+    /// million: seconds), and take less memory (a million: up to 1 GB)
+    #[arg(long, value_name = "N", default_value = "1000000")]
+    batch: NonZeroUsize,
+}
+
+impl Import {
+    pub(super) async fn execute(self, idp: &Idp, namespace: &str, json: bool) -> anyhow::Result<()> {
+        let name = if self.file == Path::new("-") { "stdin".into() } else { self.file.display().to_string() };
+        let mut file = self.open().with_context(|| format!("cannot read {name}"))?;
+        let bytes = file.metadata()?.len();
+        let bar = bar(bytes, "checking");
+        let faults = check::check(&mut Blocks::new(BufReader::new(&file)), idp, namespace, &bar);
+        bar.finish_and_clear();
+        faults.with_context(|| format!("cannot read {name}"))?.print(&name)?;
+
+        file.rewind()?;
+        let bar = self::bar(bytes, "importing");
+        let source = Source {
+            blocks: Blocks::new(BufReader::new(file)),
+            block: Block::default(),
+            idp: idp.clone(),
+            namespace: namespace.to_owned(),
+            batch: self.batch.get(),
+        };
+        let tally = import(source, &bar).await;
+        bar.finish_and_clear();
+        tally.with_context(|| format!("{name} is not imported to the end"))?.print(json)
+    }
+
+    /// The file, or a copy of what can be read but once.
+    fn open(&self) -> anyhow::Result<File> {
+        if self.file == Path::new("-") {
+            return copy(std::io::stdin().lock());
+        }
+        let file = File::open(&self.file).map_err(|error| WrongUse(error.to_string()))?;
+        if file.metadata()?.is_file() { Ok(file) } else { copy(file) }
+    }
+}
+
+/// A temporary file without a name, gone with the process.
+fn copy(mut from: impl std::io::Read) -> anyhow::Result<File> {
+    let mut file = tempfile::tempfile().context("a temporary file")?;
+    std::io::copy(&mut from, &mut file)?;
+    file.rewind()?;
+    Ok(file)
+}
+
+fn bar(bytes: u64, what: &'static str) -> ProgressBar {
+    // Where nobody sees it move, a bar is noise.
+    let target =
+        if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let bar = ProgressBar::with_draw_target(Some(bytes), target).with_message(what);
+    if let Ok(style) = ProgressStyle::with_template("{msg:9} [{bar:30}] {percent:>3} %  {elapsed}") {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar
+}
+
+/// What becomes of the whole file.
+#[derive(Default)]
+struct Tally {
+    imported: u64,
+    skipped: u64,
+    /// The first of the skipped.
+    names: Vec<String>,
+}
+
+impl Tally {
+    fn print(self, json: bool) -> anyhow::Result<()> {
+        let Self { imported, skipped, names } = self;
+        for name in &names {
+            output::note("skipped", name);
+        }
+        let more = skipped - names.len() as u64;
+        if more > 0 {
+            output::note("skipped", &format!("… and {more} more"));
+        }
+        if json {
+            return output::print_json(&json!({ "imported": imported, "skipped": skipped }));
+        }
+        let users = if imported == 1 { "user" } else { "users" };
+        let names = if skipped == 1 { "name was" } else { "names were" };
+        output::print(&format!("imported {imported} {users}, skipped {skipped} whose {names} taken"))
+    }
+}
+
+async fn import(source: Source, bar: &ProgressBar) -> anyhow::Result<Tally> {
+    let mut tally = Tally::default();
+    let mut next = tokio::task::spawn_blocking(move || source.next());
+    loop {
+        let (source, batch): (Source, _) = next.await??;
+        let Some(batch) = batch else { return Ok(tally) };
+        let position = source.block.position;
+        // Read, and checked again, while this one is imported.
+        next = tokio::task::spawn_blocking(move || source.next());
+        let imported = batch.import().await?;
+        tally.imported += imported.count;
+        tally.skipped += imported.skipped.len() as u64;
+        let room = SHOWN_SKIPPED - tally.names.len();
+        tally.names.extend(imported.skipped.into_iter().take(room).map(|skipped| skipped.name));
+        bar.set_position(position);
+    }
+}
+
+/// The users of a file that has been checked.
+struct Source {
+    blocks: Blocks<BufReader<File>>,
+    /// What is left of the block that was read last.
+    block: Block,
+    idp: Idp,
+    namespace: String,
+    batch: usize,
+}
+
+impl Source {
+    /// The next batch, if there is one.
+    fn next(mut self) -> anyhow::Result<(Self, Option<ImportBatch>)> {
+        let mut users = Vec::new();
+        let mut numbers = Vec::new();
+        let mut bytes = 0;
+        while users.len() < self.batch && bytes < BATCH_BYTES {
+            let Some((number, line)) = self.block.next() else {
+                let Some(block) = self.blocks.next()? else { break };
+                self.block = block;
+                continue;
+            };
+            users.push(lines::parse(line).map_err(|fault| changed(number, &fault))?);
+            numbers.push(number);
+            bytes += line.len();
+        }
+        if users.is_empty() {
+            return Ok((self, None));
+        }
+        let batch = self.idp.import_batch(&self.namespace, users).map_err(|error| match error {
+            ImportError::Invalid(faults) => match faults.first() {
+                Some(fault) => changed(numbers[fault.index], &fault.error),
+                None => anyhow::anyhow!("nothing is wrong"),
+            },
+            error => error.into(),
+        })?;
+        Ok((self, Some(batch)))
+    }
+}
+
+fn changed(line: u64, fault: &dyn std::fmt::Display) -> anyhow::Error {
+    anyhow::anyhow!("line {line}: {fault}; it was changed after it had been checked")
+}
