@@ -160,6 +160,8 @@ impl Run {
 
     /// Runs once, and prints what comes of it. Ends the run as soon as `end` is done, and returns what that says.
     async fn once<T>(&self, debugger: Option<&Debugger>, end: impl Future<Output = T>) -> anyhow::Result<Option<T>> {
+        // While the script is read and the store is opened.
+        FunctionRuntime::start_engine();
         let script = Script::from_file(&self.script).map_err(|error| WrongUse(error.to_string()))?;
         let mut invocation = Invocation::new(self.argument()?).on_log(|line| output::print_error(&line.text));
         if let Some(invoker) = self.invoker.as_deref().map(invoker::read).transpose()?.flatten() {

@@ -17,7 +17,7 @@ use super::execution::{Execution, ExecutionError, Invocation, LogLine, Usage};
 use super::isolate::{Setup, Startup};
 use super::limits::{Limit, Limits};
 use super::memory::MIN_HEAP;
-use super::pool::{Config, Isolation, Job, Outcome, Pool, Refused, WarmKey, stopped};
+use super::pool::{self, Config, Isolation, Job, Outcome, Pool, Refused, WarmKey, stopped};
 use super::script::Script;
 use super::stop::{Reason, Stop};
 use super::watchdog::{self, Watched};
@@ -153,6 +153,12 @@ impl FunctionRuntime {
             queue: QUEUE,
             idle_timeout: IDLE_TIMEOUT,
         })
+    }
+
+    /// Starts the engine, for a program that has something else to do before its first runtime: opening stores, for one. Returns
+    /// at once. Without it, the first runtime of a process starts the engine.
+    pub fn start_engine() {
+        pool::start_engine();
     }
 
     /// Runs the script: loads its module, calls its handler with the invocation's argument, and waits for the result.

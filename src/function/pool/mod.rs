@@ -18,6 +18,7 @@ use parking_lot::{Condvar, Mutex};
 pub(super) use self::job::{Job, Outcome, WarmKey, stopped};
 #[cfg(test)]
 pub(crate) use self::threads::on_its_thread;
+pub(super) use self::threads::start_engine;
 use self::worker::Worker;
 use super::isolate::Setup;
 use super::limits::Limits;

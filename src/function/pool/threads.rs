@@ -26,17 +26,27 @@ const V8_FLAGS: [&str; 2] = [
 type Task = Box<dyn FnOnce() + Send>;
 type Request = (Task, Sender<io::Result<()>>);
 
+/// Starts V8, if it has not been started, and does not wait until it has.
+pub(in crate::function) fn start_engine() {
+    parent();
+}
+
 /// Runs the task on a new thread that may have an isolate.
 pub(super) fn spawn(task: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    static PARENT: OnceLock<Sender<Request>> = OnceLock::new();
     let gone = || io::Error::other("the thread that starts isolates has died");
     let (started, outcome) = mpsc::channel();
-    PARENT.get_or_init(parent).send((Box::new(task), started)).map_err(|_| gone())?;
+    parent().send((Box::new(task), started)).map_err(|_| gone())?;
     outcome.recv().map_err(|_| gone())?
 }
 
-/// The thread that starts V8 and the others. Without it, requests go nowhere and say so.
-fn parent() -> Sender<Request> {
+/// The thread that starts V8 and the others.
+fn parent() -> &'static Sender<Request> {
+    static PARENT: OnceLock<Sender<Request>> = OnceLock::new();
+    PARENT.get_or_init(start_parent)
+}
+
+/// Without the thread, requests go nowhere and say so.
+fn start_parent() -> Sender<Request> {
     let (sender, requests) = mpsc::channel::<Request>();
     let serve = move || {
         #[cfg(feature = "v8")]

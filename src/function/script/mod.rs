@@ -126,6 +126,8 @@ mod tests {
         let runtime = FunctionRuntime::builder(Arc::new(Idp::builder().build())).build();
         let script = Script::new("file:///a.js".parse().unwrap(), "export default async () => (await null, 1);");
         let run = async || runtime.run(&script, Invocation::default()).await.result.unwrap();
+        // Nothing is kept of a script that may run but once.
+        assert_eq!(run().await, json!(1));
         assert_eq!(script.0.main.code_cache(), None);
         assert_eq!(run().await, json!(1));
         let first = script.0.main.code_cache().unwrap();

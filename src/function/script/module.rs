@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
@@ -37,6 +38,7 @@ pub(crate) struct Module {
     missing: Vec<PathBuf>,
     /// V8's compiled form, as the isolate left it that compiled the module last.
     cache: Mutex<Option<Arc<[u8]>>>,
+    is_used_again: AtomicBool,
 }
 
 /// What the engine gets.
@@ -91,6 +93,7 @@ impl Module {
             sites,
             missing: Vec::new(),
             cache: Mutex::default(),
+            is_used_again: AtomicBool::new(false),
         }
     }
 
@@ -189,6 +192,11 @@ impl Module {
     }
 
     /// V8's compiled form of the code, if an isolate has left one.
+    /// Whether the compiled form is worth its making: not for the first isolate that asks, which may be the only one.
+    pub(crate) fn is_used_again(&self) -> bool {
+        self.is_used_again.swap(true, Relaxed)
+    }
+
     pub(crate) fn code_cache(&self) -> Option<Arc<[u8]>> {
         self.cache.lock().clone()
     }
