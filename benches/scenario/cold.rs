@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::ensure;
 use tailor_idp::store::SqliteDatabase;
 
-use super::Plan;
+use super::{Plan, floor};
 use crate::figure::{Bound, Line, Lines, Unit};
 use crate::measure::Latencies;
 use crate::peers::{self, Peer};
@@ -57,6 +57,8 @@ pub(super) async fn run(plan: &Plan) -> anyhow::Result<Vec<Line>> {
     let peers: Vec<_> =
         if plan.quick { vec![] } else { [peers::deno(), peers::node()].into_iter().flatten().collect() };
 
+    let snapshot = if plan.quick { None } else { Some(floor::snapshot(plan)?) };
+
     let mut lines = Lines::of("cold");
     for (name, handler, needs_users) in
         [("trivial", handlers::TRIVIAL, false), ("reads a user", handlers::LOOKUP, true)]
@@ -69,6 +71,10 @@ pub(super) async fn run(plan: &Plan) -> anyhow::Result<Vec<Line>> {
             ours.arg("--db").arg(&database);
         }
         let mut contenders = vec![Contender::new(format!("tailor-idp run, {name}"), false, ours)?];
+        if let (false, Some(snapshot)) = (needs_users, &snapshot) {
+            let what = "deno_core alone: an isolate from its snapshot".to_owned();
+            contenders.push(Contender::new(what, true, floor::process(snapshot)?)?);
+        }
         for peer in &peers {
             let file = stand_alone(handler, needs_users, &argument, &file)?;
             contenders.push(Contender::new(what(peer, name), true, peer.run(&file))?);
@@ -88,7 +94,7 @@ pub(super) async fn run(plan: &Plan) -> anyhow::Result<Vec<Line>> {
                 }
             }
         }
-        if let Some(deno) = contenders.iter().find(|contender| contender.what.starts_with("deno")) {
+        if let Some(deno) = contenders.iter().find(|contender| contender.what.starts_with("deno run")) {
             let ratio = contenders[0].taken.median() / deno.taken.median();
             let what = format!("whole process, {name} handler, over `deno run`");
             lines.goal(what, ratio, Unit::Times, Bound::AtMost(0.5));

@@ -1,6 +1,6 @@
 //! What cannot be had for less: an isolate of deno_core alone, from a snapshot in which nothing of ours is.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -16,22 +16,53 @@ const ISOLATES: usize = 500;
 const WARM_UP: usize = 20;
 
 /// Where the snapshot is to be written, in the process that makes it: V8 is set differently there, for the whole process.
-const SNAPSHOT: &str = "TAILOR_IDP_BENCH_SNAPSHOT";
+const MAKE: &str = "TAILOR_IDP_BENCH_MAKE_SNAPSHOT";
+/// Where it is, in a process that is to make one isolate of it, and to end.
+const START: &str = "TAILOR_IDP_BENCH_START_SNAPSHOT";
 
 pub(super) async fn run(plan: &Plan) -> anyhow::Result<Vec<Line>> {
-    if let Some(path) = std::env::var_os(SNAPSHOT) {
+    let tokio = tokio::runtime::Handle::current();
+    if let Some(path) = std::env::var_os(MAKE) {
         return on_its_thread(move || make_snapshot(path.as_ref())).map(|()| vec![]);
     }
-    let path = plan.scratch.join("floor.snapshot");
-    let mut maker = Command::new(std::env::current_exe()?);
-    let made = maker.args(["floor", "--here"]).env(SNAPSHOT, &path).stdout(Stdio::null()).status()?;
-    ensure!(made.success(), "the snapshot was not made: {made}");
-    let snapshot = Box::leak(std::fs::read(path)?.into_boxed_slice());
-    let tokio = tokio::runtime::Handle::current();
+    if let Some(path) = std::env::var_os(START) {
+        let start = move || {
+            let _context = tokio.enter();
+            isolate(read(path.as_ref())?)?.execute_script("one.js", "1")?;
+            Ok(vec![])
+        };
+        return on_its_thread(start);
+    }
+    let snapshot = read(&snapshot(plan)?)?;
     on_its_thread(move || {
         let _context = tokio.enter();
         measure(snapshot)
     })
+}
+
+/// A process that makes one isolate of the snapshot in this file, runs a line in it, and ends.
+pub(super) fn process(snapshot: &Path) -> anyhow::Result<Command> {
+    let mut process = Command::new(std::env::current_exe()?);
+    process.args(["floor", "--here"]).env(START, snapshot);
+    Ok(process)
+}
+
+/// Makes the snapshot, and says where it is.
+pub(super) fn snapshot(plan: &Plan) -> anyhow::Result<PathBuf> {
+    let path = plan.scratch.join("floor.snapshot");
+    let mut maker = Command::new(std::env::current_exe()?);
+    let made = maker.args(["floor", "--here"]).env(MAKE, &path).stdout(Stdio::null()).status()?;
+    ensure!(made.success(), "the snapshot was not made: {made}");
+    Ok(path)
+}
+
+fn read(snapshot: &Path) -> anyhow::Result<&'static [u8]> {
+    Ok(Box::leak(std::fs::read(snapshot)?.into_boxed_slice()))
+}
+
+fn isolate(snapshot: &'static [u8]) -> anyhow::Result<JsRuntime> {
+    let options = RuntimeOptions { startup_snapshot: Some(snapshot), skip_op_registration: true, ..Default::default() };
+    Ok(JsRuntime::try_new(options)?)
 }
 
 /// Without the event loop of this one.
@@ -53,12 +84,10 @@ fn make_snapshot(path: &Path) -> anyhow::Result<()> {
 
 fn measure(snapshot: &'static [u8]) -> anyhow::Result<Vec<Line>> {
     let mut latencies = Latencies::new()?;
-    for isolate in 0..WARM_UP + ISOLATES {
+    for turn in 0..WARM_UP + ISOLATES {
         let began = Instant::now();
-        let options =
-            RuntimeOptions { startup_snapshot: Some(snapshot), skip_op_registration: true, ..Default::default() };
-        let runtime = JsRuntime::try_new(options)?;
-        if isolate >= WARM_UP {
+        let runtime = isolate(snapshot)?;
+        if turn >= WARM_UP {
             latencies.record(began.elapsed());
         }
         drop(runtime);
