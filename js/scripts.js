@@ -6,6 +6,7 @@
 
 import { core, internals, primordials } from "ext:core/mod.js";
 import { op_function_define_lazily, op_function_script } from "ext:core/ops";
+import { undisturbed } from "ext:tailor_function/originals.js";
 
 const { ObjectDefineProperties, ObjectSetPrototypeOf, ReflectApply, SafeArrayIterator } = primordials;
 
@@ -16,16 +17,31 @@ const loaded = { __proto__: null };
 const changes = { __proto__: null };
 let run = core.loadExtScript;
 
+const begin = (specifier) => {
+  const script = run(specifier);
+  changes[specifier]?.(script);
+  // Last of all: whoever has the script has it as it is to be.
+  loaded[specifier] = script;
+  return script;
+};
+
 /** What a script exports. */
 export const load = (specifier) => {
-  if (!(specifier in loaded)) {
-    const script = run(specifier);
-    changes[specifier]?.(script);
-    // Last of all: whoever has the script has it as it is to be.
-    loaded[specifier] = script;
+  if (specifier in loaded) {
+    return loaded[specifier];
   }
-  return loaded[specifier];
+  const wasLoading = isLoading;
+  isLoading = true;
+  try {
+    return undisturbed(() => begin(specifier));
+  } finally {
+    isLoading = wasLoading;
+  }
 };
+
+// For the scripts themselves: they load others while they are loaded, and some when they are called.
+let isLoading = false;
+view.core.loadExtScript = (specifier) => isLoading && !(specifier in loaded) ? begin(specifier) : load(specifier);
 
 /** Has `change` change what a script exports before anybody has it. */
 export const change = (specifier, change) => {
@@ -65,8 +81,6 @@ export const addTo = (name, specifier) => {
   additions[name] = specifier;
 };
 
-view.core.loadExtScript = load;
-
 /** What the formatter of `console` exports. It looks for the class of URLs, to know one: without the class there is no URL. */
 export const loadFormatter = (specifier) => {
   const { core: shared } = view;
@@ -90,3 +104,7 @@ const cloneable = core.getCloneableDeserializers();
 view.core.registerCloneableResource = (name, deserialize) => {
   cloneable[name] = deserialize;
 };
+// A list by its making, though what is kept in it goes by name.
+change("ext:deno_webidl/00_webidl.js", ({ converters }) => {
+  ObjectSetPrototypeOf(converters, null);
+});

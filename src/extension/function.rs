@@ -46,6 +46,7 @@ const BOOTSTRAP: &[ExtensionFileSource] = &[
     ExtensionFileSource::new("ext:tailor_function/guards/lengths.js", ascii_str_include!("../../js/guards/lengths.js")),
     ExtensionFileSource::new("ext:tailor_function/guards/lists.js", ascii_str_include!("../../js/guards/lists.js")),
     ExtensionFileSource::new("ext:tailor_function/guards/texts.js", ascii_str_include!("../../js/guards/texts.js")),
+    ExtensionFileSource::new("ext:tailor_function/originals.js", ascii_str_include!("../../js/originals.js")),
     ExtensionFileSource::new("ext:tailor_function/scripts.js", ascii_str_include!("../../js/scripts.js")),
 ];
 
