@@ -126,3 +126,39 @@ fn get_first<'s>(
         answer.set(value);
     }
 }
+
+#[cfg(all(test, feature = "v8"))]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    use pretty_assertions::assert_eq;
+    use serde_json::json;
+
+    use super::*;
+    use crate::function::{FunctionRuntime, Invocation, Limits, Script as FunctionScript};
+    use crate::idp::Idp;
+
+    const TRAPS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/traps.js"));
+
+    /// The words, and the texts in quotation marks, of all scripts that are loaded on demand.
+    fn names() -> BTreeSet<&'static str> {
+        let mut names = BTreeSet::new();
+        for text in SCRIPTS.values().filter_map(Script::body) {
+            names.extend(text.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$')));
+            names.extend(text.lines().flat_map(|line| line.split('"').skip(1).step_by(2)));
+        }
+        names
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn no_trap_on_a_prototype_sees_what_is_loaded() {
+        let names = names();
+        assert!(names.contains("DOMString") && names.len() > 1_000, "{}", names.len());
+        let limits = Limits { memory: 512 << 20, ..Limits::default() };
+        let runtime = FunctionRuntime::builder(Arc::new(Idp::builder().build())).limits(limits).build();
+        let script = FunctionScript::new("file:///traps.js".parse().unwrap(), TRAPS);
+        let execution = runtime.run(&script, Invocation::new(json!(names))).await;
+        assert_eq!(execution.result.map_err(|error| error.to_string()), Ok(json!([])));
+    }
+}

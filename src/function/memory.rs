@@ -108,7 +108,7 @@ impl Account {
     pub(super) fn discharge(&self, isolate: &mut Isolate) {
         // A script that has just gone beyond the limit may have had no occasion to be looked at.
         self.stop_on_refusal();
-        if self.buffers.load(Relaxed) > self.buffer_limit {
+        if self.buffers.load(Relaxed) > self.buffer_limit || Self::heap(isolate) > self.heap_limit {
             self.check(isolate);
         }
         *self.stop.lock() = None;
@@ -136,9 +136,17 @@ impl Account {
         }
     }
 
-    /// Ends the execution if more is kept beside the heap than may be. On the isolate's thread.
+    /// Ends the execution if more is in use than may be, on the heap or beside it. On the isolate's thread.
     pub(super) fn check(&self, isolate: &mut Isolate) {
         self.note_heap(isolate);
+        // V8 looks at its limit when it collects garbage, and after one large object there may be no occasion.
+        if Self::heap(isolate) > self.heap_limit {
+            isolate.low_memory_notification();
+            let used = Self::heap(isolate);
+            if used > self.heap_limit {
+                self.stop(Limit::Memory, used);
+            }
+        }
         if self.beside_heap(isolate) > self.buffer_limit {
             // Some of it may be garbage.
             isolate.low_memory_notification();
@@ -162,8 +170,12 @@ impl Account {
         was_raised || heap.used_heap_size() > self.heap_limit / 2 || self.beside_heap(isolate) > self.buffer_limit / 2
     }
 
+    fn heap(isolate: &mut Isolate) -> usize {
+        isolate.get_heap_statistics().used_heap_size()
+    }
+
     fn note_heap(&self, isolate: &mut Isolate) {
-        self.peak_heap.fetch_max(isolate.get_heap_statistics().used_heap_size(), Relaxed);
+        self.peak_heap.fetch_max(Self::heap(isolate), Relaxed);
     }
 
     fn stop(&self, limit: Limit, used: usize) {
