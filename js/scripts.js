@@ -5,10 +5,10 @@
 // anything of it, and the next one to ask begins anew.
 
 import { core, internals, primordials } from "ext:core/mod.js";
-import { op_function_define_lazily, op_function_script } from "ext:core/ops";
+import { op_function_define_lazily, op_function_script, op_function_script_done } from "ext:core/ops";
 import { undisturbed } from "ext:tailor_function/originals.js";
 
-const { ObjectDefineProperties, ObjectSetPrototypeOf, ReflectApply, SafeArrayIterator } = primordials;
+const { ObjectDefineProperties, ObjectSetPrototypeOf, SafeArrayIterator } = primordials;
 
 // What the scripts are given, as `__bootstrap`.
 const view = core.loadExtScript("ext:tailor_console/view.js");
@@ -50,7 +50,12 @@ export const change = (specifier, change) => {
 
 /** From here on scripts are loaded when they are asked for. */
 export const loadOnDemand = () => {
-  run = (specifier) => ReflectApply(op_function_script(specifier), undefined, [view]);
+  run = (specifier) => {
+    const main = op_function_script(specifier);
+    const script = main(view);
+    op_function_script_done(specifier, main);
+    return script;
+  };
 };
 
 // Where each global property comes from.

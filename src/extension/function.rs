@@ -9,7 +9,7 @@ use super::kept::{
     CryptoCalls, op_function_crypto_begin, op_function_crypto_end, op_function_keep, op_function_release,
     op_function_text, op_function_timers,
 };
-use super::scripts::{self, op_function_define_lazily, op_function_script};
+use super::scripts::{self, op_function_define_lazily, op_function_script, op_function_script_done};
 
 /// How a script logged a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,6 +68,7 @@ deno_core::extension!(
         op_function_keep,
         op_function_release,
         op_function_script,
+        op_function_script_done,
         op_function_text,
         op_function_timers,
     ],

@@ -25,7 +25,7 @@ static SCRIPTS: LazyLock<HashMap<&'static str, Script>> = LazyLock::new(|| {
 /// A script, for all isolates of the process.
 struct Script {
     file: ExtensionFileSource,
-    body: OnceLock<Option<&'static str>>,
+    body: OnceLock<Option<FastString>>,
     compiled: OnceLock<Vec<u8>>,
 }
 
@@ -35,16 +35,18 @@ impl Script {
     }
 
     /// The body of a function that runs it. As static text it is in no isolate's heap.
-    fn body(&self) -> Option<&'static str> {
-        *self.body.get_or_init(|| {
+    fn body(&self) -> Option<&FastString> {
+        let body = self.body.get_or_init(|| {
             let source = self.file.load().ok()?;
-            Some(Box::leak(wrap_lazy_ext_script(source.as_str()).into_boxed_str()))
-        })
+            let body = wrap_lazy_ext_script(source.as_str());
+            Some(FastString::from_static(Box::leak(body.into_boxed_str())))
+        });
+        body.as_ref()
     }
 
     /// The script as a function of the engine's own view of itself. Where there is none, an exception is on its way.
     fn compile<'s>(&self, scope: &mut v8::PinScope<'s, '_>, keeps_code: bool) -> Option<Local<'s, Function>> {
-        let body = FastString::from_static(self.body()?).v8_string(scope).ok()?;
+        let body = self.body()?.v8_string(scope).ok()?;
         let name = v8::String::new(scope, self.file.specifier)?.into();
         let parameter = v8::String::new(scope, "__bootstrap")?;
         let origin = v8::ScriptOrigin::new(scope, name, 0, 0, false, -1, None, false, false, false, None);
@@ -56,12 +58,12 @@ impl Script {
             }
             None => (Source::new(body, Some(&origin)), CompileOptions::NoCompileOptions),
         };
-        let function = compile_function(scope, &mut source, &[parameter], &[], options, NoCacheReason::NoReason)?;
-        if keeps_code && compiled.is_none() {
-            // The first isolate compiles for all of them.
-            self.compiled.get_or_init(|| function.create_code_cache().map(|code| code.to_vec()).unwrap_or_default());
-        }
-        Some(function)
+        compile_function(scope, &mut source, &[parameter], &[], options, NoCacheReason::NoReason)
+    }
+
+    /// Keeps the compiled form of the script, and of the functions in it that have run.
+    fn keep(&self, function: Local<Function>) {
+        self.compiled.get_or_init(|| function.create_code_cache().map(|code| code.to_vec()).unwrap_or_default());
     }
 }
 
@@ -78,11 +80,29 @@ pub(super) fn op_function_script<'s>(
     let Some(script) = SCRIPTS.get(specifier) else {
         return Err(JsErrorBox::generic(format!("there is no script {specifier}")));
     };
-    let keeps_code = state.borrow().try_borrow::<KeepsCode>().is_some_and(|KeepsCode(keeps)| *keeps);
-    Ok(match script.compile(scope, keeps_code) {
+    Ok(match script.compile(scope, keeps_code(&state)) {
         Some(function) => function.into(),
         None => v8::undefined(scope).into(),
     })
+}
+
+/// Keeps what has been compiled of a script, for the isolates that come after: once it has run.
+#[op2(nofast)]
+pub(super) fn op_function_script_done<'s>(
+    state: Rc<RefCell<OpState>>,
+    #[string] specifier: &str,
+    function: v8::Local<'s, v8::Value>,
+) {
+    if let Some(script) = SCRIPTS.get(specifier)
+        && let Ok(function) = function.try_cast::<Function>()
+        && keeps_code(&state)
+    {
+        script.keep(function);
+    }
+}
+
+fn keeps_code(state: &RefCell<OpState>) -> bool {
+    state.borrow().try_borrow::<KeepsCode>().is_some_and(|KeepsCode(keeps)| *keeps)
 }
 
 /// Has the global scope's property of this name give a script's export when it is first asked for. To scripts it is a data
@@ -144,7 +164,7 @@ mod tests {
     /// The words, and the texts in quotation marks, of all scripts that are loaded on demand.
     fn names() -> BTreeSet<&'static str> {
         let mut names = BTreeSet::new();
-        for text in SCRIPTS.values().filter_map(Script::body) {
+        for text in SCRIPTS.values().filter_map(Script::body).map(FastString::as_str) {
             names.extend(text.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$')));
             names.extend(text.lines().flat_map(|line| line.split('"').skip(1).step_by(2)));
         }

@@ -24,8 +24,9 @@ use super::memory::Account;
 use super::script::Script;
 use super::stop::{Reason, Stop};
 use crate::extension::{
-    CallBound, CallBounds, CallBudget, ConsoleSink, CountedBlobStore, Fetch, FetchSettings, Give, Keeper, KeepsCode, Kept,
-    LogLevel, TimerBound, function_extensions, hide_extension_frames, tailor_console, tailor_fetch, tailor_function, tailor_idp,
+    CallBound, CallBounds, CallBudget, ConsoleSink, CountedBlobStore, Fetch, FetchSettings, Give, Keeper, KeepsCode,
+    Kept, LogLevel, TimerBound, function_extensions, hide_extension_frames, tailor_console, tailor_fetch,
+    tailor_function, tailor_idp,
 };
 use crate::idp::{IdentityProvider, Principal};
 
@@ -43,8 +44,7 @@ const CLOSED: &[&str] = if cfg!(feature = "quickjs") {
 
 /// What QuickJS has enumerable.
 #[cfg(feature = "quickjs")]
-const HIDE: &str =
-    "for (const key of ['ArrayBuffer', 'Intl', 'WebAssembly']) Object.defineProperty(globalThis, key, { enumerable: false });";
+const HIDE: &str = "for (const key of ['ArrayBuffer', 'Intl', 'WebAssembly']) Object.defineProperty(globalThis, key, { enumerable: false });";
 
 /// Has the debugger's console show what the script logs, too.
 #[cfg(feature = "inspector")]
