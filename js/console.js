@@ -137,7 +137,7 @@ const fitFor = (value, options) => {
 };
 
 // The formatter's own entries, which a script's custom inspectors are given. To be done before the formatter is loaded.
-const ops = core.loadExtScript("ext:tailor_console/ops.js");
+const { ops } = core.loadExtScript("ext:tailor_console/view.js").core;
 const { op_console_format_value, op_console_inspect, op_console_inspect_args } = ops;
 ops.op_console_inspect = (intrinsics, value, options) => {
   const fixed = fixedOptions(options);

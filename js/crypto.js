@@ -22,7 +22,6 @@ const {
 } = primordials;
 const { isAnyArrayBuffer, isDataView } = core;
 const { DOMException } = core.loadExtScript("ext:deno_web/01_dom_exception.js");
-const { CryptoKey, SubtleCrypto } = core.loadExtScript("ext:deno_crypto/00_crypto.js");
 
 // The largest that is in use, and as much as its keys take seconds to be found.
 const MAX_MODULUS_LENGTH = 4096;
@@ -198,46 +197,59 @@ function withData(args) {
 
 // The data of keys is kept beside the engine's memory for as long as the key lives.
 const keys = new SafeFinalizationRegistry((bytes) => op_function_release(bytes));
-const { get: algorithmOf } = ReflectGetOwnPropertyDescriptor(CryptoKey.prototype, "algorithm");
 
-function imported(key, bytes) {
-  const { modulusLength } = ReflectApply(algorithmOf, key, []);
-  atMost("modulusLength", modulusLength, MAX_MODULUS_LENGTH);
-  op_function_keep(bytes);
-  keys.register(key, bytes);
-  return key;
-}
+function bound(CryptoKey, SubtleCrypto) {
+  const { get: algorithmOf } = ReflectGetOwnPropertyDescriptor(CryptoKey.prototype, "algorithm");
+  const imported = (key, bytes) => {
+    const { modulusLength } = ReflectApply(algorithmOf, key, []);
+    atMost("modulusLength", modulusLength, MAX_MODULUS_LENGTH);
+    op_function_keep(bytes);
+    keys.register(key, bytes);
+    return key;
+  };
 
-for (const name in METHODS) {
-  const prepare = METHODS[name];
-  const native = SubtleCrypto.prototype[name];
-  const imports = name === "importKey" || name === "unwrapKey";
-  const method = {
-    async [name](...args) {
-      const bytes = args.length < native.length ? 0 : prepare(args);
-      op_function_crypto_begin(bytes);
-      try {
-        const value = await ReflectApply(native, this, args);
-        return imports ? imported(value, bytes) : value;
-      } finally {
-        op_function_crypto_end(bytes);
-      }
-    },
-  }[name];
-  ObjectDefineProperty(method, "length", { __proto__: null, value: native.length, configurable: true });
-  ObjectDefineProperty(SubtleCrypto.prototype, name, {
-    __proto__: null,
-    value: method,
-    writable: true,
-    enumerable: true,
-    configurable: true,
-  });
+  for (const name in METHODS) {
+    const prepare = METHODS[name];
+    const native = SubtleCrypto.prototype[name];
+    const imports = name === "importKey" || name === "unwrapKey";
+    const method = {
+      async [name](...args) {
+        const bytes = args.length < native.length ? 0 : prepare(args);
+        op_function_crypto_begin(bytes);
+        try {
+          const value = await ReflectApply(native, this, args);
+          return imports ? imported(value, bytes) : value;
+        } finally {
+          op_function_crypto_end(bytes);
+        }
+      },
+    }[name];
+    ObjectDefineProperty(method, "length", { __proto__: null, value: native.length, configurable: true });
+    ObjectDefineProperty(SubtleCrypto.prototype, name, {
+      __proto__: null,
+      value: method,
+      writable: true,
+      enumerable: true,
+      configurable: true,
+    });
+  }
 }
 
 // Doors of another runtime, past all of this and past what is not extractable.
-const { fromCloneData } = CryptoKey;
-core.getCloneableDeserializers().CryptoKey = (data) => ReflectApply(fromCloneData, CryptoKey, [data]);
-delete CryptoKey.fromCloneData;
-delete CryptoKey.importSync;
-delete CryptoKey.exportNodeMaterial;
+let fromCloneData;
+function close(CryptoKey) {
+  // The class stays the same where the script is loaded anew.
+  fromCloneData ??= CryptoKey.fromCloneData;
+  core.getCloneableDeserializers().CryptoKey = (data) => ReflectApply(fromCloneData, CryptoKey, [data]);
+  delete CryptoKey.fromCloneData;
+  delete CryptoKey.importSync;
+  delete CryptoKey.exportNodeMaterial;
+}
+
+return {
+  boundCrypto: ({ CryptoKey, SubtleCrypto }) => {
+    bound(CryptoKey, SubtleCrypto);
+    close(CryptoKey);
+  },
+};
 })();

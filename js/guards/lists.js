@@ -40,6 +40,14 @@ guard(NativeProxy, "revocable", (native) => ({
 }.revocable));
 
 // Methods that go through an array from one end to the other.
+const through = (native, self, args) => {
+  if (isPlainArray(self) && self.length <= longestArray) {
+    return ReflectApply(native, self, args);
+  }
+  const list = bounded(self);
+  const result = ReflectApply(native, list, args);
+  return result === list ? self : result;
+};
 guardAll(
   Array.prototype,
   [
@@ -52,10 +60,7 @@ guardAll(
     "findLast",
     "findLastIndex",
     "forEach",
-    "includes",
-    "indexOf",
     "join",
-    "lastIndexOf",
     "map",
     "reduce",
     "reduceRight",
@@ -63,23 +68,16 @@ guardAll(
     "shift",
     "slice",
     "some",
-    "sort",
     "splice",
     "toLocaleString",
     "toReversed",
-    "toSorted",
     "toSpliced",
     "unshift",
     "with",
   ],
   (native) => ({
     method(...args) {
-      if (isPlainArray(this) && this.length <= longestArray) {
-        return ReflectApply(native, this, args);
-      }
-      const list = bounded(this);
-      const result = ReflectApply(native, list, args);
-      return result === list ? this : result;
+      return through(native, this, args);
     },
   }.method),
 );
@@ -209,7 +207,7 @@ const searchingText = (forwards, result) => (native) => ({
   method(...args) {
     const wanted = args[0];
     if (typeof wanted !== "string" || wanted.length <= LONG_TEXT || args.length > 1) {
-      return ReflectApply(native, this, args);
+      return through(native, this, args);
     }
     const { length } = this;
     return result(forwards ? sameText(0, 1, length, this, wanted) : sameText(length - 1, -1, -1, this, wanted));
@@ -230,11 +228,11 @@ guardAll(Array.prototype, ["sort", "toSorted"], (native) => ({
       for (let index = 0; index < this.length; index++) {
         const value = this[index];
         if (typeof value === "string" ? value.length > LONG_TEXT : typeof value === "object" && value !== null) {
-          return ReflectApply(native, this, [compareTexts]);
+          return through(native, this, [compareTexts]);
         }
       }
     }
-    return ReflectApply(native, this, args);
+    return through(native, this, args);
   },
 }.method));
 

@@ -7,10 +7,10 @@ use deno_core::{ExtensionFileSource, ascii_str_include};
 const CONSOLE: &[ExtensionFileSource] =
     &[ExtensionFileSource::new("ext:tailor_console/console.js", ascii_str_include!("../../js/console.js"))];
 
-/// The ops as the engine's own scripts see them, which have a view of their own.
-const OPS: &[ExtensionFileSource] = &[ExtensionFileSource::new(
-    "ext:tailor_console/ops.js",
-    deno_core::ascii_str!("(function () { return __bootstrap.core.ops; })();"),
+/// The engine's own scripts have a view of it of their own, with other ops than modules have.
+const VIEW: &[ExtensionFileSource] = &[ExtensionFileSource::new(
+    "ext:tailor_console/view.js",
+    deno_core::ascii_str!("(function () { return __bootstrap; })();"),
 )];
 
 deno_core::extension!(
@@ -20,7 +20,7 @@ deno_core::extension!(
     customizer = |extension: &mut deno_core::Extension| {
         // In the binary rather than on the disk of whoever built it.
         extension.esm_files = Cow::Borrowed(CONSOLE);
-        extension.lazy_loaded_js_files = Cow::Borrowed(OPS);
+        extension.lazy_loaded_js_files = Cow::Borrowed(VIEW);
     },
     docs = "Bounds on what `console` formats. To be loaded before whatever loads the formatter.",
 );

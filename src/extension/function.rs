@@ -9,6 +9,7 @@ use super::kept::{
     CryptoCalls, op_function_crypto_begin, op_function_crypto_end, op_function_keep, op_function_release,
     op_function_text, op_function_timers,
 };
+use super::scripts::{self, op_function_define_lazily, op_function_script, op_function_script_done};
 
 /// How a script logged a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,6 +46,8 @@ const BOOTSTRAP: &[ExtensionFileSource] = &[
     ExtensionFileSource::new("ext:tailor_function/guards/lengths.js", ascii_str_include!("../../js/guards/lengths.js")),
     ExtensionFileSource::new("ext:tailor_function/guards/lists.js", ascii_str_include!("../../js/guards/lists.js")),
     ExtensionFileSource::new("ext:tailor_function/guards/texts.js", ascii_str_include!("../../js/guards/texts.js")),
+    ExtensionFileSource::new("ext:tailor_function/originals.js", ascii_str_include!("../../js/originals.js")),
+    ExtensionFileSource::new("ext:tailor_function/scripts.js", ascii_str_include!("../../js/scripts.js")),
 ];
 
 /// What the bootstrap loads to bound what the engine does not.
@@ -61,8 +64,11 @@ deno_core::extension!(
         op_function_console,
         op_function_crypto_begin,
         op_function_crypto_end,
+        op_function_define_lazily,
         op_function_keep,
         op_function_release,
+        op_function_script,
+        op_function_script_done,
         op_function_text,
         op_function_timers,
     ],
@@ -78,6 +84,7 @@ deno_core::extension!(
         // In the binary rather than on the disk of whoever built it.
         extension.esm_files = Cow::Borrowed(BOOTSTRAP);
         extension.lazy_loaded_js_files = Cow::Borrowed(BOUNDS);
+        extension.external_references = Cow::Owned(scripts::external_references().to_vec());
     },
     docs = "The global scope of function scripts: web APIs and `console`.",
 );

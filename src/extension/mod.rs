@@ -39,6 +39,7 @@ mod function;
 mod idp;
 mod kept;
 mod ports;
+mod scripts;
 mod stack;
 
 use deno_core::Extension;
@@ -55,6 +56,7 @@ pub use fetch::{
 pub use function::{ConsoleSink, LogLevel, tailor_function};
 pub use idp::tailor_idp;
 pub(crate) use kept::{Keeper, Kept, TimerBound};
+pub(crate) use scripts::{Give, KeepsCode};
 pub use stack::hide_extension_frames;
 
 /// The extensions of a function's runtime, in the order of the snapshot, still without their state.

@@ -24,23 +24,27 @@ use super::memory::Account;
 use super::script::Script;
 use super::stop::{Reason, Stop};
 use crate::extension::{
-    CallBound, CallBounds, CallBudget, ConsoleSink, CountedBlobStore, Fetch, FetchSettings, Keeper, Kept, LogLevel,
-    TimerBound, function_extensions, hide_extension_frames, tailor_console, tailor_fetch, tailor_function, tailor_idp,
+    CallBound, CallBounds, CallBudget, ConsoleSink, CountedBlobStore, Fetch, FetchSettings, Give, Keeper, KeepsCode,
+    Kept, LogLevel, TimerBound, function_extensions, hide_extension_frames, tailor_console, tailor_fetch,
+    tailor_function, tailor_idp,
 };
 use crate::idp::{IdentityProvider, Principal};
 
 /// Baked by the build script.
 static SNAPSHOT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/function.snapshot"));
 
-/// Takes away what an engine puts into the global scope and no script has any business with.
+/// What an engine puts into the global scope and no script has any business with.
 ///
-/// The engine looks `Deno.core` up while it starts, so this cannot be done in the snapshot.
-const CLOSE: &str = if cfg!(feature = "quickjs") {
-    "for (const key of ['Deno', '__bootstrap', 'gc', 'InternalError', 'ShadowRealm', 'performance']) delete globalThis[key];
-     for (const key of ['ArrayBuffer', 'Intl', 'WebAssembly']) Object.defineProperty(globalThis, key, { enumerable: false });"
+/// The engine looks `Deno.core` up while it starts, so this cannot be taken away in the snapshot.
+const CLOSED: &[&str] = if cfg!(feature = "quickjs") {
+    &["Deno", "__bootstrap", "gc", "InternalError", "ShadowRealm", "performance"]
 } else {
-    "delete globalThis.Deno; delete globalThis.__bootstrap;"
+    &["Deno", "__bootstrap"]
 };
+
+/// What QuickJS has enumerable.
+#[cfg(feature = "quickjs")]
+const HIDE: &str = "for (const key of ['ArrayBuffer', 'Intl', 'WebAssembly']) Object.defineProperty(globalThis, key, { enumerable: false });";
 
 /// Has the debugger's console show what the script logs, too.
 #[cfg(feature = "inspector")]
@@ -121,7 +125,12 @@ impl Isolate {
         isolate.set_host_initialize_import_meta_object_callback(import_meta);
         isolate.add_message_listener(unhandled_message);
         let kept = Kept::by(Arc::clone(&account) as Arc<dyn Keeper>);
-        runtime.op_state().borrow_mut().put(kept.clone());
+        {
+            let state = runtime.op_state();
+            let mut state = state.borrow_mut();
+            state.put(kept.clone());
+            state.put(KeepsCode(cfg!(feature = "v8") && !setup.is_inspected()));
+        }
         runtime
             .lazy_init_extensions(vec![
                 deno_webidl::deno_webidl::args(),
@@ -143,9 +152,10 @@ impl Isolate {
             let shown = runtime.execute_script("ext:tailor_function/show_console.js", SHOW_CONSOLE);
             shown.map_err(|error| failed(error.into()))?;
         }
-        // Lengths that do not fit the memory: js/guards refuses them.
-        let close = format!("limitLengths({}); delete globalThis.limitLengths; {CLOSE}", limits.memory);
-        runtime.execute_script("ext:tailor_function/close.js", close).map_err(|error| failed(error.into()))?;
+        let incomplete = || ExecutionError::platform("cannot start an isolate: its global scope is not complete");
+        take_over(&mut runtime, limits).ok_or_else(incomplete)?;
+        #[cfg(feature = "quickjs")]
+        runtime.execute_script("ext:tailor_function/hide.js", HIDE).map_err(|error| failed(error.into()))?;
         // QuickJS would take the whole of `Function` away.
         if cfg!(feature = "v8") && !setup.code_from_strings {
             forbid_code_from_strings(&mut runtime);
@@ -377,6 +387,29 @@ impl Isolate {
         })
         .await
     }
+}
+
+/// Takes from the global scope what is the host's: functions that js/ has put there for it, and the engine's own objects.
+fn take_over(runtime: &mut JsRuntime, limits: &Limits) -> Option<()> {
+    scope!(scope, runtime);
+    let globals = scope.get_current_context().global(scope);
+    let take = |name: &str| {
+        let key = v8::String::new(scope, name)?.into();
+        let value = globals.get(scope, key)?;
+        globals.delete(scope, key)?;
+        Some(value)
+    };
+    let limit_lengths = take("limitLengths")?.try_cast::<v8::Function>().ok()?;
+    let give = take("give")?.try_cast::<v8::Function>().ok()?;
+    for name in CLOSED {
+        take(name)?;
+    }
+    // Lengths that do not fit the memory: js/guards refuses them.
+    let bytes = v8::Number::new(scope, limits.memory as f64).into();
+    limit_lengths.call(scope, globals.into(), &[bytes])?;
+    let give = Global::new(scope, give);
+    scope.set_slot(Give(give));
+    Some(())
 }
 
 /// Has `eval`, `new Function` and their kin throw an `EvalError`: what a script runs is what the host has given it.

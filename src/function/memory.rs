@@ -22,6 +22,9 @@ use crate::extension::Keeper;
 /// cannot have what it needs, and a single array can need a gigabyte.
 const HEADROOM: usize = 4 * 1024 * 1024 * 1024;
 
+/// How many times its limit a heap has when it needs no collection to tell that this is not garbage about to go.
+const EXCESS: usize = 2;
+
 /// Collections on the way to the limit of what the host keeps. V8 does not know of it, and would not collect what holds it.
 const COLLECTIONS: usize = 4;
 
@@ -108,6 +111,7 @@ impl Account {
     pub(super) fn discharge(&self, isolate: &mut Isolate) {
         // A script that has just gone beyond the limit may have had no occasion to be looked at.
         self.stop_on_refusal();
+        self.stop_on_excess(isolate);
         if self.buffers.load(Relaxed) > self.buffer_limit {
             self.check(isolate);
         }
@@ -118,6 +122,15 @@ impl Account {
         let used = self.refused.swap(0, Relaxed);
         if used > 0 {
             self.stop(Limit::Buffers, used);
+        }
+    }
+
+    /// Ends the execution if the heap is far beyond its limit. V8 looks at the limit when it collects garbage, and after one large
+    /// object there may be no occasion.
+    fn stop_on_excess(&self, isolate: &mut Isolate) {
+        let used = Self::heap(isolate);
+        if used > self.heap_limit.saturating_mul(EXCESS) {
+            self.stop(Limit::Memory, used);
         }
     }
 
@@ -136,9 +149,10 @@ impl Account {
         }
     }
 
-    /// Ends the execution if more is kept beside the heap than may be. On the isolate's thread.
+    /// Ends the execution if more is in use than may be, on the heap or beside it. On the isolate's thread.
     pub(super) fn check(&self, isolate: &mut Isolate) {
         self.note_heap(isolate);
+        self.stop_on_excess(isolate);
         if self.beside_heap(isolate) > self.buffer_limit {
             // Some of it may be garbage.
             isolate.low_memory_notification();
@@ -162,8 +176,12 @@ impl Account {
         was_raised || heap.used_heap_size() > self.heap_limit / 2 || self.beside_heap(isolate) > self.buffer_limit / 2
     }
 
+    fn heap(isolate: &mut Isolate) -> usize {
+        isolate.get_heap_statistics().used_heap_size()
+    }
+
     fn note_heap(&self, isolate: &mut Isolate) {
-        self.peak_heap.fetch_max(isolate.get_heap_statistics().used_heap_size(), Relaxed);
+        self.peak_heap.fetch_max(Self::heap(isolate), Relaxed);
     }
 
     fn stop(&self, limit: Limit, used: usize) {

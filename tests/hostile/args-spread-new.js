@@ -1,5 +1,5 @@
 // Attacks: New with a huge spread.
-// Ends: error RangeError
+// Ends: memory | error RangeError
 export default async () => {
   return new Array(...new Array(2 ** 24)).length;
 };

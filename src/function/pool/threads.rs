@@ -50,7 +50,11 @@ fn start_parent() -> Sender<Request> {
     let (sender, requests) = mpsc::channel::<Request>();
     let serve = move || {
         #[cfg(feature = "v8")]
-        set_flags();
+        {
+            set_flags();
+            // V8 itself would open and read /dev/urandom for each isolate, more than once.
+            deno_core::v8::V8::set_entropy_source(|buffer| getrandom::fill(buffer).is_ok());
+        }
         JsRuntime::init_platform(None);
         for (task, started) in requests {
             let thread = Builder::new().name("tailor-idp-function".to_owned()).stack_size(STACK).spawn(task);

@@ -1,0 +1,2 @@
+const { Blob: Kept } = globalThis;
+export const inModule = () => [Kept === Blob, new Kept(["abc"]).size, typeof crypto.randomUUID()];
