@@ -22,6 +22,12 @@ pub(crate) const LOOKUP: &str = r#"export default async (args) => {
 };
 "#;
 
+/// Uses what is loaded when it is first asked for: a little, and a lot.
+pub(crate) const PARSE_URL: &str = r#"export default async (args) => new URL("https://example.com/a?b=c").host;
+"#;
+pub(crate) const MAKE_REQUEST: &str = r#"export default async (args) => new Request("https://example.com/", { method: "POST", body: "a" }).url;
+"#;
+
 /// Reads one user again and again.
 pub(crate) const READ_OFTEN: &str = r#"export default async ({ id, times }) => {
   const idp = new tailor.idp.Client({ namespace: "builtin-idp" });

@@ -71,11 +71,11 @@ const give = (name) => {
 // Taken away by the host as it makes an isolate, before there is a script, and called when a property is first asked for.
 ObjectDefineProperties(globalThis, { give: core.propNonEnumerable(give) });
 
-/** Defines global properties that are a script's exports, loaded when one of them is first asked for. */
-export const defineLazily = (specifier, names) => {
+/** Defines global properties that are a script's exports, loaded when one of them is first asked for, if it is not loaded yet. */
+export const define = (specifier, names) => {
   for (const name of new SafeArrayIterator(names)) {
     origins[name] = specifier;
-    if (!op_function_define_lazily(name)) {
+    if (specifier in loaded || !op_function_define_lazily(name)) {
       ObjectDefineProperties(globalThis, { [name]: core.propNonEnumerable(give(name)) });
     }
   }

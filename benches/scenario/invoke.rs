@@ -19,7 +19,7 @@ const WARM_UP: usize = 200;
 const CALLERS: [usize; 3] = [1, 2, 8];
 
 /// Between executions that each find an isolate prepared: more than it takes to make one.
-const PAUSE: Duration = Duration::from_millis(4);
+const PAUSE: Duration = Duration::from_millis(6);
 
 /// A handler, and what it is given.
 struct Handler {
@@ -82,6 +82,13 @@ pub(super) async fn fresh(plan: &Plan) -> anyhow::Result<Vec<Line>> {
         for callers in callers {
             at_once(fixture::runtime(idp.clone()), handler, *callers, runs(plan), &mut lines).await?;
         }
+    }
+    for (name, text) in [("new URL", handlers::PARSE_URL), ("new Request", handlers::MAKE_REQUEST)] {
+        let handler = Handler { name, script: handlers::script(text)?, argument: json!({}) };
+        let runtime = fixture::runtime(idp.clone()).prepared(2).build();
+        let prepared = one_by_one(&runtime, &handler, runs(plan) / 5, PAUSE).await?;
+        prepared.whole.tell(&format!("{name}, isolate prepared"), &mut lines);
+        runtime.shutdown(Duration::from_secs(1)).await;
     }
     Ok(lines.done())
 }
