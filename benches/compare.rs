@@ -41,10 +41,16 @@ pub(crate) fn compare(base: &Path, program: &Path, scratch: &Path) -> anyhow::Re
     let mut worse = 0;
     println!("{:<44} {:>12} {:>12} {:>8}", "", before.name, after.name, "");
     for (key, (figure, values)) in after.figures {
-        let Some((_, base)) = before.figures.remove(&key) else { continue };
+        let Some((_, base)) = before.figures.remove(&key) else {
+            println!("{}: {} {}: only in {}", figure.scenario, figure.what, figure.figure, after.name);
+            continue;
+        };
         let (base, value) = (median(base), median(values));
         let slower = if figure.less_is_better() { value / base } else { base / value } - 1.0;
-        let verdict = if slower > TOLERANCE {
+        // What is not ours tells how steady the machine is.
+        let verdict = if figure.peer {
+            "(peer)"
+        } else if slower > TOLERANCE {
             worse += 1;
             "WORSE"
         } else if slower < -TOLERANCE {
@@ -67,8 +73,9 @@ impl Build {
         let results = scratch.join("compare.jsonl");
         let mut bench = Command::new(&self.bench);
         bench.arg("--quick").arg("--program").arg(&self.program).arg("--scratch").arg(scratch);
-        let status = bench.arg("--json").arg(&results).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
-        ensure!(status.success(), "{} failed: {status}", self.bench.display());
+        let output = bench.arg("--json").arg(&results).stdout(Stdio::null()).output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{} failed: {}\n{said}", self.bench.display(), output.status);
         let text = std::fs::read(&results).with_context(|| results.display().to_string())?;
         for line in figure::read(&text)? {
             if let Line::Figure(figure) = line {

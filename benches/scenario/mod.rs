@@ -52,7 +52,7 @@ pub(crate) struct Plan {
 impl Scenario {
     /// Whether it is worth its time where two builds are compared.
     pub(crate) fn is_quick(self) -> bool {
-        !matches!(self, Self::Binary | Self::Floor)
+        !matches!(self, Self::Binary | Self::Floor | Self::Resident)
     }
 
     pub(crate) fn name(self) -> &'static str {
@@ -79,7 +79,7 @@ impl Scenario {
                 Self::InvokeFresh => invoke::fresh(plan).await,
                 Self::InvokeReuse => invoke::reuse(plan).await,
                 Self::Store => store::run(plan).await,
-                Self::Resident => resident::run(plan).await,
+                Self::Resident => resident::run().await,
                 Self::Writes => writes::run(plan).await,
                 Self::Binary => binary::run(plan),
             }

@@ -6,7 +6,6 @@ use anyhow::{Context as _, ensure};
 use serde_json::json;
 use tailor_idp::function::{FunctionRuntime, Invocation, Isolation};
 
-use super::Plan;
 use crate::figure::{Bound, Line, Lines, Unit};
 use crate::fixture::{self, Stub};
 use crate::handlers;
@@ -20,7 +19,7 @@ const SETTLE: Duration = Duration::from_secs(3);
 /// How long each execution waits, so that all of them need an isolate at once.
 const OVERLAP: Duration = Duration::from_millis(1_500);
 
-pub(super) async fn run(plan: &Plan) -> anyhow::Result<Vec<Line>> {
+pub(super) async fn run() -> anyhow::Result<Vec<Line>> {
     let mut lines = Lines::of("resident");
     let runtime = fixture::runtime(Stub)
         .isolation(Isolation::reuse())
@@ -40,7 +39,6 @@ pub(super) async fn run(plan: &Plan) -> anyhow::Result<Vec<Line>> {
         }
     }
     runtime.shutdown(Duration::from_secs(5)).await;
-    let _ = plan;
     Ok(lines.done())
 }
 

@@ -135,8 +135,11 @@ impl Import {
 /// The id of a user by its place in the order of creation.
 fn id_of(path: &Path, place: usize) -> anyhow::Result<String> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    let id: [u8; 16] =
-        connection.query_row("SELECT id FROM users LIMIT 1 OFFSET ?", [place as i64], |row| row.get(0))?;
+    let id: [u8; 16] = connection.query_row(
+        "SELECT id FROM users ORDER BY namespace_id, id LIMIT 1 OFFSET ?",
+        [place as i64],
+        |row| row.get(0),
+    )?;
     Ok(uuid::Uuid::from_bytes(id).to_string())
 }
 

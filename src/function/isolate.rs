@@ -396,7 +396,7 @@ fn take_over(runtime: &mut JsRuntime, limits: &Limits) -> Option<()> {
     let take = |name: &str| {
         let key = v8::String::new(scope, name)?.into();
         let value = globals.get(scope, key)?;
-        globals.delete(scope, key)?;
+        globals.delete(scope, key)?.then_some(())?;
         Some(value)
     };
     let limit_lengths = take("limitLengths")?.try_cast::<v8::Function>().ok()?;

@@ -101,7 +101,7 @@ impl deno_core::ModuleLoader for ScriptLoader {
         });
         let source = source.map(|code| {
             // The hash is for caches that outlive the code. This one is the module's own.
-            let code_cache = (cfg!(feature = "v8") && !self.is_inspected && module.is_used_again()).then(|| {
+            let code_cache = (cfg!(feature = "v8") && !self.is_inspected && module.note_load()).then(|| {
                 SourceCodeCacheInfo { hash: 0, data: module.code_cache().map(|cache| Cow::Owned(cache.to_vec())) }
             });
             let code = ModuleSourceCode::String(FastString::from(code));

@@ -38,7 +38,7 @@ pub(crate) struct Module {
     missing: Vec<PathBuf>,
     /// V8's compiled form, as the isolate left it that compiled the module last.
     cache: Mutex<Option<Arc<[u8]>>>,
-    is_used_again: AtomicBool,
+    is_loaded: AtomicBool,
 }
 
 /// What the engine gets.
@@ -93,7 +93,7 @@ impl Module {
             sites,
             missing: Vec::new(),
             cache: Mutex::default(),
-            is_used_again: AtomicBool::new(false),
+            is_loaded: AtomicBool::new(false),
         }
     }
 
@@ -191,12 +191,13 @@ impl Module {
         decoded.get_or_init(|| CheckedMap::decode(&self.specifier, url)).as_ref()
     }
 
-    /// V8's compiled form of the code, if an isolate has left one.
-    /// Whether the compiled form is worth its making: not for the first isolate that asks, which may be the only one.
-    pub(crate) fn is_used_again(&self) -> bool {
-        self.is_used_again.swap(true, Relaxed)
+    /// Notes that an isolate loads the module, and says whether another has before: only then is the compiled form worth its
+    /// making.
+    pub(crate) fn note_load(&self) -> bool {
+        self.is_loaded.swap(true, Relaxed)
     }
 
+    /// V8's compiled form of the code, if an isolate has left one.
     pub(crate) fn code_cache(&self) -> Option<Arc<[u8]>> {
         self.cache.lock().clone()
     }

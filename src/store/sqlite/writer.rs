@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::connection::Readers;
@@ -100,7 +101,8 @@ impl Drop for Writer {
 /// How a write that fails is undone, without the others of its commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Undo {
-    /// Not at all: the one statement that changes something has left nothing behind.
+    /// Not at all: where a name is taken, the one statement that changes something has left nothing behind. With anything else
+    /// that goes wrong the whole commit goes.
     Statement,
     /// By a savepoint of its own, which costs a small write as much again.
     Savepoint,
@@ -161,10 +163,12 @@ fn serve(
     committed: &watch::Sender<u64>,
 ) {
     let mut batch = Vec::new();
-    // Of the last commit: how many writes it had, and how long it took.
-    let (mut callers, mut took) = (0, Duration::ZERO);
+    // Of the last commit: how many writes it had, how long it took, and when they were answered.
+    let (mut callers, mut took, mut answered) = (0, Duration::ZERO, Instant::now());
     while writes.blocking_recv_many(&mut batch, BATCH) > 0 {
-        gather(&mut writes, &mut batch, callers, took);
+        if answered.elapsed() < LONGEST_GATHERING {
+            gather(&mut writes, &mut batch, callers, took);
+        }
         callers = batch.len();
         while !batch.is_empty() {
             let alone = batch.iter().position(|write| write.undo() == Undo::Commit);
@@ -178,11 +182,13 @@ fn serve(
             }
             committed.send_modify(|commits| *commits += 1);
         }
+        answered = Instant::now();
     }
 }
 
 /// Waits for the callers of the last commit, who have just been answered and may be about to write again: a commit of all
-/// of them costs the disk as much as one of the first that is back. Not for longer than half of a commit.
+/// of them costs the disk as much as one of the first that is back. Not for longer than half of a commit, in which the thread
+/// yields rather than sleeps: it is about to be needed.
 fn gather(
     writes: &mut mpsc::Receiver<Box<dyn Write>>,
     batch: &mut Vec<Box<dyn Write>>,
@@ -193,8 +199,9 @@ fn gather(
     while batch.len() < callers.min(BATCH) && Instant::now() < until {
         match writes.try_recv() {
             Ok(write) => batch.push(write),
+            Err(TryRecvError::Disconnected) => break,
             // A turn for whoever is on this core.
-            Err(_) => std::thread::yield_now(),
+            Err(TryRecvError::Empty) => std::thread::yield_now(),
         }
     }
 }
@@ -226,8 +233,11 @@ fn apply_all(connection: &Connection, batch: &mut [Box<dyn Write>]) -> Result<()
                 // On a full disk and the like SQLite rolls back all that is open, not just the one write.
                 return Err(error);
             }
-            if write.undo() == Undo::Savepoint {
-                execute("ROLLBACK TO one")?;
+            match write.undo() {
+                Undo::Savepoint => drop(execute("ROLLBACK TO one")?),
+                // What else it has left behind nobody knows: the commit goes.
+                Undo::Statement if !matches!(error, StoreError::NameTaken) => return Err(error),
+                Undo::Statement | Undo::Commit => {}
             }
         }
         if write.undo() == Undo::Savepoint {
