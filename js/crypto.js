@@ -198,6 +198,9 @@ function withData(args) {
 // The data of keys is kept beside the engine's memory for as long as the key lives.
 const keys = new SafeFinalizationRegistry((bytes) => op_function_release(bytes));
 
+// The engine's own: its class stays when the script is loaded anew, and is wrapped already then.
+const natives = { __proto__: null };
+
 function bound(CryptoKey, SubtleCrypto) {
   const { get: algorithmOf } = ReflectGetOwnPropertyDescriptor(CryptoKey.prototype, "algorithm");
   const imported = (key, bytes) => {
@@ -210,7 +213,7 @@ function bound(CryptoKey, SubtleCrypto) {
 
   for (const name in METHODS) {
     const prepare = METHODS[name];
-    const native = SubtleCrypto.prototype[name];
+    const native = natives[name] ??= SubtleCrypto.prototype[name];
     const imports = name === "importKey" || name === "unwrapKey";
     const method = {
       async [name](...args) {

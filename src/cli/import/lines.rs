@@ -108,13 +108,17 @@ fn fault(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
     let text = text.strip_suffix(&place).unwrap_or(&text);
-    let text = match text.split_once(": string \"") {
-        Some((what, rest)) => match rest.rsplit_once("\", expected ") {
-            Some((_, expected)) => format!("{what}: a string, expected {expected}"),
-            None => what.to_owned(),
-        },
-        None => text.to_owned(),
+    let values = [
+        ("a string", ": string \"", "\", expected "),
+        ("a number", ": integer `", "`, expected "),
+        ("a number", ": floating point `", "`, expected "),
+    ];
+    let without = |(kind, begin, end): (&str, &str, &str)| {
+        let (what, rest) = text.split_once(begin)?;
+        let expected = rest.rsplit_once(end).map_or("something else", |(_, expected)| expected);
+        Some(format!("{what}: {kind}, expected {expected}"))
     };
+    let text = values.into_iter().find_map(without).unwrap_or_else(|| text.to_owned());
     format!("{text} (column {})", error.column())
 }
 
@@ -172,6 +176,10 @@ mod tests {
         assert_eq!(
             fault(r#"{"name": "ana", "disabled": "$argon2id$ \", expected "}"#),
             "invalid type: a string, expected a boolean (column 54)"
+        );
+        assert_eq!(
+            fault(r#"{"name": "ana", "passwordHash": 12345678}"#),
+            "invalid type: a number, expected a string (column 41)"
         );
         assert_eq!(
             fault(r#"{"name": "ana", "passwordHash": "hunter2"}"#),
