@@ -2,5 +2,5 @@
 // Ends: error TypeError
 export default () => {
   Object.defineProperty(Array.prototype, "0", { set() { throw new Error("seen"); } });
-  return typeof URL;
+  return typeof fetch;
 };

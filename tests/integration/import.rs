@@ -241,7 +241,7 @@ fn a_file_with_wrong_lines_is_not_imported_and_the_first_are_shown() {
     let end = run(&folder, "users import users.jsonl");
     let stderr = "\
 users.jsonl:3: name must be an e-mail address: got \"ana\"
-users.jsonl:4: invalid type: integer `5`, expected a string (column 10)
+users.jsonl:4: invalid type: a number, expected a string (column 10)
 users.jsonl:5: not a JSON object
 users.jsonl:6: passwordHash: not a password hash in PHC form
 users.jsonl:7: unknown field `pass\\u{1b}word`, expected one of `name`, `passwordHash`, `disabled` (column 43)

@@ -179,7 +179,7 @@ mod tests {
         );
         assert_eq!(
             fault(r#"{"name": "ana", "passwordHash": 12345678}"#),
-            "invalid type: a number, expected a string (column 41)"
+            "invalid type: a number, expected a string (column 40)"
         );
         assert_eq!(
             fault(r#"{"name": "ana", "passwordHash": "hunter2"}"#),
