@@ -129,7 +129,8 @@ impl Account {
     /// object there may be no occasion.
     fn stop_on_excess(&self, isolate: &mut Isolate) {
         let used = Self::heap(isolate);
-        if used > self.heap_limit.saturating_mul(EXCESS) {
+        // QuickJS has no such figure to give.
+        if cfg!(feature = "v8") && used > self.heap_limit.saturating_mul(EXCESS) {
             self.stop(Limit::Memory, used);
         }
     }
