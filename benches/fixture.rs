@@ -7,8 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tailor_idp::function::{FunctionRuntime, FunctionRuntimeBuilder, Limits};
 use tailor_idp::idp::{
-    Code, CreateUser, HashCost, IdentityProvider, Idp, IdpError, ListUsers, NamespaceName, NamespaceSettings,
-    Permission, Principal, SendPasswordResetEmail, Timestamp, UnenrollMfa, UpdateUser, User, UserPage,
+    Code, CreateUser, HashCost, IdentityProvider, Idp, IdpError, ImportUser, ListUsers, NamespaceName,
+    NamespaceSettings, Permission, Principal, SendPasswordResetEmail, Timestamp, UnenrollMfa, UpdateUser, User,
+    UserPage,
 };
 use tailor_idp::store::{SqliteDatabase, SqliteStore};
 
@@ -51,13 +52,9 @@ pub(crate) fn name(number: usize) -> String {
 
 /// Users without a password, and the id of the first.
 pub(crate) async fn with_users(idp: &Idp, users: usize) -> anyhow::Result<String> {
-    let mut first = None;
-    for number in 0..users {
-        let input = CreateUser { name: name(number), ..Default::default() };
-        let user = idp.create_user(NAMESPACE, &Principal::Host, input).await?;
-        first.get_or_insert(user.id);
-    }
-    Ok(first.unwrap_or_default())
+    let users = (0..users).map(|number| ImportUser { name: name(number), ..Default::default() }).collect();
+    idp.import_users(NAMESPACE, users).await?;
+    Ok(idp.user_by_name(NAMESPACE, &Principal::Host, &name(0)).await?.id)
 }
 
 /// Limits that no measurement comes near.

@@ -49,6 +49,10 @@ fn runs(plan: &Plan) -> usize {
     if plan.quick { RUNS / 20 } else { RUNS }
 }
 
+fn warm_up(runs: usize) -> usize {
+    WARM_UP.min(runs / 5)
+}
+
 pub(super) async fn fresh(plan: &Plan) -> anyhow::Result<Vec<Line>> {
     let (idp, handlers) = given(plan, "invoke_fresh.db").await?;
     let mut lines = Lines::of("invoke_fresh");
@@ -143,7 +147,7 @@ async fn one_by_one(
     pause: Duration,
 ) -> anyhow::Result<Taken> {
     let mut taken = Taken { whole: Latencies::new()?, isolate: Latencies::new()?, waited: 0 };
-    for run in 0..WARM_UP.min(runs) + runs {
+    for run in 0..warm_up(runs) + runs {
         tokio::time::sleep(pause).await;
         let began = Instant::now();
         let execution = runtime.run(&handler.script, Invocation::new(handler.argument.clone())).await;
@@ -151,7 +155,7 @@ async fn one_by_one(
         execution.result?;
         if !pause.is_zero() && !execution.usage.isolate.is_zero() {
             taken.waited += 1;
-        } else if run >= WARM_UP.min(runs) {
+        } else if run >= warm_up(runs) {
             taken.whole.record(whole);
             taken.isolate.record(execution.usage.isolate);
         }
@@ -168,7 +172,7 @@ async fn at_once(
     lines: &mut Lines,
 ) -> anyhow::Result<Latencies> {
     let runtime = builder.build();
-    callers_of(&runtime, handler, callers, WARM_UP).await?;
+    callers_of(&runtime, handler, callers, warm_up(runs)).await?;
     let began = Instant::now();
     let latencies = callers_of(&runtime, handler, callers, runs).await?;
     let rate = runs as f64 / began.elapsed().as_secs_f64();
