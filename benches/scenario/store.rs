@@ -67,22 +67,8 @@ async fn at_size(plan: &Plan, users: usize, name: &str, lines: &mut Lines) -> an
     let mut tell = |figure: &str, latencies: &Latencies| {
         lines.figure(what.as_str(), figure, latencies.median(), Unit::Nanoseconds);
     };
-    let mut by_id = Latencies::new()?;
-    for id in &ids {
-        let began = Instant::now();
-        let user = store.get(UserKey::Id(id)).await?;
-        by_id.record(began.elapsed());
-        anyhow::ensure!(user.is_some(), "no user {id}");
-    }
-    tell("by id", &by_id);
-    let mut by_name = Latencies::new()?;
-    for name in &names {
-        let began = Instant::now();
-        let user = store.get(UserKey::Name(name)).await?;
-        by_name.record(began.elapsed());
-        anyhow::ensure!(user.is_some(), "no user {name}");
-    }
-    tell("by name", &by_name);
+    tell("by id", &gets(&store, &ids, |id| UserKey::Id(id)).await?);
+    tell("by name", &gets(&store, &names, |name| UserKey::Name(name)).await?);
     let first_page = pages(&store, None, FIRST).await?;
     tell("first page", &first_page);
     let middle_page = pages(&store, Some(&middle), FIRST).await?;
@@ -141,6 +127,18 @@ fn id_of(path: &Path, place: usize) -> anyhow::Result<String> {
         |row| row.get(0),
     )?;
     Ok(uuid::Uuid::from_bytes(id).to_string())
+}
+
+/// One user after the other.
+async fn gets(store: &SqliteStore, keys: &[String], key: fn(&str) -> UserKey<'_>) -> anyhow::Result<Latencies> {
+    let mut latencies = Latencies::new()?;
+    for text in keys {
+        let began = Instant::now();
+        let user = store.get(key(text)).await?;
+        latencies.record(began.elapsed());
+        anyhow::ensure!(user.is_some(), "no user {text}");
+    }
+    Ok(latencies)
 }
 
 /// One page, again and again. Each comes with the count of all users.
