@@ -129,15 +129,22 @@ impl Lines {
     }
 
     pub(crate) fn figure(&mut self, what: impl Into<String>, figure: impl Into<String>, value: f64, unit: Unit) {
-        self.push(what.into(), figure.into(), value, unit, false);
+        self.push(what, figure, value, unit, false);
     }
 
     pub(crate) fn peer(&mut self, what: impl Into<String>, figure: impl Into<String>, value: f64, unit: Unit) {
-        self.push(what.into(), figure.into(), value, unit, true);
+        self.push(what, figure, value, unit, true);
     }
 
-    fn push(&mut self, what: String, figure: String, value: f64, unit: Unit, peer: bool) {
-        let scenario = self.scenario.to_owned();
+    pub(crate) fn push(
+        &mut self,
+        what: impl Into<String>,
+        figure: impl Into<String>,
+        value: f64,
+        unit: Unit,
+        peer: bool,
+    ) {
+        let (scenario, what, figure) = (self.scenario.to_owned(), what.into(), figure.into());
         self.lines.push(Line::Figure(Figure { scenario, what, figure, value, unit, peer }));
     }
 

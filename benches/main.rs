@@ -4,6 +4,7 @@
 //! Each scenario runs in a process of its own, so that none finds what another has left in memory.
 
 mod compare;
+mod contender;
 mod figure;
 mod fixture;
 mod handlers;

@@ -2,15 +2,13 @@
 //! `tailor.idp`, all in one file each.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::process::Command;
 
-use anyhow::ensure;
 use tailor_idp::store::SqliteDatabase;
 
 use super::{Plan, floor};
+use crate::contender::{self, Contender};
 use crate::figure::{Bound, Line, Lines, Unit};
-use crate::measure::Latencies;
 use crate::peers::{self, Peer};
 use crate::{fixture, handlers};
 
@@ -19,32 +17,6 @@ const WARM_UP: usize = 3;
 
 const STUB: &str = r#"globalThis.tailor = { idp: { Client: class { async user(id) { return { id, name: "ana@example.com" }; } } } };
 "#;
-
-/// A program, and what its runs took.
-struct Contender {
-    what: String,
-    is_peer: bool,
-    command: Command,
-    taken: Latencies,
-}
-
-impl Contender {
-    fn new(what: String, is_peer: bool, mut command: Command) -> anyhow::Result<Self> {
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        Ok(Self { what, is_peer, command, taken: Latencies::new()? })
-    }
-
-    fn run(&mut self, is_counted: bool) -> anyhow::Result<()> {
-        let began = Instant::now();
-        let status = self.command.status()?;
-        let time = began.elapsed();
-        ensure!(status.success(), "{}: {status}", self.what);
-        if is_counted {
-            self.taken.record(time);
-        }
-        Ok(())
-    }
-}
 
 pub(super) async fn run(plan: &Plan) -> anyhow::Result<Vec<Line>> {
     let database = plan.scratch.join("cold.db");
@@ -80,19 +52,9 @@ pub(super) async fn run(plan: &Plan) -> anyhow::Result<Vec<Line>> {
             contenders.push(Contender::new(what(peer, name), true, peer.run(&file))?);
         }
         let runs = if plan.quick { RUNS / 3 } else { RUNS };
-        for run in 0..WARM_UP + runs {
-            for contender in &mut contenders {
-                contender.run(run >= WARM_UP)?;
-            }
-        }
-        for Contender { what, is_peer, taken, .. } in &contenders {
-            for (figure, quantile) in [("p50", 0.5), ("p90", 0.9)] {
-                if *is_peer {
-                    lines.peer(what.as_str(), figure, taken.at(quantile), Unit::Nanoseconds);
-                } else {
-                    lines.figure(what.as_str(), figure, taken.at(quantile), Unit::Nanoseconds);
-                }
-            }
+        contender::by_turns(&mut contenders, WARM_UP, runs)?;
+        for contender in &contenders {
+            contender.tell(&[("p50", 0.5), ("p90", 0.9)], &mut lines);
         }
         if let Some(deno) = contenders.iter().find(|contender| contender.what.starts_with("deno run")) {
             let ratio = contenders[0].taken.median() / deno.taken.median();
