@@ -1,7 +1,9 @@
-//! What several of the tests need.
+//! Helpers that several test modules share.
 
 use std::process::{Command, Output};
 
+#[cfg(unix)]
+use rustix::process::{Pid, Signal, kill_process};
 use tailor_idp::idp::{NamespaceName, PasswordHash};
 
 /// The program, with no more than what the tests set in its environment.
@@ -32,6 +34,13 @@ impl End {
     pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
     }
+}
+
+/// Sends a signal by the system call: a minimal Debian has no program `kill`.
+#[cfg(unix)]
+pub(crate) fn send_signal(process: u32, signal: Signal) {
+    let process = i32::try_from(process).ok().and_then(Pid::from_raw).expect("a process id");
+    kill_process(process, signal).unwrap();
 }
 
 pub(crate) fn namespace(name: &str) -> NamespaceName {

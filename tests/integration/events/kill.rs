@@ -50,7 +50,7 @@ impl Running {
 
     #[cfg(unix)]
     fn terminate(&mut self) -> std::process::ExitStatus {
-        assert!(Command::new("kill").arg(self.0.id().to_string()).status().unwrap().success());
+        crate::support::send_signal(self.0.id(), rustix::process::Signal::TERM);
         self.0.wait().unwrap()
     }
 

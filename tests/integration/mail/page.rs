@@ -237,7 +237,6 @@ async fn neither_token_nor_password_is_logged_however_much_is_logged() {
 #[tokio::test]
 async fn a_signal_stops_the_server_with_success() {
     let (_place, mut serve, _) = mailed(&[]);
-    let kill = std::process::Command::new("kill").args(["-TERM", &serve.process.id().to_string()]).status().unwrap();
-    assert!(kill.success());
+    crate::support::send_signal(serve.process.id(), rustix::process::Signal::TERM);
     assert_eq!(serve.process.wait().unwrap().code(), Some(0));
 }

@@ -1,8 +1,12 @@
 //! How cases fail, end too late, or are ended.
 
 use pretty_assertions::assert_eq;
+#[cfg(target_os = "linux")]
+use rustix::process::Signal;
 
 use super::{Folder, HELLO, HELLO_EXPECTED, timeless, verdicts};
+#[cfg(target_os = "linux")]
+use crate::support::send_signal;
 
 const LOOP: &str = "console.log(\"before\"); export default () => { for (;;); };";
 
@@ -79,7 +83,7 @@ fn a_crash_is_the_failure_of_its_case_alone() {
     ]);
     let running = running(&folder, &[]);
     let child = child_of(running.id());
-    signal("-KILL", child);
+    send_signal(child, Signal::KILL);
     let output = running.wait_with_output().unwrap();
     let stdout = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1), "{stdout}");
@@ -93,7 +97,7 @@ fn an_interrupt_ends_the_cases_and_leaves_nothing() {
     let folder = Folder::new(&[("endless/main.js", LOOP), ("endless/expected.txt", HELLO_EXPECTED)]);
     let running = running(&folder, &["--update"]);
     let child = child_of(running.id());
-    signal("-INT", running.id());
+    send_signal(running.id(), Signal::INT);
     let output = running.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(timeless(&String::from_utf8(output.stdout).unwrap()), "\n1 case: 0 passed, 1 not run, in TIME\n");
@@ -129,12 +133,6 @@ fn child_of(parent: u32) -> u32 {
         std::thread::sleep(Duration::from_millis(20));
     }
     panic!("the program has started no case");
-}
-
-#[cfg(target_os = "linux")]
-fn signal(signal: &str, process: u32) {
-    let sent = std::process::Command::new("kill").args([signal, &process.to_string()]).status().unwrap();
-    assert!(sent.success());
 }
 
 #[test]

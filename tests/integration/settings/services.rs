@@ -51,8 +51,7 @@ impl Running {
 
     #[cfg(unix)]
     fn terminate(&mut self) -> Option<i32> {
-        let kill = std::process::Command::new("kill").arg(self.process.id().to_string()).status();
-        assert!(kill.unwrap().success());
+        crate::support::send_signal(self.process.id(), rustix::process::Signal::TERM);
         self.process.wait().unwrap().code()
     }
 }
