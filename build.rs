@@ -1,7 +1,7 @@
-//! Bakes the V8 startup snapshot: the web APIs and `tailor.idp`, loaded and ready.
+//! Builds the V8 startup snapshot, which contains the web APIs and `tailor.idp`.
 //!
-//! The extensions come from `src/extension`, which this script compiles as its own module, with just so much of
-//! `src/idp` as they need. So the snapshot and the program are of one definition.
+//! The build script compiles `src/extension`, and the parts of `src/idp` that it needs, as modules of its own. The snapshot
+//! and the program therefore use the same definitions.
 
 use std::path::Path;
 

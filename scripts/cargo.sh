@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# cargo with the flags of the engine: scripts/cargo.sh build …, test …, run … -- …
+# Runs cargo with the flags of the JavaScript engine: scripts/cargo.sh build …, test …, run … -- …
+# `-p tailor-idp-core` selects the package without an engine: it gets no features, and shares the engine's target folder.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 ENGINE=${ENGINE:-$(scripts/engine.sh)}
@@ -7,8 +8,12 @@ subcommand=$1
 shift
 flags=()
 if [ "$ENGINE" = quickjs ]; then
-  # A target folder of its own, so that going from one engine to the other rebuilds nothing.
-  flags=(--no-default-features --features quickjs,cli --target-dir "${CARGO_TARGET_DIR:-target}/quickjs")
+  # With a target folder for each engine, switching engines rebuilds nothing.
+  flags=(--target-dir "${CARGO_TARGET_DIR:-target}/quickjs")
+  case " $* " in
+    *" -p tailor-idp-core "*) ;;
+    *) flags+=(--no-default-features --features "quickjs,cli") ;;
+  esac
   export CMAKE_TOOLCHAIN_FILE="${CMAKE_TOOLCHAIN_FILE:-$PWD/scripts/simde.cmake}"
 fi
 exec cargo "$subcommand" ${flags[@]+"${flags[@]}"} "$@"
