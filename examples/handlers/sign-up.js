@@ -1,4 +1,4 @@
-// Signs a user up. Signing up twice is no error: the user that is there is returned.
+// Signs a user up. Idempotent: signing up again returns the existing user.
 export default async ({ email, password }) => {
   const idp = new tailor.idp.Client({ namespace: "builtin-idp" });
   try {

@@ -1,4 +1,4 @@
-//! Everything that is not a golden script test, in one binary: V8 links slowly.
+//! All tests except unit tests and golden script tests. They share one binary, because linking V8 is slow.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 

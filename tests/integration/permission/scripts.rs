@@ -1,4 +1,4 @@
-//! What a script meets under a permission, on behalf of an invoker.
+//! Permissions in scripts that run for an invoker.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ const SCRIPT: &str = r#"
 "#;
 
 #[tokio::test]
-async fn a_script_may_do_what_its_invoker_may() {
+async fn script_has_permissions_of_its_invoker() {
     let permission = json!({ "read": [{ "conditions": [[{ "idpUser": "id" }, "=", { "user": "id" }]] }] });
     let permission = serde_json::from_value::<PermissionConfig>(permission).unwrap().compile().unwrap();
     let settings = NamespaceSettings::default().permission(permission);
