@@ -1,4 +1,4 @@
-//! A host with a `JsRuntime` of its own adds the extension, and its scripts have `tailor.idp.Client`.
+//! Adds the `tailor_idp` extension to a host's own `JsRuntime`, so that its scripts can use `tailor.idp.Client`.
 //!
 //! `cargo run --example embed`
 
@@ -18,7 +18,7 @@ const SCRIPT: &str = r#"
 })()
 "#;
 
-// A runtime lives on one thread.
+// A `JsRuntime` is bound to one thread.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let staff = NamespaceName::new("staff")?;
@@ -27,7 +27,7 @@ async fn main() -> anyhow::Result<()> {
         .namespace(staff, Arc::new(store), NamespaceSettings::default().permission(Permission::allow_all()))
         .build();
 
-    // The host and its scripts see the same users.
+    // The host and its scripts share the users.
     idp.create_user("staff", &Principal::Host, CreateUser { name: "ana@example.com".to_owned(), ..Default::default() })
         .await?;
 
@@ -35,7 +35,7 @@ async fn main() -> anyhow::Result<()> {
         extensions: vec![extension::tailor_idp::init(Arc::new(idp), Principal::Anonymous)],
         ..RuntimeOptions::default()
     });
-    // The stacks of errors then show the script's lines only.
+    // Error stacks then contain only frames of the script.
     extension::hide_extension_frames(&mut runtime);
     let promise = runtime.execute_script("file:///script.js", SCRIPT)?;
     let promise = runtime.resolve(promise);
