@@ -46,7 +46,7 @@
 //! | [`extension`] | the bridge to JavaScript: ops, values, errors |
 //! | [`idp`] | the rules: the eight operations, permission, names, passwords, signing in, resets |
 //! | [`mail`] | sending password-reset mails |
-//! | `serve` | the page behind a reset link, over HTTP |
+//! | `server` | the HTTP server for password-reset pages |
 //! | [`settings`] | the settings file: reading it, and everything that is wrong with one |
 //! | [`store`] | where users live: the store's interface, and SQLite |
 //! | [`events`] | telling others of changes: readers, webhooks |
@@ -62,8 +62,8 @@ pub mod extension;
 pub mod function;
 pub mod idp;
 pub mod mail;
-#[cfg(feature = "cli")]
-pub mod serve;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod settings;
 pub mod store;
 

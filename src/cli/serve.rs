@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::Args;
 use tailor_idp::idp::Idp;
 use tailor_idp::mail::MailWorker;
-use tailor_idp::serve::Server;
+use tailor_idp::server::Server;
 use tokio::net::TcpListener;
 use url::Url;
 

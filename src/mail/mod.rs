@@ -11,6 +11,6 @@ pub use message::MailError;
 pub use settings::{InvalidMailSettings, MailSettings, MailTransport, SmtpCredentials, SmtpServer, SmtpTls};
 pub use worker::{Delivery, MailWorker, StartError, Tally};
 
-#[cfg(feature = "cli")]
+#[cfg(feature = "server")]
 pub(crate) use settings::reset_path;
 pub(crate) use settings::{bare_host, is_sender, is_this_machine};

@@ -1,10 +1,10 @@
-//! The requests of the reset page.
+//! Request handlers of the password-reset page.
 
 use std::sync::Arc;
 
 use axum::Form;
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Path, Query, State as Shared};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
@@ -13,8 +13,9 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::page::{Fault, Notice};
-use super::{State, cookie};
+use super::cookie;
+use super::page::{FormError, Notice};
+use super::state::ServerState;
 use crate::idp::{IdpError, NamespaceSettings, Password, ResetPasswordError, ResetToken};
 use crate::mail::reset_path;
 
@@ -33,23 +34,23 @@ pub(super) struct NewPassword {
     confirmation: String,
 }
 
-/// That a form is of a page that we made for the holder of this token: what another site cannot know. Not the token, and not the hash
-/// that is stored.
+/// CSRF token of the form: derived from the reset token, which other sites do not know. It reveals neither the token nor the
+/// stored hash.
 fn proof(token: &ResetToken) -> String {
     let hash = Sha256::new().chain_update("tailor-idp reset form\0").chain_update(token.expose()).finalize();
     BASE64_URL_SAFE_NO_PAD.encode(hash)
 }
 
-/// Moves the token of a link into the cookie; without one in the address, shows the form. Uses nothing up.
+/// Moves the token of a link into the cookie; without a token in the URL, shows the form. Does not use up the token.
 pub(super) async fn show(
-    Shared(state): Shared<Arc<State>>,
+    State(state): State<Arc<ServerState>>,
     Path(namespace): Path<String>,
     Query(link): Query<Link>,
     headers: HeaderMap,
 ) -> Response {
     let Some(settings) = state.idp.settings(&namespace) else { return unknown_namespace(&state) };
     if let Some(token) = link.token {
-        // A token that is none takes the place of an earlier one, too: the page is about this link.
+        // A malformed token replaces an earlier cookie as well: the page must match the link that was opened.
         let token = ResetToken::parse(&token);
         let mut response = redirect(&reset_path(&state.base_url, &namespace));
         response.headers_mut().extend(
@@ -63,9 +64,9 @@ pub(super) async fn show(
     form(&state, &namespace, settings, &token, None).await
 }
 
-/// Sets the password.
+/// Sets the new password.
 pub(super) async fn submit(
-    Shared(state): Shared<Arc<State>>,
+    State(state): State<Arc<ServerState>>,
     Path(namespace): Path<String>,
     headers: HeaderMap,
     input: Result<Form<NewPassword>, FormRejection>,
@@ -79,39 +80,41 @@ pub(super) async fn submit(
     };
     let (password, confirmation) = (Password::from(input.password), Password::from(input.confirmation));
     let Some(token) = cookie::get(&headers, &namespace) else { return notice(Notice::InvalidLink) };
-    if from_elsewhere(&headers) || input.proof != proof(&token) {
-        return notice(Notice::Elsewhere);
+    if is_cross_site(&headers) || input.proof != proof(&token) {
+        return notice(Notice::ForeignForm);
     }
     if !same(&password, &confirmation) {
-        return form(&state, &namespace, settings, &token, Some(Fault::Confirmation)).await;
+        return form(&state, &namespace, settings, &token, Some(FormError::Confirmation)).await;
     }
     match state.idp.reset_password(&namespace, &token, password).await {
         Ok(reset) => {
             let uri = Url::parse(&reset.redirect_uri).map_or(reset.redirect_uri, String::from);
             let mut response = redirect(&uri);
-            let gone = cookie::set(&state.base_url, &namespace, None);
-            response.headers_mut().extend(gone.map(|cookie| (header::SET_COOKIE, cookie)));
+            let removed = cookie::set(&state.base_url, &namespace, None);
+            response.headers_mut().extend(removed.map(|cookie| (header::SET_COOKIE, cookie)));
             response
         }
-        Err(ResetPasswordError::Password(_)) => form(&state, &namespace, settings, &token, Some(Fault::Password)).await,
+        Err(ResetPasswordError::Password(_)) => {
+            form(&state, &namespace, settings, &token, Some(FormError::Password)).await
+        }
         Err(error) => failed(&state, settings, error),
     }
 }
 
 async fn form(
-    state: &State,
+    state: &ServerState,
     namespace: &str,
     settings: &NamespaceSettings,
     token: &ResetToken,
-    fault: Option<Fault>,
+    error: Option<FormError>,
 ) -> Response {
     match state.idp.reset_link(namespace, token).await {
-        Ok(reset) => state.pages.form(settings, &proof(token), &reset.redirect_uri, fault),
+        Ok(reset) => state.pages.form(settings, &proof(token), &reset.redirect_uri, error),
         Err(error) => failed(state, settings, error),
     }
 }
 
-fn failed(state: &State, settings: &NamespaceSettings, error: ResetPasswordError) -> Response {
+fn failed(state: &ServerState, settings: &NamespaceSettings, error: ResetPasswordError) -> Response {
     match error {
         ResetPasswordError::InvalidToken => state.pages.notice(settings.lang, Notice::InvalidLink),
         ResetPasswordError::Password(error) | ResetPasswordError::Failed(error) => {
@@ -123,16 +126,16 @@ fn failed(state: &State, settings: &NamespaceSettings, error: ResetPasswordError
 
 fn log(error: &IdpError) {
     let cause = std::error::Error::source(error).map(ToString::to_string);
-    tracing::error!(%error, cause, "a password cannot be reset");
+    tracing::error!(%error, cause, "cannot reset a password");
 }
 
-fn unknown_namespace(state: &State) -> Response {
+fn unknown_namespace(state: &ServerState) -> Response {
     state.pages.notice(crate::idp::Lang::En, Notice::InvalidLink)
 }
 
-/// Says whether a browser tells that another site sent the form. It says so in `Sec-Fetch-Site`; `Origin` is `null` here, as ever
-/// with `Referrer-Policy: no-referrer`. What does not say it at all still lacks the proof.
-fn from_elsewhere(headers: &HeaderMap) -> bool {
+/// Whether the browser reports that another site sent the form. `Sec-Fetch-Site` says so; `Origin` is always `null` under
+/// `Referrer-Policy: no-referrer`. Clients that omit the header still have to send the proof.
+fn is_cross_site(headers: &HeaderMap) -> bool {
     let site = headers.get("sec-fetch-site");
     site.is_some_and(|site| site != "same-origin" && site != "none")
 }
@@ -145,7 +148,7 @@ fn same(one: &Password, other: &Password) -> bool {
 fn redirect(uri: &str) -> Response {
     match HeaderValue::from_str(uri) {
         Ok(uri) => (StatusCode::SEE_OTHER, [(header::LOCATION, uri)]).into_response(),
-        // It was checked when the mail was asked for.
+        // The URI was validated when the mail was requested.
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }

@@ -1,4 +1,4 @@
-//! The pages, and the headers that protect them.
+//! HTML pages and security headers.
 
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -13,27 +13,27 @@ use crate::idp::{Lang, NamespaceSettings};
 
 const STYLE: &str = include_str!("templates/style.css");
 
-/// What is wrong with a form that was sent.
+/// Why a submitted form was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
-    /// The password is against the policy.
+pub(super) enum FormError {
+    /// The password violates the password policy.
     Password,
-    /// The second is not the first.
+    /// The two passwords differ.
     Confirmation,
 }
 
-/// A page that says why there is no form.
+/// A page with a message instead of the form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Notice {
-    /// The link is expired, used, ended or made up; or the browser kept no cookie.
+    /// The link is expired, used, revoked or forged, or the browser did not store the cookie.
     InvalidLink,
-    /// The form came from elsewhere, or another link was opened since.
-    Elsewhere,
-    /// The form is not of the form.
+    /// The form came from another site, or another link has been opened since.
+    ForeignForm,
+    /// The request body is not a valid form.
     BadRequest,
-    /// The form is too large.
+    /// The request body is too large.
     TooLarge,
-    /// It could not be done now.
+    /// The server failed; a retry may succeed.
     Failed,
 }
 
@@ -41,14 +41,14 @@ impl Notice {
     const fn status(self) -> StatusCode {
         match self {
             Self::InvalidLink => StatusCode::GONE,
-            Self::Elsewhere => StatusCode::FORBIDDEN,
+            Self::ForeignForm => StatusCode::FORBIDDEN,
             Self::BadRequest => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Failed => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
-    /// A title, and what to do.
+    /// Title and instructions.
     const fn texts(self, lang: Lang) -> (&'static str, &'static str) {
         match (self, lang) {
             (Self::InvalidLink, Lang::En) => (
@@ -61,11 +61,11 @@ impl Notice {
                 "リンクは一時間以内に一度だけ使え、新しいリンクが送られると無効になります。メールの送信をもう一度依頼し、一番新しいメールのリンクを開いてください。\
                  一番新しいリンクの場合は、ブラウザーの Cookie を有効にして、もう一度開いてください。",
             ),
-            (Self::Elsewhere, Lang::En) => (
+            (Self::ForeignForm, Lang::En) => (
                 "Open the link once more",
                 "This form is of another link, or of another site. Nothing was changed. Open the link of the newest mail once more.",
             ),
-            (Self::Elsewhere, Lang::Ja) => (
+            (Self::ForeignForm, Lang::Ja) => (
                 "リンクをもう一度開いてください",
                 "このフォームは別のリンク、または別のサイトのものです。何も変更されていません。一番新しいメールのリンクをもう一度開いてください。",
             ),
@@ -89,11 +89,11 @@ impl Notice {
     }
 }
 
-/// The templates, compiled.
+/// The compiled templates.
 #[derive(Debug)]
 pub(super) struct Pages {
     templates: Environment<'static>,
-    /// The one style that the policy lets in.
+    /// SHA-256 of the only style that the Content-Security-Policy allows, in base64.
     style_hash: String,
 }
 
@@ -101,7 +101,7 @@ impl Pages {
     pub(super) fn load() -> Result<Self, minijinja::Error> {
         let mut templates = Environment::new();
         templates.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
-        // All of them are HTML: `.html` escapes everything.
+        // The extension `.html` turns on escaping.
         templates.add_template("layout.html", include_str!("templates/layout.html"))?;
         templates.add_template("form.html", include_str!("templates/form.html"))?;
         templates.add_template("notice.html", include_str!("templates/notice.html"))?;
@@ -113,7 +113,7 @@ impl Pages {
         settings: &NamespaceSettings,
         proof: &str,
         redirect_uri: &str,
-        fault: Option<Fault>,
+        error: Option<FormError>,
     ) -> Response {
         let lang = settings.lang;
         let (title, password, confirmation, submit) = match lang {
@@ -132,20 +132,20 @@ impl Pages {
         let values = context! {
             lang => lang.as_str(),
             style => STYLE,
-            title => match (fault, lang) {
+            title => match (error, lang) {
                 (None, _) => title.to_owned(),
                 (Some(_), Lang::En) => format!("Error: {title}"),
                 (Some(_), Lang::Ja) => format!("エラー：{title}"),
             },
             heading => title,
             password, confirmation, submit, proof,
-            rules => rules(settings),
-            password_error => (fault == Some(Fault::Password)).then_some(refused),
-            confirmation_error => (fault == Some(Fault::Confirmation)).then_some(differs),
+            rules => password_rules(settings),
+            password_error => (error == Some(FormError::Password)).then_some(refused),
+            confirmation_error => (error == Some(FormError::Confirmation)).then_some(differs),
         };
-        let status = if fault.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-        // Browsers hold every redirect that follows a form to this, the app's own onward ones, too: so any host, but no scheme
-        // less safe than the app's own.
+        let status = if error.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+        // Browsers apply form-action to every redirect after the form, including later ones by the application: allow any
+        // host, but no scheme weaker than the application's own.
         let targets = if redirect_uri.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:")) {
             "'self' https:"
         } else {
@@ -165,7 +165,7 @@ impl Pages {
         let html = match html {
             Ok(html) => html,
             Err(error) => {
-                tracing::error!(%error, template, "a page cannot be made");
+                tracing::error!(%error, template, "cannot render a page");
                 return StatusCode::INTERNAL_SERVER_ERROR.into_response();
             }
         };
@@ -177,8 +177,8 @@ impl Pages {
     }
 }
 
-/// The namespace's password policy, in its language.
-fn rules(settings: &NamespaceSettings) -> Vec<String> {
+/// Describes the namespace's password policy in its language.
+fn password_rules(settings: &NamespaceSettings) -> Vec<String> {
     let policy = &settings.user_auth_policy;
     let (min, max) = (policy.password_min_length, policy.password_max_length);
     let length = match settings.lang {
@@ -198,11 +198,11 @@ fn rules(settings: &NamespaceSettings) -> Vec<String> {
     std::iter::once(length).chain(required).collect()
 }
 
-/// The headers of every response.
-pub(super) async fn protect(request: Request, next: Next) -> Response {
+/// Middleware that adds the security headers to every response.
+pub(super) async fn set_security_headers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    // A page brings its own.
+    // Pages set their own policy.
     headers
         .entry(header::CONTENT_SECURITY_POLICY)
         .or_insert(HeaderValue::from_static("default-src 'none'; form-action 'none'; frame-ancestors 'none'"));

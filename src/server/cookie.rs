@@ -1,4 +1,4 @@
-//! The cookie that carries the token from the link to the form.
+//! Cookie that carries the reset token from the link to the form.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use url::Url;
@@ -6,13 +6,13 @@ use url::Url;
 use crate::idp::{ResetToken, TOKEN_LIFETIME};
 use crate::mail::reset_path;
 
-/// One a namespace, so that two links side by side do not get into each other's way.
+/// One cookie per namespace, so that links of two namespaces can be open at the same time.
 fn name(namespace: &str) -> String {
     format!("tailor-idp-reset-{namespace}")
 }
 
-/// Sets the cookie, or takes it away. `Lax`, since the link is opened from a mail's page on another site; a form on another site does
-/// not get it sent along.
+/// Builds the `Set-Cookie` header that sets the token, or removes it if `token` is `None`. `SameSite=Lax` because the link is
+/// opened from another site, the webmail page; with it, form posts from other sites do not send the cookie.
 pub(super) fn set(base_url: &Url, namespace: &str, token: Option<&ResetToken>) -> Option<HeaderValue> {
     let (value, age) = token.map_or(("", 0), |token| (token.expose(), TOKEN_LIFETIME.as_secs()));
     let secure = if base_url.scheme() == "https" { "; Secure" } else { "" };
@@ -24,7 +24,7 @@ pub(super) fn set(base_url: &Url, namespace: &str, token: Option<&ResetToken>) -
     Some(header)
 }
 
-/// The token, where the browser sent one.
+/// Returns the token from the request, if there is a well-formed one.
 pub(super) fn get(headers: &HeaderMap, namespace: &str) -> Option<ResetToken> {
     let name = name(namespace);
     let texts = headers.get_all(header::COOKIE).iter().filter_map(|header| header.to_str().ok());
