@@ -40,7 +40,6 @@ pub use model::{
 pub(crate) use outbox::{LEASE, TOKEN_LIFETIME};
 pub use outbox::{OutgoingMail, SendFailure};
 pub use password::{HashCost, InvalidHashCost, InvalidPasswordHash, PasswordHash};
-pub(crate) use permission::ALLOW_ALL;
 pub use permission::{
     Compared, ConditionOutcome, Decision, Operation, Operator, Permission, PermissionConfig, PermissionFault,
     PolicyOutcome, Reason, Subject, Target,

@@ -9,7 +9,7 @@ use super::{Operation, Permission, Policies};
 use crate::store::{Field, Scalar};
 
 /// The one keyword.
-pub(crate) const ALLOW_ALL: &str = "allow-all";
+const ALLOW_ALL: &str = "allow-all";
 /// Policies for one operation at the most: all of them become one query of the store's.
 const MAX_POLICIES: usize = 1000;
 /// Texts that are as like as this are taken for a slip (Jaro and Winkler's measure, from 0 to 1).

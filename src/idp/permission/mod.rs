@@ -17,7 +17,6 @@ mod visible;
 
 use std::sync::Arc;
 
-pub(crate) use compile::ALLOW_ALL;
 pub use config::{PermissionConfig, PermissionFault};
 pub use decision::{Compared, ConditionOutcome, Decision, PolicyOutcome, Reason};
 pub use policy::Operator;

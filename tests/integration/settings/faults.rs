@@ -245,7 +245,7 @@ memory = "32 potatoes"
         "4: namespace.Main.store: must be { sqlite = \"users.db\" } or \"memory\": got \"disk\"".into(),
         "5: namespace.Main.lang: must be \"en\" or \"ja\": got \"fr\"".into(),
         "6: namespace.Main.publishUserEvents: must be true or false: got a string".into(),
-        "7: namespace.Main.permission: must be \"allow-all\" or lists of policies: got \"allow-some\"".into(),
+        "7: namespace.Main.permission: unknown permission \"allow-some\": the only keyword is \"allow-all\"".into(),
         "8: namespace.main.store: is missing: { sqlite = \"users.db\" } or \"memory\"".into(),
         "9: namespace.main.userAuthPolicy.password_min_length: unknown key: did you mean passwordMinLength?".into(),
         "10: namespace.main.userAuthPolicy.passwordMaxLength: passwordMaxLength must be between 6 and 4096: got 5000"
@@ -312,11 +312,18 @@ create = { conditions = [] }
 "#;
     assert_eq!(
         faults(text),
-        "tailor-idp.toml:6: namespace.main.permission.read[1].condition: unknown key: did you mean conditions?\n\
-         tailor-idp.toml:7: namespace.main.permission.read[2].permit: must be true or false: got a string\n\
-         tailor-idp.toml:8: namespace.main.permission.read[3]: must be a table: got an integer\n\
-         tailor-idp.toml:10: namespace.main.permission.reed: unknown key: did you mean read?\n\
-         tailor-idp.toml:11: namespace.main.permission.create: must be a list of policies: got a table"
+        "tailor-idp.toml:6: namespace.main.permission.read[1].condition: unknown key \"condition\": did you mean \"conditions\"?\n\
+         tailor-idp.toml:7: namespace.main.permission.read[2].permit: expected true or false: got a string\n\
+         tailor-idp.toml:8: namespace.main.permission.read[3]: expected a policy, { conditions, permit, description }: \
+         got a number\n\
+         tailor-idp.toml:10: namespace.main.permission.reed: unknown operation \"reed\": did you mean \"read\"?\n\
+         tailor-idp.toml:11: namespace.main.permission.create: expected a list of policies: got an object"
+    );
+    let keyword = "[namespace.main]\nstore = \"memory\"\npermission = 5\n";
+    assert_eq!(
+        faults(keyword),
+        "tailor-idp.toml:3: namespace.main.permission: invalid type: integer `5`, expected \"allow-all\", or lists of \
+         policies by operation"
     );
 }
 
