@@ -1,4 +1,4 @@
-//! `tailor-idp events`.
+//! `tailor-idp events`: lists and delivers user events.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -11,15 +11,16 @@ use tailor_idp::idp::NamespaceName;
 use tailor_idp::settings::Webhook;
 use tokio::task::JoinSet;
 
-use super::stand_ins::EventFlags;
+use super::error::UsageError;
+use super::overrides::EventFlags;
 use super::store::NamespaceArgs;
-use super::{WrongUse, output, signal};
+use super::{output, signal};
 
-/// How often `--follow` looks for what other programs have committed: one look reads one row of an index.
-const FOLLOW_POLL: Duration = Duration::from_millis(200);
+/// Interval at which `--follow` polls for events of other processes. A poll reads one index row.
+const FOLLOW_POLL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Events that are read at once.
-const BATCH: u32 = 500;
+/// Maximum number of events per read of `--follow`.
+const FOLLOW_BATCH: u32 = 500;
 
 /// Look into the events of users' changes, and deliver them
 ///
@@ -82,9 +83,9 @@ enum EventsCommand {
         first: u32,
     },
     /// Deliver events again that were given up
-    Retry(Chosen),
+    Retry(SelectedEvents),
     /// Leave events that were given up undelivered
-    Discard(Chosen),
+    Discard(SelectedEvents),
     /// Forget a consumer: events no longer wait for it
     Forget {
         /// Its name
@@ -116,7 +117,7 @@ struct Deliver {
 }
 
 #[derive(Args)]
-struct Chosen {
+struct SelectedEvents {
     /// The ids of the events [default: all that were given up]
     events: Vec<String>,
     /// Whose events
@@ -124,7 +125,7 @@ struct Chosen {
     consumer: String,
 }
 
-/// A position is an id; anything else would silently be the beginning.
+/// Accepts UUIDs only: as a position, any other text would silently mean the beginning.
 fn event_id(text: &str) -> Result<String, uuid::Error> {
     Ok(uuid::Uuid::try_parse(text)?.to_string())
 }
@@ -132,10 +133,10 @@ fn event_id(text: &str) -> Result<String, uuid::Error> {
 impl EventsArgs {
     pub(super) async fn execute(self) -> anyhow::Result<()> {
         if self.follow == self.command.is_some() {
-            return Err(WrongUse("one of --follow and a command is needed: see tailor-idp help events".into()).into());
+            return Err(UsageError("one of --follow and a command is needed: see tailor-idp help events".into()).into());
         }
         let (namespace, json) = (&self.namespace, self.json);
-        // Opened by those who need one namespace.
+        // Lazy: `deliver` opens several namespaces itself.
         let events = async {
             let (name, idp) = namespace.open(false, None).await?;
             anyhow::Ok(idp.events(name.as_str())?)
@@ -154,8 +155,8 @@ impl EventsArgs {
             EventsCommand::Deliver(deliver) => deliver.execute(namespace).await,
             EventsCommand::Consumers => consumers(&events.await?, json).await,
             EventsCommand::Dead { consumer, first } => dead(&events.await?, consumer.as_deref(), first, json).await,
-            EventsCommand::Retry(chosen) => chosen.execute(&events.await?, Revival::Retry, json).await,
-            EventsCommand::Discard(chosen) => chosen.execute(&events.await?, Revival::Discard, json).await,
+            EventsCommand::Retry(selected) => selected.execute(&events.await?, Revival::Retry, json).await,
+            EventsCommand::Discard(selected) => selected.execute(&events.await?, Revival::Discard, json).await,
             EventsCommand::Forget { consumer } => {
                 if !events.await?.forget(&consumer).await? {
                     anyhow::bail!("there is no consumer of events named {consumer:?}");
@@ -167,7 +168,7 @@ impl EventsArgs {
 }
 
 impl Deliver {
-    /// To the webhook of the command line, else that of the settings.
+    /// Delivers to the webhook of the command line, else to that of the settings.
     async fn execute(self, args: &NamespaceArgs<EventFlags>) -> anyhow::Result<()> {
         let file = args.file()?;
         let settings = self.settings(file.as_ref().and_then(|file| file.settings.webhook.as_ref()))?;
@@ -175,7 +176,7 @@ impl Deliver {
         let mut workers = Vec::new();
         for name in &names {
             let worker = WebhookWorker::new(idp.events(name.as_str())?, settings.clone());
-            workers.push(worker.map_err(|error| WrongUse(error.to_string()))?);
+            workers.push(worker.map_err(|error| UsageError(error.to_string()))?);
         }
         let stopped = signal::stopped()?;
         output::note(
@@ -209,15 +210,17 @@ impl Deliver {
         failure.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    fn settings(&self, set: Option<&Webhook>) -> anyhow::Result<WebhookSettings> {
+    fn settings(&self, from_file: Option<&Webhook>) -> anyhow::Result<WebhookSettings> {
         let mut secrets = Vec::new();
-        let url = match (&self.webhook, set) {
+        let url = match (&self.webhook, from_file) {
             (Some(_), _) if self.secret_env.is_empty() => {
-                return Err(WrongUse("--secret-env NAME is missing: what are requests signed with?".to_owned()).into());
+                return Err(
+                    UsageError("--secret-env NAME is missing: what are requests signed with?".to_owned()).into()
+                );
             }
-            (Some(url), _) => url.parse().map_err(|error| WrongUse(format!("--webhook is not a URL: {error}")))?,
+            (Some(url), _) => url.parse().map_err(|error| UsageError(format!("--webhook is not a URL: {error}")))?,
             (None, Some(webhook)) => {
-                // The command line's take its place, as while the receiver changes over.
+                // Secrets on the command line replace that of the settings, for example during rotation.
                 if self.secret_env.is_empty() {
                     secrets.push(webhook.secret.read()?);
                 }
@@ -225,12 +228,12 @@ impl Deliver {
             }
             (None, None) => {
                 let text = "--webhook URL is missing, and the settings have no [events.webhook]: where to?";
-                return Err(WrongUse(text.to_owned()).into());
+                return Err(UsageError(text.to_owned()).into());
             }
         };
         for name in &self.secret_env {
             let secret = std::env::var(name);
-            let secret = secret.map_err(|error| WrongUse(format!("--secret-env {name}: {error}")))?;
+            let secret = secret.map_err(|error| UsageError(format!("--secret-env {name}: {error}")))?;
             secrets.push(secret.into());
         }
         let mut settings = WebhookSettings::new(url, String::new().into());
@@ -242,7 +245,7 @@ impl Deliver {
     }
 }
 
-impl Chosen {
+impl SelectedEvents {
     async fn execute(self, events: &Events, revival: Revival, json: bool) -> anyhow::Result<()> {
         let mut count = 0;
         if self.events.is_empty() {
@@ -269,18 +272,18 @@ async fn follow(events: &Events, since: Option<String>, json: bool) -> anyhow::R
         since => since,
     };
     loop {
-        let batch = events.list(after.as_deref(), BATCH).await?;
+        let batch = events.list(after.as_deref(), FOLLOW_BATCH).await?;
         for event in &batch {
             let line = if json { json!(event).to_string() } else { line(event) };
-            // Whoever read is gone: nobody is left to follow for.
+            // The reader has closed the pipe.
             if let Err(error) = writeln!(std::io::stdout().lock(), "{line}") {
                 return if error.kind() == std::io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error.into()) };
             }
         }
         match batch.last() {
             Some(last) => after = Some(last.id.clone()),
-            // Ids are in commit order, also across programs: none can come in before the last.
-            None => tokio::time::sleep(FOLLOW_POLL).await,
+            // Ids are in commit order across all processes, so no event can appear before the last one.
+            None => tokio::time::sleep(FOLLOW_POLL_INTERVAL).await,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `tailor-idp serve`.
+//! `tailor-idp serve`: the password-reset page and the mail worker.
 
 use std::time::Duration;
 
@@ -10,13 +10,15 @@ use tailor_idp::server::Server;
 use tokio::net::TcpListener;
 use url::Url;
 
-use super::mail::{DEFAULT_LISTEN, NOWHERE, TransportArgs};
-use super::stand_ins::PageFlags;
-use super::store::{Absent, DatabaseArgs, SettingsFile};
-use super::{WrongUse, output, signal};
+use super::error::UsageError;
+use super::overrides::PageFlags;
+use super::settings::SettingsFile;
+use super::store::{DatabaseArgs, MissingNamespace};
+use super::transport::{DEFAULT_LISTEN, NO_TRANSPORT, TransportArgs};
+use super::{output, signal};
 
-/// For how long the mail that is being sent may go on when the program stops. One that takes longer is sent again later.
-const MAIL_GRACE: Duration = Duration::from_secs(10);
+/// Time that the mail in progress has to finish when the program stops. An unfinished mail is sent again later.
+const MAIL_GRACE_PERIOD: Duration = Duration::from_secs(10);
 
 /// Serve the page behind password-reset links, and send the mails
 ///
@@ -47,7 +49,7 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) async fn execute(self) -> anyhow::Result<()> {
-        let (idp, file) = self.database.open(Absent::Made).await?;
+        let (idp, file) = self.database.open(MissingNamespace::Create).await?;
         let listener =
             TcpListener::bind(&self.listen).await.with_context(|| format!("cannot listen on {}", self.listen))?;
         let address = listener.local_addr()?;
@@ -63,21 +65,21 @@ impl Serve {
         });
         output::note("listening", &format!("on {address}, links start with {base_url}"));
         server.run(listener, stopped).await?;
-        if tokio::time::timeout(MAIL_GRACE, mails).await.is_err() {
+        if tokio::time::timeout(MAIL_GRACE_PERIOD, mails).await.is_err() {
             tracing::warn!("stopped while a mail was being sent: it is sent again later");
         }
         Ok(())
     }
 
-    /// What sends the mails, if this process is to.
+    /// The mail worker, unless this process is not to send mails.
     fn worker(&self, idp: Idp, base_url: &Url, file: Option<&SettingsFile>) -> anyhow::Result<Option<MailWorker>> {
         if self.no_mail {
             return Ok(None);
         }
         let Some(settings) = self.transport.settings(base_url, file)? else {
-            output::note("note", &format!("mails stay in the queue: {NOWHERE}"));
+            output::note("note", &format!("mails stay in the queue: {NO_TRANSPORT}"));
             return Ok(None);
         };
-        Ok(Some(MailWorker::new(idp, settings).map_err(|error| WrongUse(error.to_string()))?))
+        Ok(Some(MailWorker::new(idp, settings).map_err(|error| UsageError(error.to_string()))?))
     }
 }

@@ -1,4 +1,4 @@
-//! `tailor-idp users`.
+//! `tailor-idp users`: reads and changes users.
 
 use std::io::{IsTerminal, Read};
 
@@ -9,10 +9,11 @@ use tailor_idp::idp::{
 };
 
 use super::enrollment::EnrollMfa;
+use super::error::UsageError;
 use super::import::Import;
-use super::stand_ins::ChangeFlags;
+use super::overrides::ChangeFlags;
 use super::store::NamespaceArgs;
-use super::{WrongUse, enrollment, output};
+use super::{enrollment, output};
 
 /// Look into a store, or change it, from outside a script
 ///
@@ -80,12 +81,12 @@ enum UsersCommand {
 
 impl Users {
     pub(super) async fn execute(self) -> anyhow::Result<()> {
-        let make = matches!(self.command, UsersCommand::Create { .. } | UsersCommand::Import(_));
+        let create = matches!(self.command, UsersCommand::Create { .. } | UsersCommand::Import(_));
         let mfa_key = match &self.command {
             UsersCommand::EnrollMfa(enroll) => Some(enroll.key(|| self.namespace.mfa_key())?),
             _ => None,
         };
-        let (namespace, idp) = self.namespace.open(make, mfa_key).await?;
+        let (namespace, idp) = self.namespace.open(create, mfa_key).await?;
         let namespace = namespace.as_str();
         let json = self.json;
         match self.command {
@@ -121,7 +122,7 @@ impl Users {
     }
 }
 
-/// The user with this id, else the one with this name.
+/// Finds a user by id, else by name.
 pub(super) async fn find(idp: &Idp, namespace: &str, user: &str) -> anyhow::Result<User> {
     match idp.user(namespace, &Principal::Host, user).await {
         Err(error) if error.code() == Code::NotFound => Ok(idp.user_by_name(namespace, &Principal::Host, user).await?),
@@ -129,18 +130,18 @@ pub(super) async fn find(idp: &Idp, namespace: &str, user: &str) -> anyhow::Resu
     }
 }
 
-/// Holds any password that the rules allow, so that none is moved, and left behind, while it is read.
-const PASSWORD_BUFFER: usize = 64 * 1024;
+/// Initial capacity in bytes. Fits every valid password: a growing buffer would leave copies of it in memory.
+const PASSWORD_CAPACITY: usize = 64 * 1024;
 
 fn read_password() -> anyhow::Result<Password> {
     let mut stdin = std::io::stdin();
     if stdin.is_terminal() {
-        return Err(WrongUse(
+        return Err(UsageError(
             "--password-stdin reads from a file or a pipe, so that no password shows on a screen".into(),
         )
         .into());
     }
-    let mut text = zeroize::Zeroizing::new(String::with_capacity(PASSWORD_BUFFER));
+    let mut text = zeroize::Zeroizing::new(String::with_capacity(PASSWORD_CAPACITY));
     stdin.read_to_string(&mut text)?;
     Ok(text.trim_end_matches(['\r', '\n']).into())
 }
@@ -171,7 +172,7 @@ fn table(users: &[User]) -> String {
         match user.mfa_factor_ids.len() {
             0 => {}
             factors if user.mfa_enrolled => state.push(format!("MFA ({factors})")),
-            // The settings have no enableMfa: the factors are there, and count for nothing.
+            // The user has factors, but the settings do not have enableMfa.
             factors => state.push(format!("MFA off ({factors})")),
         }
         table.add_row([user.id.clone(), user.name.clone(), created, state.join(", ")]);
@@ -187,7 +188,7 @@ fn page_json(page: &UserPage) -> Value {
     })
 }
 
-/// As scripts see it.
+/// The user as scripts see it.
 fn user_json(user: &User) -> Value {
     json!({
         "id": user.id,

@@ -1,4 +1,4 @@
-//! `tailor-idp users import`.
+//! `tailor-idp users import`: validates a file of users, then imports it in batches.
 
 mod check;
 mod lines;
@@ -15,13 +15,14 @@ use serde_json::json;
 use tailor_idp::idp::{Idp, ImportBatch, ImportError};
 
 use self::lines::{Block, Blocks};
-use super::{WrongUse, output};
+use super::error::UsageError;
+use super::output;
 
-/// Bytes of names and hashes in a batch at the most: two batches are in memory at once. A million of usual hashes are less.
-const BATCH_BYTES: usize = 256 * 1024 * 1024;
+/// Maximum bytes of lines in a batch. Two batches are in memory at once. A million users with common hashes take less.
+const MAX_BATCH_BYTES: usize = 256 * 1024 * 1024;
 
-/// Names of skipped users that are shown: enough to see what kind they are of.
-const SHOWN_SKIPPED: usize = 20;
+/// Maximum number of names of skipped users to print.
+const MAX_PRINTED_NAMES: usize = 20;
 
 /// Import many users from a file, at a high rate
 ///
@@ -71,18 +72,18 @@ impl Import {
         tally.with_context(|| format!("{name} is not imported to the end"))?.print(json)
     }
 
-    /// The file, or a copy of what can be read but once.
+    /// Opens the file. Pipes, which can be read only once, are copied to a temporary file.
     fn open(&self) -> anyhow::Result<File> {
         if self.file == Path::new("-") {
-            return copy(std::io::stdin().lock());
+            return copy_to_temporary(std::io::stdin().lock());
         }
-        let file = File::open(&self.file).map_err(|error| WrongUse(error.to_string()))?;
-        if file.metadata()?.is_file() { Ok(file) } else { copy(file) }
+        let file = File::open(&self.file).map_err(|error| UsageError(error.to_string()))?;
+        if file.metadata()?.is_file() { Ok(file) } else { copy_to_temporary(file) }
     }
 }
 
-/// A temporary file without a name, gone with the process.
-fn copy(mut from: impl std::io::Read) -> anyhow::Result<File> {
+/// Copies to a temporary file that the system removes when the process ends.
+fn copy_to_temporary(mut from: impl std::io::Read) -> anyhow::Result<File> {
     let mut file = tempfile::tempfile().context("a temporary file")?;
     std::io::copy(&mut from, &mut file)?;
     file.rewind()?;
@@ -90,7 +91,7 @@ fn copy(mut from: impl std::io::Read) -> anyhow::Result<File> {
 }
 
 fn bar(bytes: u64, what: &'static str) -> ProgressBar {
-    // Where nobody sees it move, a bar is noise.
+    // Draw on terminals only.
     let target =
         if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let bar = ProgressBar::with_draw_target(Some(bytes), target).with_message(what);
@@ -100,12 +101,12 @@ fn bar(bytes: u64, what: &'static str) -> ProgressBar {
     bar
 }
 
-/// What becomes of the whole file.
+/// Totals of the import.
 #[derive(Default)]
 struct Tally {
     imported: u64,
     skipped: u64,
-    /// The first of the skipped.
+    /// Names of the first skipped users.
     names: Vec<String>,
 }
 
@@ -135,21 +136,21 @@ async fn import(source: Source, bar: &ProgressBar) -> anyhow::Result<Tally> {
         let (source, batch): (Source, _) = next.await??;
         let Some(batch) = batch else { return Ok(tally) };
         let position = source.block.position;
-        // Read, and checked again, while this one is imported.
+        // Read and validate the next batch while this one is imported.
         next = tokio::task::spawn_blocking(move || source.next());
         let imported = batch.import().await?;
         tally.imported += imported.count;
         tally.skipped += imported.skipped.len() as u64;
-        let room = SHOWN_SKIPPED - tally.names.len();
-        tally.names.extend(imported.skipped.into_iter().take(room).map(|skipped| skipped.name));
+        let remaining = MAX_PRINTED_NAMES - tally.names.len();
+        tally.names.extend(imported.skipped.into_iter().take(remaining).map(|skipped| skipped.name));
         bar.set_position(position);
     }
 }
 
-/// The users of a file that has been checked.
+/// Reads batches of users from a file that has been validated.
 struct Source {
     blocks: Blocks<BufReader<File>>,
-    /// What is left of the block that was read last.
+    /// The current block, with the lines that are not in a batch yet.
     block: Block,
     idp: Idp,
     namespace: String,
@@ -157,18 +158,18 @@ struct Source {
 }
 
 impl Source {
-    /// The next batch, if there is one.
+    /// Returns the next batch, or `None` at the end of the file. Takes and returns `self` so that it can run on another thread.
     fn next(mut self) -> anyhow::Result<(Self, Option<ImportBatch>)> {
         let mut users = Vec::new();
         let mut numbers = Vec::new();
         let mut bytes = 0;
-        while users.len() < self.batch && bytes < BATCH_BYTES {
+        while users.len() < self.batch && bytes < MAX_BATCH_BYTES {
             let Some((number, line)) = self.block.next() else {
                 let Some(block) = self.blocks.next()? else { break };
                 self.block = block;
                 continue;
             };
-            users.push(lines::parse(line).map_err(|fault| changed(number, &fault))?);
+            users.push(lines::parse(line).map_err(|fault| file_changed(number, &fault))?);
             numbers.push(number);
             bytes += line.len();
         }
@@ -177,8 +178,8 @@ impl Source {
         }
         let batch = self.idp.import_batch(&self.namespace, users).map_err(|error| match error {
             ImportError::Invalid(faults) => match faults.first() {
-                Some(fault) => changed(numbers[fault.index], &fault.error),
-                None => anyhow::anyhow!("nothing is wrong"),
+                Some(fault) => file_changed(numbers[fault.index], &fault.error),
+                None => anyhow::anyhow!("invalid batch without a fault"),
             },
             error => error.into(),
         })?;
@@ -186,6 +187,6 @@ impl Source {
     }
 }
 
-fn changed(line: u64, fault: &dyn std::fmt::Display) -> anyhow::Error {
+fn file_changed(line: u64, fault: &dyn std::fmt::Display) -> anyhow::Error {
     anyhow::anyhow!("line {line}: {fault}; it was changed after it had been checked")
 }

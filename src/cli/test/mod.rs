@@ -20,14 +20,15 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use self::case::Case;
-use self::report::{Ended, Report};
+use self::report::{CaseResult, Report};
 use self::runner::{Runner, Verdict};
-use super::{WrongUse, output, signal};
+use super::error::{AlreadyPrinted, UsageError};
+use super::{output, signal};
 
-/// How long a case may take, in seconds. One that takes longer hangs.
-const TIMEOUT: &str = "60";
-/// The longest that can be asked for: a day.
-const LONGEST_TIMEOUT: f64 = 86_400.0;
+/// Default time limit of a case, in seconds.
+const DEFAULT_TIMEOUT: &str = "60";
+/// Maximum time limit of a case, in seconds: a day.
+const MAX_TIMEOUT: f64 = 86_400.0;
 
 /// Run golden tests of scripts: compare what they print with what they should print
 ///
@@ -95,7 +96,7 @@ pub(super) struct Test {
     jobs: Option<NonZeroUsize>,
 
     /// How long a case may take, in seconds
-    #[arg(long, value_name = "SECONDS", default_value = TIMEOUT, value_parser = timeout)]
+    #[arg(long, value_name = "SECONDS", default_value = DEFAULT_TIMEOUT, value_parser = timeout)]
     timeout: Duration,
 
     /// Write a JUnit report, for CI servers
@@ -111,11 +112,6 @@ pub(super) struct Test {
     pass_with_no_tests: bool,
 }
 
-/// Some cases have failed, which has been said.
-#[derive(Debug, thiserror::Error)]
-#[error("some cases failed")]
-pub(super) struct CasesFailed;
-
 impl Test {
     pub(super) async fn execute(self) -> anyhow::Result<()> {
         let start = Instant::now();
@@ -123,22 +119,22 @@ impl Test {
         if self.list {
             return cases.iter().try_for_each(|case| output::print(&case.name));
         }
-        let all = self.run(&cases).await?;
+        let results = self.run(&cases).await?;
         if let Some(path) = &self.junit {
-            junit::write(path, &all, start.elapsed())?;
+            junit::write(path, &results, start.elapsed())?;
         }
-        let good = |ended: &Ended<'_>| !matches!(ended.verdict, Verdict::Failed(_) | Verdict::NotRun);
-        if all.iter().all(good) { Ok(()) } else { Err(CasesFailed.into()) }
+        let passed = |result: &CaseResult<'_>| !matches!(result.verdict, Verdict::Failed(_) | Verdict::NotRun);
+        if results.iter().all(passed) { Ok(()) } else { Err(AlreadyPrinted.into()) }
     }
 
-    /// The cases that are asked for.
-    fn cases(&self) -> Result<Vec<Arc<Case>>, WrongUse> {
-        let mut found = discovery::find(&self.paths).map_err(WrongUse)?;
-        let any = !found.is_empty();
-        found.retain(|found| self.wants(&found.name));
+    /// The selected cases.
+    fn cases(&self) -> Result<Vec<Arc<Case>>, UsageError> {
+        let mut found = discovery::find(&self.paths).map_err(UsageError)?;
+        let found_any = !found.is_empty();
+        found.retain(|found| self.selects(&found.name));
         if found.is_empty() && !self.pass_with_no_tests {
             let places = self.paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
-            return Err(WrongUse(if any {
+            return Err(UsageError(if found_any {
                 format!("no case in {places} has a name that is asked for: --list without --filter shows all")
             } else {
                 format!("there is no case in {places}: see tailor-idp help test")
@@ -151,19 +147,19 @@ impl Test {
                 Err(fault) => faults.push(fault),
             }
         }
-        if faults.is_empty() { Ok(cases) } else { Err(WrongUse(faults.join("\nerror: "))) }
+        if faults.is_empty() { Ok(cases) } else { Err(UsageError(faults.join("\nerror: "))) }
     }
 
-    fn wants(&self, name: &str) -> bool {
-        let asked = |filter: &String| if self.exact { name == filter } else { name.contains(filter) };
-        (self.filter.is_empty() || self.filter.iter().any(asked)) && !self.skip.iter().any(|skip| name.contains(skip))
+    fn selects(&self, name: &str) -> bool {
+        let matches = |filter: &String| if self.exact { name == filter } else { name.contains(filter) };
+        (self.filter.is_empty() || self.filter.iter().any(matches)) && !self.skip.iter().any(|skip| name.contains(skip))
     }
 
-    /// Runs them, several at once, and shows how each ends.
-    async fn run<'a>(&self, cases: &'a [Arc<Case>]) -> anyhow::Result<Vec<Ended<'a>>> {
+    /// Runs the cases, several at once, and reports each. Returns the results sorted by name.
+    async fn run<'a>(&self, cases: &'a [Arc<Case>]) -> anyhow::Result<Vec<CaseResult<'a>>> {
         let start = Instant::now();
         let program = std::env::current_exe().context("cannot tell which program this is")?;
-        let runner = Runner { program, update: self.update, limit: self.timeout, stop: signal::stopped()? };
+        let runner = Runner { program, update: self.update, timeout: self.timeout, stop: signal::stopped()? };
         let jobs = self.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
         let (slots, failed) = (Arc::new(Semaphore::new(jobs)), Arc::new(AtomicBool::new(false)));
         let mut running = JoinSet::new();
@@ -173,10 +169,10 @@ impl Test {
             running.spawn(async move {
                 let slot = slots.acquire_owned().await;
                 let start = Instant::now();
-                let over = *runner.stop.borrow() || (fail_fast && failed.load(Ordering::Relaxed));
-                let verdict = match case.left_out() {
-                    _ if over => Verdict::NotRun,
-                    Some(reason) => Verdict::LeftOut(reason.to_owned()),
+                let cancelled = *runner.stop.borrow() || (fail_fast && failed.load(Ordering::Relaxed));
+                let verdict = match case.skip_reason() {
+                    _ if cancelled => Verdict::NotRun,
+                    Some(reason) => Verdict::Skipped(reason.to_owned()),
                     None => runner.check(&case).await,
                 };
                 if matches!(verdict, Verdict::Failed(_)) {
@@ -187,23 +183,23 @@ impl Test {
             });
         }
         let report = Report::new(cases.len());
-        let mut all = Vec::new();
-        while let Some(ended) = running.join_next().await {
-            let (index, verdict, time) = ended?;
-            let ended = Ended { case: &cases[index], verdict, time };
-            report.case(&ended);
-            all.push(ended);
+        let mut results = Vec::new();
+        while let Some(finished) = running.join_next().await {
+            let (index, verdict, time) = finished?;
+            let result = CaseResult { case: &cases[index], verdict, time };
+            report.case(&result);
+            results.push(result);
         }
-        all.sort_by(|one, other| one.case.name.cmp(&other.case.name));
-        report.end(&all, self.slowest, start.elapsed());
+        results.sort_by(|one, other| one.case.name.cmp(&other.case.name));
+        report.finish(&results, self.slowest, start.elapsed());
         if *runner.stop.borrow() {
             output::note("error", "interrupted");
         }
-        Ok(all)
+        Ok(results)
     }
 }
 
 fn timeout(text: &str) -> Result<Duration, String> {
-    let seconds = text.parse::<f64>().ok().filter(|seconds| *seconds > 0.0 && *seconds <= LONGEST_TIMEOUT);
-    seconds.map(Duration::from_secs_f64).ok_or_else(|| format!("must be seconds, above 0 and up to {LONGEST_TIMEOUT}"))
+    let seconds = text.parse::<f64>().ok().filter(|seconds| *seconds > 0.0 && *seconds <= MAX_TIMEOUT);
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| format!("must be seconds, above 0 and up to {MAX_TIMEOUT}"))
 }

@@ -1,20 +1,21 @@
-//! Flags that stand in for settings where there is no file: to each command those that it uses.
+//! Flags that override default settings where there is no settings file. Each command has those that it uses.
 
 use clap::Args;
 use tailor_idp::idp::{Lang, NameKind, NamespaceSettings};
 
-pub(super) trait StandIns: Args {
-    /// The first of the flags that was given, and the key that takes its place in a settings file.
+/// Flags that override the default settings of a namespace.
+pub(super) trait SettingsOverrides: Args {
+    /// The first flag that was given, with the equivalent key of a settings file.
     fn given(&self) -> Option<(&'static str, &'static str)>;
 
-    /// What the flags change of a namespace.
+    /// Applies the flags to the settings of a namespace.
     fn apply(&self, settings: NamespaceSettings) -> NamespaceSettings;
 }
 
 const PUBLISH: (&str, &str) = ("--publish-user-events", "publishUserEvents");
 const LANG: (&str, &str) = ("--lang", "lang");
 
-/// Of the commands that change users.
+/// Flags of commands that change users.
 #[derive(Args)]
 pub(super) struct ChangeFlags {
     /// Without a settings file: take any text as a name, rather than e-mail addresses only
@@ -30,7 +31,7 @@ pub(super) struct ChangeFlags {
     publish_user_events: bool,
 }
 
-impl StandIns for ChangeFlags {
+impl SettingsOverrides for ChangeFlags {
     fn given(&self) -> Option<(&'static str, &'static str)> {
         first(&[
             (self.use_non_email_identifier, ("--use-non-email-identifier", "userAuthPolicy.useNonEmailIdentifier")),
@@ -45,7 +46,7 @@ impl StandIns for ChangeFlags {
     }
 }
 
-/// Of what reads and delivers events.
+/// Flags of commands that read and deliver events.
 #[derive(Args)]
 pub(super) struct EventFlags {
     /// Without a settings file: the workspace that events name
@@ -53,7 +54,7 @@ pub(super) struct EventFlags {
     workspace_id: String,
 }
 
-impl StandIns for EventFlags {
+impl SettingsOverrides for EventFlags {
     fn given(&self) -> Option<(&'static str, &'static str)> {
         first(&[(!self.workspace_id.is_empty(), ("--workspace-id", "workspaceId"))])
     }
@@ -63,7 +64,7 @@ impl StandIns for EventFlags {
     }
 }
 
-/// Of what sends mails.
+/// Flags of commands that send mails.
 #[derive(Args)]
 pub(super) struct MailFlags {
     /// Without a settings file: the language of mails and pages [default: en]
@@ -71,7 +72,7 @@ pub(super) struct MailFlags {
     lang: Option<String>,
 }
 
-impl StandIns for MailFlags {
+impl SettingsOverrides for MailFlags {
     fn given(&self) -> Option<(&'static str, &'static str)> {
         first(&[(self.lang.is_some(), LANG)])
     }
@@ -82,7 +83,7 @@ impl StandIns for MailFlags {
     }
 }
 
-/// Of the page, which is in a language and sets passwords.
+/// Flags of the password-reset page.
 #[derive(Args)]
 pub(super) struct PageFlags {
     #[command(flatten)]
@@ -93,7 +94,7 @@ pub(super) struct PageFlags {
     publish_user_events: bool,
 }
 
-impl StandIns for PageFlags {
+impl SettingsOverrides for PageFlags {
     fn given(&self) -> Option<(&'static str, &'static str)> {
         self.mail.given().or_else(|| first(&[(self.publish_user_events, PUBLISH)]))
     }
@@ -103,11 +104,11 @@ impl StandIns for PageFlags {
     }
 }
 
-/// Of what looks only.
+/// No flags, for commands that only read.
 #[derive(Args)]
 pub(super) struct NoFlags {}
 
-impl StandIns for NoFlags {
+impl SettingsOverrides for NoFlags {
     fn given(&self) -> Option<(&'static str, &'static str)> {
         None
     }
@@ -117,6 +118,7 @@ impl StandIns for NoFlags {
     }
 }
 
+/// The first flag whose condition is true.
 fn first(flags: &[(bool, (&'static str, &'static str))]) -> Option<(&'static str, &'static str)> {
     flags.iter().find(|(given, _)| *given).map(|(_, flag)| *flag)
 }
