@@ -17,11 +17,11 @@ use super::{mfa_key, output};
 
 /// Check a settings file and print what it allows
 ///
-/// Everything that is wrong with it goes to stderr, a line each. A secret whose environment variable is not set is a
+/// All faults go to stderr, one per line. A secret whose environment variable is not set is a
 /// warning; one that is set and cannot be used is an error.
 #[derive(Args)]
 pub(super) struct Check {
-    /// The settings file [default: the nearest tailor-idp.toml, upwards]
+    /// The settings file [default: the nearest tailor-idp.toml, from here upwards]
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
 }

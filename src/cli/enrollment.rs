@@ -15,7 +15,7 @@ pub(super) struct EnrollMfa {
     /// The id or the name
     pub(super) user: String,
 
-    /// A file with the host's MFA key, 32 random bytes in base64 [default: that of the settings, else one that is thrown away]
+    /// A file with the host's MFA key, 32 random bytes in base64 [default: that of the settings, else a random key that is not kept]
     #[arg(long, value_name = "FILE")]
     mfa_key_file: Option<PathBuf>,
 }
@@ -31,7 +31,7 @@ impl EnrollMfa {
             None => {
                 output::note(
                     "note",
-                    "the secret is sealed with a key that is thrown away: no host can verify codes of the factor; --mfa-key-file FILE gives the host's",
+                    "the secret is encrypted with a random key that is not kept, so no host can verify codes of the factor; --mfa-key-file FILE gives the host's key",
                 );
                 Ok(MfaKey::generate(mfa_key::VERSION)?)
             }

@@ -22,10 +22,10 @@ const FOLLOW_POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// Maximum number of events per read of `--follow`.
 const FOLLOW_BATCH: u32 = 500;
 
-/// Look into the events of users' changes, and deliver them
+/// List the events of changed users, and deliver them to a webhook
 ///
-/// Changes leave events where the settings say publishUserEvents; without settings, where the run that made them had the flag
-/// of that name.
+/// Changes publish events if the settings have publishUserEvents; without settings, if the command that makes the change has
+/// the flag --publish-user-events.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -37,7 +37,7 @@ pub(super) struct EventsArgs {
     #[command(subcommand)]
     command: Option<EventsCommand>,
 
-    /// Print events as they are committed, by whatever program, until interrupted
+    /// Print events as they are committed by any program, until interrupted
     #[arg(long)]
     follow: bool,
 
@@ -60,7 +60,7 @@ enum EventsCommand {
         /// Only events after the one with this id
         #[arg(long, value_name = "ID", value_parser = event_id)]
         after: Option<String>,
-        /// How many events at the most
+        /// Maximum number of events
         #[arg(long, value_name = "N", default_value_t = 100)]
         first: u32,
     },
@@ -71,22 +71,22 @@ enum EventsCommand {
     },
     /// Post events to a webhook until interrupted: those of --namespace, else of every namespace that the settings publish
     Deliver(Deliver),
-    /// List the consumers, and how far they are
+    /// List the consumers, with the numbers of their pending and dead events
     Consumers,
     /// List the events that were given up, oldest first
     Dead {
         /// Only those of this consumer
         #[arg(long, value_name = "NAME")]
         consumer: Option<String>,
-        /// How many events at the most
+        /// Maximum number of events
         #[arg(long, value_name = "N", default_value_t = 100)]
         first: u32,
     },
-    /// Deliver events again that were given up
+    /// Retry events that were given up
     Retry(SelectedEvents),
-    /// Leave events that were given up undelivered
+    /// Discard events that were given up
     Discard(SelectedEvents),
-    /// Forget a consumer: events no longer wait for it
+    /// Remove a consumer: events are no longer kept for it
     Forget {
         /// Its name
         consumer: String,
@@ -95,23 +95,23 @@ enum EventsCommand {
 
 #[derive(Args)]
 struct Deliver {
-    /// Where to post to [default: the webhook of the settings]
+    /// URL to post to [default: the webhook of the settings]
     #[arg(long, value_name = "URL")]
     webhook: Option<String>,
-    /// The environment variable with the secret that requests are signed with; twice while the receiver changes over
+    /// The environment variable with the secret that requests are signed with; give two to rotate secrets
     /// [default: that of the settings]
     #[arg(long, value_name = "NAME")]
     secret_env: Vec<String>,
-    /// Under which name the position is kept: one for each webhook
+    /// Name under which the position is stored: one for each webhook
     #[arg(long, value_name = "NAME", default_value = "webhook")]
     consumer: String,
     /// If the consumer is new, begin with the next event rather than the oldest
     #[arg(long)]
     from_now: bool,
-    /// Seconds that one request may take
+    /// Time limit of a request, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
     timeout: u64,
-    /// Tries before an event is given up
+    /// Number of attempts before an event is given up
     #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..))]
     max_attempts: u32,
 }
@@ -120,7 +120,7 @@ struct Deliver {
 struct SelectedEvents {
     /// The ids of the events [default: all that were given up]
     events: Vec<String>,
-    /// Whose events
+    /// The consumer that gave them up
     #[arg(long, value_name = "NAME", default_value = "webhook")]
     consumer: String,
 }

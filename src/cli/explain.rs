@@ -31,16 +31,16 @@ pub(super) struct Explain {
     #[arg(long, value_name = "OP", value_parser = operation)]
     operation: Operation,
 
-    /// The permission, in place of the settings': what stands under `permission` there, as TOML, or as JSON in a file named
-    /// .json
+    /// A file with the permission, instead of that of the settings: the value of `permission`, as TOML, or as JSON if the file
+    /// is named .json
     #[arg(long, value_name = "FILE")]
     permission: Option<PathBuf>,
 
-    /// Who the function runs for: a file, or JSON [default: nobody who has signed in]
+    /// Who the function runs for: a file, or JSON [default: nobody]
     #[arg(long, value_name = "FILE|JSON")]
     invoker: Option<String>,
 
-    /// The user whom the operation is about, by id or name: of the settings' store, or that of --db
+    /// The user whom the operation is about, by id or name: in the store of the settings, or of --db
     #[arg(long, value_name = "ID|NAME", required_unless_present = "user_json", conflicts_with = "user_json")]
     user: Option<String>,
 

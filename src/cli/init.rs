@@ -11,13 +11,13 @@ use tailor_idp::settings::FILE_NAME;
 use super::error::UsageError;
 use super::output;
 
-/// Write a start: settings, a handler, and a golden test for it
+/// Create a project: settings, a handler, and a golden test for it
 ///
-/// A settings file with comments, and a handler in a folder that is its golden test, with an argument and the expected output.
-/// Overwrites nothing.
+/// Writes a settings file with comments, and a handler in a folder that is also its golden test, with an argument and the
+/// expected output. Never overwrites files.
 #[derive(Args)]
 pub(super) struct Init {
-    /// The folder; made where it is not there [default: this one]
+    /// The folder; created if it does not exist [default: this one]
     #[arg(value_name = "DIR", default_value = ".", hide_default_value = true)]
     folder: PathBuf,
 }

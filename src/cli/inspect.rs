@@ -21,18 +21,18 @@ const DEFAULT_ADDRESS: &str = "127.0.0.1:9229";
 #[derive(Args)]
 #[command(next_help_heading = "Debugging")]
 pub(super) struct InspectArgs {
-    /// Let a debugger attach, such as Chrome (chrome://inspect) or an editor; no limit of time holds then. Who reaches the address can
-    /// run code in the script: without a value it is 127.0.0.1:9229, which only this machine reaches; port 0 takes a free one
+    /// Let a debugger attach, such as Chrome (chrome://inspect) or an editor; there is no time limit then. Anyone who can connect
+    /// to the address can run code in the script [default: 127.0.0.1:9229, for this machine only; port 0 takes a free one]
     #[arg(long, value_name = "HOST:PORT", num_args = 0..=1, require_equals = true, default_missing_value = DEFAULT_ADDRESS,
           value_parser = address, group = "debugger")]
     inspect: Option<SocketAddr>,
 
-    /// The same, and wait for the debugger, then pause at the first statement
+    /// Like --inspect, and wait for the debugger, then pause at the first statement
     #[arg(long, value_name = "HOST:PORT", num_args = 0..=1, require_equals = true, default_missing_value = DEFAULT_ADDRESS,
           value_parser = address, group = "debugger")]
     inspect_brk: Option<SocketAddr>,
 
-    /// The same, and wait for the debugger, then run
+    /// Like --inspect, and wait for the debugger, then run
     #[arg(long, value_name = "HOST:PORT", num_args = 0..=1, require_equals = true, default_missing_value = DEFAULT_ADDRESS,
           value_parser = address, group = "debugger")]
     inspect_wait: Option<SocketAddr>,

@@ -13,9 +13,9 @@ use super::store::{DatabaseArgs, MissingNamespace};
 use super::transport::{DEFAULT_LISTEN, NO_TRANSPORT, TransportArgs};
 use super::{output, signal};
 
-/// Look into the outbox of password-reset mails, and send what is due
+/// List, show, retry and send the password-reset mails in the outbox
 ///
-/// A mail is queued with the call of a script, and kept for a week after it was sent or given up.
+/// A script's call queues a mail. Mails are kept for a week after they were sent or given up.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -60,7 +60,7 @@ enum MailCommand {
         /// Only those in this state
         #[arg(long, value_name = "STATE")]
         state: Option<State>,
-        /// How many at the most, a namespace
+        /// Maximum number of mails per namespace
         #[arg(long, default_value_t = 100, value_name = "N")]
         limit: u32,
         /// Print JSON rather than a table
@@ -75,12 +75,12 @@ enum MailCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Queue a dead mail anew, with all its attempts
+    /// Queue a dead mail again, with the full number of attempts
     Retry {
         /// Its number
         id: i64,
     },
-    /// Send what is due, and exit: with 0, or with 1 if an attempt failed
+    /// Send the mails that are due, and exit: with 0, or with 1 if an attempt failed
     Send(TransportArgs),
 }
 

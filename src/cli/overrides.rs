@@ -18,15 +18,15 @@ const LANG: (&str, &str) = ("--lang", "lang");
 /// Flags of commands that change users.
 #[derive(Args)]
 pub(super) struct ChangeFlags {
-    /// Without a settings file: take any text as a name, rather than e-mail addresses only
+    /// Without a settings file: allow any text as a name, not only e-mail addresses
     #[arg(long, global = true)]
     use_non_email_identifier: bool,
 
-    /// Without a settings file: let users have MFA factors
+    /// Without a settings file: allow MFA
     #[arg(long, global = true)]
     enable_mfa: bool,
 
-    /// Without a settings file: leave events of changes of users
+    /// Without a settings file: publish events of changed users
     #[arg(long, global = true)]
     publish_user_events: bool,
 }
@@ -49,7 +49,7 @@ impl SettingsOverrides for ChangeFlags {
 /// Flags of commands that read and deliver events.
 #[derive(Args)]
 pub(super) struct EventFlags {
-    /// Without a settings file: the workspace that events name
+    /// Without a settings file: the workspace id in events
     #[arg(long, value_name = "ID", default_value = "", hide_default_value = true, global = true)]
     workspace_id: String,
 }
@@ -89,7 +89,7 @@ pub(super) struct PageFlags {
     #[command(flatten)]
     mail: MailFlags,
 
-    /// Without a settings file: leave events of changes of users
+    /// Without a settings file: publish events of changed users
     #[arg(long, global = true)]
     publish_user_events: bool,
 }

@@ -25,12 +25,12 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Run a handler once and print what it returns
 ///
-/// The handler is the default export of an ES module, else its export `main`, else `globalThis.main`. It gets one JSON value.
+/// The handler is the default export of an ES module, else its export `main`, else `globalThis.main`. It takes one JSON value.
 /// The result goes to stdout as JSON; what the script logs goes to stderr.
 ///
-/// The types of TypeScript (`.ts`, `.mts`) are taken away, not checked. A script can import files beside it by a relative path
-/// with the extension written out; bundle what else it imports. It has the web's APIs (URL, timers, streams, WebCrypto) and
-/// `tailor.idp`, and nothing of the machine. See `tailor-idp types`.
+/// The types of TypeScript (`.ts`, `.mts`) are stripped, not checked. A script can import local files by a relative path with
+/// the file extension; bundle all other imports. It has web APIs (URL, timers, streams, WebCrypto) and `tailor.idp`, and no
+/// access to the machine. See `tailor-idp types`.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -59,7 +59,7 @@ pub(super) struct Run {
     #[arg(long, value_name = "FILE", group = "argument")]
     arg_file: Option<PathBuf>,
 
-    /// Who the script runs for, as JSON or a file with JSON; nobody if it is not said
+    /// Who the script runs for, as JSON or a file with JSON [default: nobody]
     #[arg(long, value_name = "JSON|FILE")]
     invoker: Option<String>,
 
@@ -71,11 +71,11 @@ pub(super) struct Run {
     #[arg(long, value_name = "SIZE", value_parser = FunctionLimits::parse_memory)]
     memory: Option<u64>,
 
-    /// Print to stderr what the run took
+    /// Print the time, CPU time and memory of the run to stderr
     #[arg(long)]
     stats: bool,
 
-    /// A host that the script may fetch from, beside those of the settings; can be given several times: api.example.com,
+    /// A host that the script may fetch from, in addition to those of the settings; can be given several times: api.example.com,
     /// *.example.com, localhost:8080, 10.0.0.7, or * for the public internet
     #[arg(long, value_name = "HOST")]
     allow_fetch: Vec<String>,
@@ -85,7 +85,7 @@ pub(super) struct Run {
     record: bool,
 
     /// Run again whenever the script, a file that it imports, or the file of the argument, the invoker or the settings
-    /// changes, until Ctrl-C; users in memory start afresh each time, those of a database stay
+    /// changes, until Ctrl-C; users in memory are gone after each run, those of a database stay
     #[arg(long)]
     watch: bool,
 
@@ -93,7 +93,7 @@ pub(super) struct Run {
     #[arg(skip)]
     stdin_text: OnceCell<String>,
 
-    /// Load the global scope from its sources: shows that the snapshot holds the same
+    /// Load the global scope from its sources instead of the snapshot, to compare the two
     #[arg(long, hide = true)]
     without_snapshot: bool,
 

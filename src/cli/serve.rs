@@ -20,9 +20,9 @@ use super::{output, signal};
 /// Time that the mail in progress has to finish when the program stops. An unfinished mail is sent again later.
 const MAIL_GRACE_PERIOD: Duration = Duration::from_secs(10);
 
-/// Serve the page behind password-reset links, and send the mails
+/// Serve the password-reset page, and send the mails
 ///
-/// Until SIGINT or SIGTERM. A mail that is being sent then may end; those that are queued wait for the next start.
+/// Runs until SIGINT or SIGTERM. A mail in progress is then finished; queued mails are sent after the next start.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -32,11 +32,11 @@ Examples:
 
 Speaks HTTP: put a proxy with TLS in front of it. See docs/mail.md.")]
 pub(super) struct Serve {
-    /// Where to listen: an address and a port; port 0 takes a free one
+    /// Address and port to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = DEFAULT_LISTEN)]
     listen: String,
 
-    /// Send no mails: another process does
+    /// Send no mails; another process sends them
     #[arg(long)]
     no_mail: bool,
 

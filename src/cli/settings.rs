@@ -13,11 +13,11 @@ use super::overrides::SettingsOverrides;
 #[derive(Args)]
 #[command(next_help_heading = "Namespace settings")]
 pub(super) struct SettingsArgs<S: SettingsOverrides> {
-    /// The settings file [default: the nearest tailor-idp.toml, upwards]
+    /// The settings file [default: the nearest tailor-idp.toml, from here upwards]
     #[arg(long, value_name = "PATH", global = true, conflicts_with = "no_config")]
     config: Option<PathBuf>,
 
-    /// Take no settings file, wherever one is
+    /// Ignore settings files
     #[arg(long, global = true)]
     no_config: bool,
 

@@ -86,13 +86,13 @@ async fn open_idp(sources: Vec<NamespaceSource>, mfa_key: Option<MfaKey>) -> any
 /// The stores that a script uses.
 #[derive(Args)]
 pub(super) struct ScriptStoreArgs {
-    /// The SQLite database with the users, in place of the settings' stores; made where it is not there [default without
-    /// settings: in memory, thrown away at the end]
+    /// The SQLite database with the users, instead of the stores of the settings; created if it does not exist [default
+    /// without settings: in memory, gone at the end]
     #[arg(long, value_name = "PATH")]
     db: Option<PathBuf>,
 
-    /// A namespace that the script can use; can be given several times [default: all of the settings file; without one,
-    /// builtin-idp]
+    /// A namespace that the script can use; can be given several times [default: all of the settings; without
+    /// settings, builtin-idp]
     #[arg(long, value_name = "NAME")]
     namespace: Vec<NamespaceName>,
 
@@ -136,7 +136,7 @@ pub(super) enum MissingNamespace {
 /// A database with all or some of its namespaces.
 #[derive(Args)]
 pub(super) struct DatabaseArgs<S: SettingsOverrides> {
-    /// The SQLite database with the users, in place of the settings' stores
+    /// The SQLite database with the users, instead of the stores of the settings
     #[arg(long, value_name = "PATH", global = true)]
     db: Option<PathBuf>,
 
@@ -190,11 +190,11 @@ impl<S: SettingsOverrides> DatabaseArgs<S> {
 /// One namespace of an existing database.
 #[derive(Args)]
 pub(super) struct NamespaceArgs<S: SettingsOverrides> {
-    /// The SQLite database with the users, in place of the settings' store
+    /// The SQLite database with the users, instead of the store of the settings
     #[arg(long, value_name = "PATH", global = true)]
     db: Option<PathBuf>,
 
-    /// The namespace [default: the settings file's, if it has but one, else builtin-idp]
+    /// The namespace [default: that of the settings if they have only one, else builtin-idp]
     #[arg(long, value_name = "NAME", global = true)]
     namespace: Option<NamespaceName>,
 

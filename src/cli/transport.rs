@@ -24,16 +24,16 @@ pub(super) const NO_TRANSPORT: &str = "the settings have no [mail]: add it, or g
 #[derive(Args)]
 #[command(next_help_heading = "Mail")]
 pub(super) struct TransportArgs {
-    /// Write mails as .eml files into this folder [default: what the settings say; without settings, mails]
+    /// Write mails as .eml files into this folder [default: as in the settings; without settings, mails]
     #[arg(long, value_name = "PATH", conflicts_with = "smtp_url")]
     mail_dir: Option<PathBuf>,
 
-    /// Send mails to this server: smtp://user:password@host:587 (STARTTLS; ?tls=none for a connection in the clear) or smtps://…; better
-    /// given as TAILOR_IDP_SMTP_URL, where other users of the machine do not see the password
+    /// Send mails to this server: smtp://user:password@host:587 (STARTTLS; ?tls=none for no encryption) or smtps://…; prefer
+    /// TAILOR_IDP_SMTP_URL, which hides the password from other users of the machine
     #[arg(long, value_name = "URL")]
     smtp_url: Option<String>,
 
-    /// A PEM file with a certificate to trust beside the public ones
+    /// A PEM file with a certificate to trust in addition to the public ones
     #[arg(long, value_name = "FILE")]
     smtp_ca: Option<PathBuf>,
 
@@ -41,7 +41,7 @@ pub(super) struct TransportArgs {
     #[arg(long, value_name = "ADDRESS")]
     mail_from: Option<String>,
 
-    /// Under which URL browsers reach `tailor-idp serve`: links start with it [default: that of the settings, else http://127.0.0.1:8787, or the address of --listen]
+    /// URL under which browsers reach `tailor-idp serve`; links start with it [default: that of the settings, else http://127.0.0.1:8787, or the address of --listen]
     #[arg(long, value_name = "URL")]
     base_url: Option<Url>,
 }

@@ -15,9 +15,9 @@ use super::overrides::ChangeFlags;
 use super::store::NamespaceArgs;
 use super::{enrollment, output};
 
-/// Look into a store, or change it, from outside a script
+/// List, create, import and delete users without a script
 ///
-/// By the rules that hold for scripts, but for the permission. A user is named by id or by name.
+/// The rules for scripts apply, except the permission. Users are given by id or by name.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -39,12 +39,12 @@ pub(super) struct Users {
 
 #[derive(Subcommand)]
 enum UsersCommand {
-    /// List users, a page at a time, in the order of their creation
+    /// List users by page, oldest first
     List {
-        /// How many users a page has: 1 to 1000
+        /// Number of users per page: 1 to 1000
         #[arg(long, default_value_t = 100, value_name = "N")]
         first: i64,
-        /// Go on after the page that printed this token
+        /// Continue after the page that printed this token
         #[arg(long, value_name = "TOKEN")]
         after: Option<String>,
         /// Only the user with this name; can be given several times
@@ -73,7 +73,7 @@ enum UsersCommand {
         /// The id or the name
         user: String,
     },
-    /// Enrol an MFA factor and confirm it at once, for the tests of scripts; needs enableMfa in the settings, or --enable-mfa without
+    /// Enrol an MFA factor and confirm it at once, for tests of scripts; needs enableMfa in the settings, or --enable-mfa if there are none
     ///
     /// Prints the factor's id; with --json, also its secret and the URI for an authenticator app.
     EnrollMfa(EnrollMfa),

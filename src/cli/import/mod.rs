@@ -24,15 +24,15 @@ const MAX_BATCH_BYTES: usize = 256 * 1024 * 1024;
 /// Maximum number of names of skipped users to print.
 const MAX_PRINTED_NAMES: usize = 20;
 
-/// Import many users from a file, at a high rate
+/// Import many users from a file
 ///
-/// The file has a JSON object a line: {"name": "ana@example.com", "passwordHash": "$argon2id$v=19$…", "disabled": false}. Only
-/// the name must be there. A hash is one that another program has made, in PHC form; without one, no password signs the
-/// user in. Nothing is hashed. Blank lines are skipped.
+/// The file has one JSON object per line: {"name": "ana@example.com", "passwordHash": "$argon2id$v=19$…", "disabled": false}.
+/// Only the name is required. The hash is one in PHC form, made by another program; users without one cannot sign in with a
+/// password. Passwords are not hashed. Blank lines are skipped.
 ///
-/// All lines are checked first: if one is wrong nobody is imported. Then users are added in the order of the lines, a batch at
-/// a time. Those whose names are taken are skipped, and stay as they are. What is done of an import that is interrupted
-/// stays; the same import again skips it and does the rest.
+/// All lines are checked first: if one is invalid, nobody is imported. Then users are added in batches, in the order of the
+/// lines. Users whose names are taken are skipped and not changed. After an interruption, run the same import again: it skips
+/// the users that are already there.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -42,8 +42,8 @@ pub(super) struct Import {
     /// The file; - is stdin, which is copied to a temporary file first
     file: PathBuf,
 
-    /// Users in one transaction. More go in faster where there are millions; fewer hold up other writers for less long (a
-    /// million: seconds), and take less memory (a million: up to 1 GB)
+    /// Number of users per transaction. Large batches are faster for millions of users; small ones block other writers for
+    /// less time (a million: seconds) and take less memory (a million: up to 1 GB)
     #[arg(long, value_name = "N", default_value = "1000000")]
     batch: NonZeroUsize,
 }

@@ -34,15 +34,15 @@ const MAX_TIMEOUT: f64 = 86_400.0;
 ///
 /// A case is a folder with a script main.js, main.ts or main.mts and some of these files:
 ///
-///   args.json     what the handler is given
-///   expected.txt  the exit code, what goes to stdout, and what goes to stderr
+///   args.json     the argument of the handler
+///   expected.txt  the exit code, stdout and stderr
 ///   case.json     all optional: script, flags, config, db, invoker, before, after, locked,
 ///                 not_on_quickjs
 ///
 /// A folder counts as a case if it has an expected.txt, a case.json, or a script and an args.json.
-/// Each case runs in a process of its own, over a fresh store in a temporary folder, with the
-/// settings of the nearest tailor-idp.toml above it. docs/testing.md says what the keys of case.json
-/// mean.
+/// Each case runs in its own process, over a fresh store in a temporary folder, with the
+/// settings of the nearest tailor-idp.toml above it. docs/testing.md describes the keys of
+/// case.json.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 #[command(after_help = "\
@@ -62,12 +62,12 @@ Examples:
 
 Exit codes: 0 all passed, 1 some did not, 2 wrong use: no case, or one that is written wrongly.")]
 pub(super) struct Test {
-    /// Folders with cases, at any depth, or single cases [default: this folder]. Left out are hidden folders, node_modules and
-    /// target; links to folders are not followed
+    /// Folders with cases, at any depth, or single cases [default: this folder]. Skips hidden folders, node_modules,
+    /// target and links to folders
     #[arg(value_name = "PATH", default_value = ".", hide_default_value = true)]
     paths: Vec<PathBuf>,
 
-    /// Write the expectations that do not match, or are not there. One that matches stays as it is
+    /// Write the expected output of cases where it is missing or does not match
     #[arg(long)]
     update: bool,
 
@@ -75,27 +75,27 @@ pub(super) struct Test {
     #[arg(long, value_name = "TEXT")]
     filter: Vec<String>,
 
-    /// Only cases whose whole name is one of --filter's
+    /// Only cases whose full name equals a --filter
     #[arg(long, requires = "filter")]
     exact: bool,
 
-    /// No cases with this in their name; can be given several times
+    /// Skip cases with this in their name; can be given several times
     #[arg(long, value_name = "TEXT")]
     skip: Vec<String>,
 
-    /// Print the names of the cases, and run none
+    /// Print the names of the cases without running them
     #[arg(long)]
     list: bool,
 
-    /// Start no other case once one has failed
+    /// Start no further cases after a failure
     #[arg(long)]
     fail_fast: bool,
 
-    /// How many cases run at once [default: one a processor core]
+    /// Number of cases to run at once [default: one per processor core]
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
 
-    /// How long a case may take, in seconds
+    /// Time limit of a case, in seconds
     #[arg(long, value_name = "SECONDS", default_value = DEFAULT_TIMEOUT, value_parser = timeout)]
     timeout: Duration,
 
@@ -103,11 +103,11 @@ pub(super) struct Test {
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
 
-    /// Show the N cases that took longest
+    /// Show the N slowest cases
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     slowest: usize,
 
-    /// Take it for success that there is no case to run
+    /// Succeed even if there is no case to run
     #[arg(long)]
     pass_with_no_tests: bool,
 }

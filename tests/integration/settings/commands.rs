@@ -259,7 +259,7 @@ fn a_file_that_a_flag_names_and_that_is_not_there_is_wrong_use() {
 }
 
 #[test]
-fn commands_offer_the_stand_ins_for_settings_that_they_use() {
+fn commands_offer_the_settings_overrides_that_they_use() {
     let folder = Folder::new(&[]);
     let all = ["--use-non-email-identifier", "--enable-mfa", "--publish-user-events", "--workspace-id", "--lang"];
     let cases: [(&str, &[&str]); 6] = [
