@@ -24,8 +24,8 @@ const FOLLOW_BATCH: u32 = 500;
 
 /// List the events of changed users, and deliver them to a webhook
 ///
-/// Changes publish events if the settings have publishUserEvents; without settings, if the command that makes the change has
-/// the flag --publish-user-events.
+/// Changes publish events if the settings have publishUserEvents. Without settings, the commands that change users have a flag
+/// for it.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
