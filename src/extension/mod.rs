@@ -29,25 +29,27 @@
 
 mod blobs;
 mod call;
+mod call_budget;
 mod closed_ops;
 mod compression;
 mod console;
-mod convert;
 mod error;
 mod fetch;
 mod function;
 mod idp;
+mod input;
 mod kept;
+mod output;
 mod ports;
 mod scripts;
 mod stack;
+mod user;
 
 use deno_core::Extension;
 
 pub(crate) use blobs::CountedBlobStore;
-pub(crate) use call::{CallBound, CallBounds, CallBudget};
+pub(crate) use call_budget::{CallBudget, CallLimit, CallLimits};
 pub(crate) use console::tailor_console;
-pub(crate) use convert::{is_array, well_formed};
 pub(crate) use fetch::Fetch;
 pub use fetch::{
     DEFAULT_FETCH_MAX_BODY, DEFAULT_FETCH_MAX_REQUESTS, DEFAULT_FETCH_TIMEOUT, FetchPolicy, FetchSettings,
@@ -55,6 +57,7 @@ pub use fetch::{
 };
 pub use function::{ConsoleSink, LogLevel, tailor_function};
 pub use idp::tailor_idp;
+pub(crate) use input::{is_array, well_formed};
 pub(crate) use kept::{Keeper, Kept, TimerBound};
 pub(crate) use scripts::{Give, KeepsCode};
 pub use stack::hide_extension_frames;

@@ -24,7 +24,7 @@ use super::memory::Account;
 use super::script::Script;
 use super::stop::{Reason, Stop};
 use crate::extension::{
-    CallBound, CallBounds, CallBudget, ConsoleSink, CountedBlobStore, Fetch, FetchSettings, Give, Keeper, KeepsCode,
+    CallBudget, CallLimit, CallLimits, ConsoleSink, CountedBlobStore, Fetch, FetchSettings, Give, Keeper, KeepsCode,
     Kept, LogLevel, TimerBound, function_extensions, hide_extension_frames, tailor_console, tailor_fetch,
     tailor_function, tailor_idp,
 };
@@ -178,13 +178,14 @@ impl Isolate {
             let stop = Arc::clone(stop);
             move |bound| {
                 let limit = match bound {
-                    CallBound::UnderWay => Limit::CallsInFlight,
-                    CallBound::Made => Limit::Calls,
+                    CallLimit::InFlight => Limit::CallsInFlight,
+                    CallLimit::Total => Limit::Calls,
                 };
                 stop.stop(Reason::Limit(limit, 0));
             }
         };
-        let bounds = CallBounds { under_way: limits.calls_in_flight, made: limits.calls, exceeded: Box::new(exceeded) };
+        let calls =
+            CallLimits { in_flight: limits.calls_in_flight, total: limits.calls, on_exceeded: Box::new(exceeded) };
         let timers = TimerBound {
             most: limits.timers,
             exceeded: Box::new({
@@ -197,7 +198,7 @@ impl Isolate {
         state.put(timers);
         state.put(principal);
         state.put(console);
-        state.put(CallBudget::within(bounds));
+        state.put(CallBudget::with_limits(calls));
         state.put(Fetch::new(self.fetch.clone()));
         self.account.charge(stop);
     }
@@ -327,7 +328,7 @@ impl Isolate {
     pub(super) fn warn_of_calls_under_way(&mut self) {
         let state = self.runtime.op_state();
         let state = state.borrow();
-        let calls = state.borrow::<CallBudget>().under_way();
+        let calls = state.borrow::<CallBudget>().in_flight();
         if calls > 0 {
             let (calls, were) =
                 if calls == 1 { ("1 call".to_owned(), "was") } else { (format!("{calls} calls"), "were") };
@@ -349,8 +350,8 @@ impl Isolate {
         let mut state = state.borrow_mut();
         state.put::<ConsoleSink>(Box::new(|_, _| {}));
         let stop_at_call = Arc::clone(stop);
-        let exceeded = Box::new(move |_| stop_at_call.stop(Reason::Limit(Limit::Calls, 0)));
-        state.put(CallBudget::within(CallBounds { under_way: 0, made: 0, exceeded }));
+        let on_exceeded = Box::new(move |_| stop_at_call.stop(Reason::Limit(Limit::Calls, 0)));
+        state.put(CallBudget::with_limits(CallLimits { in_flight: 0, total: 0, on_exceeded }));
         state.put(Fetch::new(FetchSettings::default()));
         self.account.charge(stop);
     }
