@@ -5,7 +5,7 @@
 
 (function () {
 const { core, primordials } = __bootstrap;
-const { op_function_crypto_begin, op_function_crypto_end, op_function_keep, op_function_release } = core.ops;
+const { op_function_crypto_begin, op_function_crypto_end, op_function_memory_add, op_function_memory_release } = core.ops;
 const {
   ArrayBufferIsView,
   ArrayBufferPrototypeGetByteLength,
@@ -196,7 +196,7 @@ function withData(args) {
 }
 
 // The data of keys is kept beside the engine's memory for as long as the key lives.
-const keys = new SafeFinalizationRegistry((bytes) => op_function_release(bytes));
+const keys = new SafeFinalizationRegistry((bytes) => op_function_memory_release(bytes));
 
 // The engine's own: its class stays when the script is loaded anew, and is wrapped already then.
 const natives = { __proto__: null };
@@ -206,7 +206,7 @@ function bound(CryptoKey, SubtleCrypto) {
   const imported = (key, bytes) => {
     const { modulusLength } = ReflectApply(algorithmOf, key, []);
     atMost("modulusLength", modulusLength, MAX_MODULUS_LENGTH);
-    op_function_keep(bytes);
+    op_function_memory_add(bytes);
     keys.register(key, bytes);
     return key;
   };

@@ -5,7 +5,7 @@
 // anything of it, and the next one to ask begins anew.
 
 import { core, internals, primordials } from "ext:core/mod.js";
-import { op_function_define_lazily, op_function_script, op_function_script_done } from "ext:core/ops";
+import { op_function_define_lazy, op_function_compile_script, op_function_cache_script } from "ext:core/ops";
 import { undisturbed } from "ext:tailor_function/originals.js";
 
 const { ObjectDefineProperties, ObjectSetPrototypeOf, SafeArrayIterator } = primordials;
@@ -51,9 +51,9 @@ export const change = (specifier, change) => {
 /** From here on scripts are loaded when they are asked for. */
 export const loadOnDemand = () => {
   run = (specifier) => {
-    const main = op_function_script(specifier);
+    const main = op_function_compile_script(specifier);
     const script = main(view);
-    op_function_script_done(specifier, main);
+    op_function_cache_script(specifier, main);
     return script;
   };
 };
@@ -61,7 +61,7 @@ export const loadOnDemand = () => {
 // Where each global property comes from.
 const origins = { __proto__: null };
 const additions = { __proto__: null };
-const give = (name) => {
+const lazyGlobal = (name) => {
   const script = load(origins[name]);
   if (name in additions) {
     load(additions[name]);
@@ -69,14 +69,14 @@ const give = (name) => {
   return script[name];
 };
 // Taken away by the host as it makes an isolate, before there is a script, and called when a property is first asked for.
-ObjectDefineProperties(globalThis, { give: core.propNonEnumerable(give) });
+ObjectDefineProperties(globalThis, { lazyGlobal: core.propNonEnumerable(lazyGlobal) });
 
 /** Defines global properties that are a script's exports, loaded when one of them is first asked for, if it is not loaded yet. */
 export const define = (specifier, names) => {
   for (const name of new SafeArrayIterator(names)) {
     origins[name] = specifier;
-    if (specifier in loaded || !op_function_define_lazily(name)) {
-      ObjectDefineProperties(globalThis, { [name]: core.propNonEnumerable(give(name)) });
+    if (specifier in loaded || !op_function_define_lazy(name)) {
+      ObjectDefineProperties(globalThis, { [name]: core.propNonEnumerable(lazyGlobal(name)) });
     }
   }
 };

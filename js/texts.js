@@ -14,7 +14,7 @@ const {
   ReflectOwnKeys,
   SafeArrayIterator,
 } = primordials;
-const { Console, op_function_text } = ops;
+const { Console, op_function_check_text } = ops;
 
 // Ops, and how many bytes the host has at the most for each unit of text.
 const WEIGHTS = {
@@ -63,14 +63,14 @@ for (const name in WEIGHTS) {
   const length = name === "op_urlpattern_parse" || name === "op_urlpattern_process_match_input" ? lengthIn : lengthOf;
   ops[name] = (...args) => {
     const text = length(args);
-    if (text > SHORT) op_function_text(text * weight);
+    if (text > SHORT) op_function_check_text(text * weight);
     return ReflectApply(op, undefined, args);
   };
 }
 
 const { encode } = core;
 core.encode = (text) => {
-  if (text.length > SHORT) op_function_text(text.length);
+  if (text.length > SHORT) op_function_check_text(text.length);
   return encode(text);
 };
 
@@ -81,7 +81,7 @@ for (const name of new SafeArrayIterator(ReflectOwnKeys(Console.prototype))) {
     __proto__: null,
     value: function (...args) {
       const text = lengthOf(args);
-      if (text > SHORT) op_function_text(text);
+      if (text > SHORT) op_function_check_text(text);
       return ReflectApply(method, this, args);
     },
   });

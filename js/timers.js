@@ -4,7 +4,7 @@
 
 (function () {
 const { core, primordials } = __bootstrap;
-const { op_function_timers } = core.ops;
+const { op_function_check_timers } = core.ops;
 const { ReflectApply, SafeSet, SetPrototypeAdd, SetPrototypeDelete, SetPrototypeGetSize } = primordials;
 const { cancelTimer, createSystemTimer, createTimer } = core;
 
@@ -12,7 +12,7 @@ const waiting = new SafeSet();
 
 // `make` makes a timer that calls what it is given.
 function counted(callback, isRepeated, make) {
-  op_function_timers(SetPrototypeGetSize(waiting) + 1);
+  op_function_check_timers(SetPrototypeGetSize(waiting) + 1);
   const timer = make(isRepeated ? callback : function (...args) {
     SetPrototypeDelete(waiting, timer);
     return ReflectApply(callback, this, args);

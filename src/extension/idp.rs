@@ -47,7 +47,7 @@ deno_core::extension!(
         state.put(CallBudget::default());
     },
     customizer = |extension: &mut deno_core::Extension| {
-        // The `esm` key of the macro would read the sources from the build machine's disk at run time.
+        // Embeds the sources: the `esm` key would read them from the build machine's disk at run time.
         extension.esm_files = Cow::Owned(vec![user::module(), CLIENT]);
     },
     docs = "Defines `tailor.idp.Client` on `globalThis`, backed by an identity provider.",

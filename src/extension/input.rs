@@ -177,7 +177,7 @@ pub(super) fn strings<'s>(scope: &mut PinScope<'s, '_>, field: &str, value: Loca
 pub(crate) fn is_array<'s>(scope: &mut PinScope<'s, '_>, object: Local<'s, v8::Object>) -> bool {
     let mut value: Local<'s, Value> = object.into();
     while let Ok(proxy) = value.try_cast::<v8::Proxy>() {
-        // A proxy has no target if it is revoked. On QuickJS the target is not available at all.
+        // QuickJS cannot return the target of a revoked proxy.
         if proxy.is_revoked() {
             return false;
         }

@@ -24,9 +24,9 @@ use super::memory::Account;
 use super::script::Script;
 use super::stop::{Reason, Stop};
 use crate::extension::{
-    CallBudget, CallLimit, CallLimits, ConsoleSink, CountedBlobStore, Fetch, FetchSettings, Give, Keeper, KeepsCode,
-    Kept, LogLevel, TimerBound, function_extensions, hide_extension_frames, tailor_console, tailor_fetch,
-    tailor_function, tailor_idp,
+    CallBudget, CallLimit, CallLimits, ConsoleSink, ExternalMemory, Fetch, FetchSettings, LazyGlobals, LogLevel,
+    MemoryTracker, TimerLimit, TrackedBlobStore, UseCodeCache, function_extensions, hide_extension_frames,
+    tailor_console, tailor_fetch, tailor_function, tailor_idp,
 };
 use crate::idp::{IdentityProvider, Principal};
 
@@ -124,18 +124,18 @@ impl Isolate {
         isolate.set_slot(Rc::clone(&loader));
         isolate.set_host_initialize_import_meta_object_callback(import_meta);
         isolate.add_message_listener(unhandled_message);
-        let kept = Kept::by(Arc::clone(&account) as Arc<dyn Keeper>);
+        let memory = ExternalMemory::with_tracker(Arc::clone(&account) as Arc<dyn MemoryTracker>);
         {
             let state = runtime.op_state();
             let mut state = state.borrow_mut();
-            state.put(kept.clone());
-            state.put(KeepsCode(cfg!(feature = "v8") && !setup.is_inspected()));
+            state.put(memory.clone());
+            state.put(UseCodeCache(cfg!(feature = "v8") && !setup.is_inspected()));
         }
         runtime
             .lazy_init_extensions(vec![
                 deno_webidl::deno_webidl::args(),
                 deno_web::deno_web::args(
-                    Arc::new(CountedBlobStore::new(kept.clone())),
+                    Arc::new(TrackedBlobStore::new(memory.clone())),
                     None,
                     false,
                     InMemoryBroadcastChannel::default(),
@@ -186,9 +186,9 @@ impl Isolate {
         };
         let calls =
             CallLimits { in_flight: limits.calls_in_flight, total: limits.calls, on_exceeded: Box::new(exceeded) };
-        let timers = TimerBound {
-            most: limits.timers,
-            exceeded: Box::new({
+        let timers = TimerLimit {
+            max: limits.timers,
+            on_exceeded: Box::new({
                 let stop = Arc::clone(stop);
                 move || stop.stop(Reason::Limit(Limit::Timers, 0))
             }),
@@ -401,15 +401,15 @@ fn take_over(runtime: &mut JsRuntime, limits: &Limits) -> Option<()> {
         Some(value)
     };
     let limit_lengths = take("limitLengths")?.try_cast::<v8::Function>().ok()?;
-    let give = take("give")?.try_cast::<v8::Function>().ok()?;
+    let lazy_globals = take("lazyGlobal")?.try_cast::<v8::Function>().ok()?;
     for name in CLOSED {
         take(name)?;
     }
     // Lengths that do not fit the memory: js/guards refuses them.
     let bytes = v8::Number::new(scope, limits.memory as f64).into();
     limit_lengths.call(scope, globals.into(), &[bytes])?;
-    let give = Global::new(scope, give);
-    scope.set_slot(Give(give));
+    let lazy_globals = Global::new(scope, lazy_globals);
+    scope.set_slot(LazyGlobals(lazy_globals));
     Some(())
 }
 

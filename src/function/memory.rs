@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 
 use super::limits::{Limit, Limits};
 use super::stop::{Reason, Stop};
-use crate::extension::Keeper;
+use crate::extension::MemoryTracker;
 
 /// What V8 may take beyond the limit, for the moment until the script stands still. It would end the process where it
 /// cannot have what it needs, and a single array can need a gigabyte.
@@ -214,9 +214,9 @@ impl Account {
     }
 }
 
-impl Keeper for Account {
+impl MemoryTracker for Account {
     /// At once, since what is kept can grow fast: a blob copies in a call what takes the engine none.
-    fn keep(&self, bytes: usize) {
+    fn add(&self, bytes: usize) {
         let kept = self.kept.fetch_add(bytes, Relaxed).saturating_add(bytes);
         if kept > self.buffer_limit {
             self.stop(Limit::Buffers, kept);

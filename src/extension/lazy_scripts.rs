@@ -1,8 +1,7 @@
-//! Scripts of the web's extensions that are loaded when something of theirs is first asked for, and the properties of the
-//! global scope that ask.
+//! Scripts of the web extensions that are loaded on first use, and the lazy global properties that load them.
 //!
-//! The engine has means of its own for this. They would put every op anew into the place of those that js/ has bounded, and
-//! end the process where a script's stack or its time runs out in the midst of that.
+//! deno_core has lazy loading of its own, which is not used: it would replace the ops that js/ has wrapped with limits by the
+//! originals, and it aborts the process if the stack overflows or the script is terminated while it loads.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -15,26 +14,27 @@ use deno_core::v8::{self, Function, Local, MapFnTo, Value};
 use deno_core::{ExtensionFileSource, FastString, OpState, op2, wrap_lazy_ext_script};
 use deno_error::JsErrorBox;
 
-/// Every script that an extension has for later, by its specifier.
+/// The lazily loaded scripts of all extensions, by specifier.
 static SCRIPTS: LazyLock<HashMap<&'static str, Script>> = LazyLock::new(|| {
     let extensions = super::function_extensions();
     let files = extensions.iter().flat_map(|extension| extension.lazy_loaded_js_files.iter().cloned());
     files.map(|file| (file.specifier, Script::new(file))).collect()
 });
 
-/// A script, for all isolates of the process.
+/// A script, shared by all isolates of the process.
 struct Script {
     file: ExtensionFileSource,
     body: OnceLock<Option<FastString>>,
-    compiled: OnceLock<Vec<u8>>,
+    /// The code cache, filled by the first isolate that has run the script.
+    code_cache: OnceLock<Vec<u8>>,
 }
 
 impl Script {
     const fn new(file: ExtensionFileSource) -> Self {
-        Self { file, body: OnceLock::new(), compiled: OnceLock::new() }
+        Self { file, body: OnceLock::new(), code_cache: OnceLock::new() }
     }
 
-    /// The body of a function that runs it. As static text it is in no isolate's heap.
+    /// The body of a function that runs the script. Static, so that isolates share it instead of copying it to their heaps.
     fn body(&self) -> Option<&FastString> {
         let body = self.body.get_or_init(|| {
             let source = self.file.load().ok()?;
@@ -44,35 +44,35 @@ impl Script {
         body.as_ref()
     }
 
-    /// The script as a function of the engine's own view of itself. Where there is none, an exception is on its way.
-    fn compile<'s>(&self, scope: &mut v8::PinScope<'s, '_>, keeps_code: bool) -> Option<Local<'s, Function>> {
+    /// Compiles the script to a function of `__bootstrap`. `None` if an exception is pending.
+    fn compile<'s>(&self, scope: &mut v8::PinScope<'s, '_>, use_code_cache: bool) -> Option<Local<'s, Function>> {
         let body = self.body()?.v8_string(scope).ok()?;
         let name = v8::String::new(scope, self.file.specifier)?.into();
         let parameter = v8::String::new(scope, "__bootstrap")?;
         let origin = v8::ScriptOrigin::new(scope, name, 0, 0, false, -1, None, false, false, false, None);
-        let compiled = self.compiled.get().filter(|_| keeps_code);
-        let (mut source, options) = match compiled {
-            Some(compiled) => {
-                let compiled = v8::CachedData::new(compiled);
-                (Source::new_with_cached_data(body, Some(&origin), compiled), CompileOptions::ConsumeCodeCache)
+        let code_cache = self.code_cache.get().filter(|_| use_code_cache);
+        let (mut source, options) = match code_cache {
+            Some(code_cache) => {
+                let code_cache = v8::CachedData::new(code_cache);
+                (Source::new_with_cached_data(body, Some(&origin), code_cache), CompileOptions::ConsumeCodeCache)
             }
             None => (Source::new(body, Some(&origin)), CompileOptions::NoCompileOptions),
         };
         compile_function(scope, &mut source, &[parameter], &[], options, NoCacheReason::NoReason)
     }
 
-    /// Keeps the compiled form of the script, and of the functions in it that have run.
-    fn keep(&self, function: Local<Function>) {
-        self.compiled.get_or_init(|| function.create_code_cache().map(|code| code.to_vec()).unwrap_or_default());
+    /// Fills the code cache with the script, including its functions that have run.
+    fn fill_code_cache(&self, function: Local<Function>) {
+        self.code_cache.get_or_init(|| function.create_code_cache().map(|code| code.to_vec()).unwrap_or_default());
     }
 }
 
-/// Whether an isolate keeps and takes compiled scripts. In the state of its ops; without it, it does not.
-pub(crate) struct KeepsCode(pub(crate) bool);
+/// Whether an isolate uses and fills the code caches. Kept in its [`OpState`]; without it, it does not.
+pub(crate) struct UseCodeCache(pub(crate) bool);
 
-/// A script as a function that runs it, of the engine's own view of itself. `undefined` where an exception is on its way.
+/// Compiles a script to a function that runs it, given `__bootstrap`. `undefined` if an exception is pending.
 #[op2]
-pub(super) fn op_function_script<'s>(
+pub(super) fn op_function_compile_script<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     state: Rc<RefCell<OpState>>,
     #[string] specifier: &str,
@@ -80,38 +80,37 @@ pub(super) fn op_function_script<'s>(
     let Some(script) = SCRIPTS.get(specifier) else {
         return Err(JsErrorBox::generic(format!("there is no script {specifier}")));
     };
-    Ok(match script.compile(scope, keeps_code(&state)) {
+    Ok(match script.compile(scope, uses_code_cache(&state)) {
         Some(function) => function.into(),
         None => v8::undefined(scope).into(),
     })
 }
 
-/// Keeps what has been compiled of a script, for the isolates that come after: once it has run.
+/// Caches the compiled code of a script, after it has run, for later isolates.
 #[op2(nofast)]
-pub(super) fn op_function_script_done<'s>(
+pub(super) fn op_function_cache_script<'s>(
     state: Rc<RefCell<OpState>>,
     #[string] specifier: &str,
     function: v8::Local<'s, v8::Value>,
 ) {
     if let Some(script) = SCRIPTS.get(specifier)
         && let Ok(function) = function.try_cast::<Function>()
-        && keeps_code(&state)
+        && uses_code_cache(&state)
     {
-        script.keep(function);
+        script.fill_code_cache(function);
     }
 }
 
-fn keeps_code(state: &RefCell<OpState>) -> bool {
-    state.borrow().try_borrow::<KeepsCode>().is_some_and(|KeepsCode(keeps)| *keeps)
+fn uses_code_cache(state: &RefCell<OpState>) -> bool {
+    state.borrow().try_borrow::<UseCodeCache>().is_some_and(|UseCodeCache(uses)| *uses)
 }
 
-/// Has the global scope's property of this name give a script's export when it is first asked for. To scripts it is a data
-/// property like others.
+/// Defines a global property whose value is created on first use. Scripts see an ordinary data property.
 ///
-/// False where the engine has no such properties.
+/// False if the engine does not support lazy properties.
 #[op2(nofast)]
-pub(super) fn op_function_define_lazily<'s>(scope: &mut v8::PinScope<'s, '_>, name: v8::Local<'s, v8::Value>) -> bool {
-    // QuickJS has them in name only.
+pub(super) fn op_function_define_lazy<'s>(scope: &mut v8::PinScope<'s, '_>, name: v8::Local<'s, v8::Value>) -> bool {
+    // The QuickJS backend would define an accessor, which scripts can tell from a data property.
     if cfg!(feature = "quickjs") {
         return false;
     }
@@ -119,31 +118,32 @@ pub(super) fn op_function_define_lazily<'s>(scope: &mut v8::PinScope<'s, '_>, na
     let effect = || v8::SideEffectType::HasSideEffect;
     let (hidden, no_data) = (v8::PropertyAttribute::DONT_ENUM, v8::undefined(scope).into());
     let global = scope.get_current_context().global(scope);
-    global.set_lazy_data_property_with_data(scope, name, get_first, no_data, hidden, effect(), effect()) == Some(true)
+    global.set_lazy_data_property_with_data(scope, name, get_lazy_global, no_data, hidden, effect(), effect())
+        == Some(true)
 }
 
-/// The function in js/scripts.js that gives what a name of the global scope stands for. In a slot of the isolate: a property in
-/// a snapshot cannot refer to it.
-pub(crate) struct Give(pub(crate) v8::Global<Function>);
+/// The function in `js/scripts.js` that returns the value of a lazy global property, given its name.
+///
+/// Kept in a slot of the isolate, because a property in a snapshot cannot refer to it.
+pub(crate) struct LazyGlobals(pub(crate) v8::Global<Function>);
 
-/// What the snapshot refers to by address.
+/// The native functions that the snapshot refers to.
 pub(super) fn external_references() -> [v8::ExternalReference; 1] {
-    let get_first: v8::AccessorNameGetterCallback = get_first.map_fn_to();
-    [v8::ExternalReference { pointer: get_first as *mut c_void }]
+    let getter: v8::AccessorNameGetterCallback = get_lazy_global.map_fn_to();
+    [v8::ExternalReference { pointer: getter as *mut c_void }]
 }
 
-/// Called by the engine, which keeps the answer in the property's place. Where an exception is on its way there is none, and the
-/// next one to ask is asked for as well.
-fn get_first<'s>(
+/// Called by V8, which replaces the property with the returned value. If loading throws, the next read calls this again.
+fn get_lazy_global<'s>(
     scope: &mut v8::PinScope<'s, '_>,
     name: Local<'s, v8::Name>,
     _arguments: v8::PropertyCallbackArguments<'s>,
-    mut answer: v8::ReturnValue<'_, Value>,
+    mut value: v8::ReturnValue<'_, Value>,
 ) {
-    let Some(give) = scope.get_slot::<Give>().map(|Give(give)| give.clone()) else { return };
-    let (give, undefined) = (Local::new(scope, give), v8::undefined(scope).into());
-    if let Some(value) = give.call(scope, undefined, &[name.into()]) {
-        answer.set(value);
+    let Some(load) = scope.get_slot::<LazyGlobals>().map(|LazyGlobals(load)| load.clone()) else { return };
+    let (load, undefined) = (Local::new(scope, load), v8::undefined(scope).into());
+    if let Some(loaded) = load.call(scope, undefined, &[name.into()]) {
+        value.set(loaded);
     }
 }
 
@@ -161,7 +161,7 @@ mod tests {
 
     const TRAPS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/traps.js"));
 
-    /// The words, and the texts in quotation marks, of all scripts that are loaded on demand.
+    /// The words and the string literals of all lazily loaded scripts.
     fn names() -> BTreeSet<&'static str> {
         let mut names = BTreeSet::new();
         for text in SCRIPTS.values().filter_map(Script::body).map(FastString::as_str) {
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn no_trap_on_a_prototype_sees_what_is_loaded() {
+    async fn lazy_loading_triggers_no_accessor_on_a_prototype() {
         let names = names();
         assert!(names.contains("DOMString") && names.len() > 1_000, "{}", names.len());
         let limits = Limits { memory: 512 << 20, ..Limits::default() };

@@ -1,15 +1,15 @@
-//! The ops that a script's isolate has: those on a list. All others throw, so that an upgrade of the engine opens no door
-//! unseen.
+//! Allowlist of the ops in a script's isolate. All other ops throw, so that an upgrade of deno_core or of a web extension
+//! cannot add one unnoticed.
 //!
-//! No op is within a script's reach. This is for the day one is.
+//! Defence in depth: scripts cannot reach any op.
 
 use deno_core::{Extension, OpDecl, op2};
 use deno_error::JsErrorBox;
 
-use super::{blobs, compression, ports};
+use super::{blobs, compression, message_ports};
 
-/// Ops of the engine and of the web's extensions that something in the global scope needs, in order.
-const OPEN: &[&str] = &[
+/// Ops of deno_core and of the web extensions that the global scope needs. Sorted.
+const ALLOWED_OPS: &[&str] = &[
     "op_base64_atob",
     "op_base64_btoa",
     "op_base64_decode",
@@ -140,46 +140,44 @@ const OPEN: &[&str] = &[
     "op_utf8_to_byte_string",
 ];
 
-/// How the names of our own ops begin.
-const OWN: [&str; 3] = ["op_idp_", "op_context_", "op_function_"];
+/// Prefixes of the ops of this crate, all of which are allowed.
+const OWN_PREFIXES: [&str; 3] = ["op_idp_", "op_context_", "op_function_"];
 
-/// Whether an op works.
-pub(crate) fn is_open(name: &str) -> bool {
-    OWN.iter().any(|own| name.starts_with(own)) || OPEN.binary_search(&name).is_ok()
+fn is_allowed(name: &str) -> bool {
+    OWN_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) || ALLOWED_OPS.binary_search(&name).is_ok()
 }
 
-/// Classes in Rust of the web's extensions that the global scope has, or that something in it needs.
-const CLASSES: &[&str] = &["Console", "Crypto", "CryptoKey", "ImageData", "SubtleCrypto"];
+/// Classes of the web extensions, implemented in Rust, that the global scope has or needs.
+const ALLOWED_CLASSES: &[&str] = &["Console", "Crypto", "CryptoKey", "ImageData", "SubtleCrypto"];
 
-/// Takes from an extension the ops and classes that nothing needs. Each costs every isolate time and memory.
-pub(super) fn only_open(mut extension: Extension) -> Extension {
-    extension.ops.to_mut().retain(|op| is_open(op.name));
-    extension.objects.to_mut().retain(|class| CLASSES.contains(&class.name.0));
+/// Removes the ops and classes that are not allowed from an extension. Each op costs every isolate time and memory.
+pub(super) fn without_denied(mut extension: Extension) -> Extension {
+    extension.ops.to_mut().retain(|op| is_allowed(op.name));
+    extension.objects.to_mut().retain(|class| ALLOWED_CLASSES.contains(&class.name.0));
     extension
 }
 
-/// The op, or in its place one that throws: the engine's own cannot be left out.
+/// Replaces an op that is not allowed with one that throws, and ops without limits with those of this crate.
 ///
-/// [`OpDecl::disable`] would make fast ops do nothing, silently.
-pub(super) fn close(op: OpDecl) -> OpDecl {
-    let own = match op.name {
-        name if !is_open(name) => op_function_closed(),
-        // The same, counted.
+/// The ops of deno_core cannot be removed. [`OpDecl::disable`] would turn fast ops into silent no-ops.
+pub(super) fn enforce(op: OpDecl) -> OpDecl {
+    let replacement = match op.name {
+        name if !is_allowed(name) => op_function_denied(),
         "op_blob_create_part" => blobs::op_blob_create_part(),
         "op_compression_finish" => compression::op_compression_finish(),
         "op_compression_new" => compression::op_compression_new(),
         "op_compression_write" => compression::op_compression_write(),
-        "op_message_port_create_entangled" => ports::op_message_port_create_entangled(),
-        "op_message_port_post_message" => ports::op_message_port_post_message(),
-        "op_message_port_post_message_raw" => ports::op_message_port_post_message_raw(),
-        "op_message_port_recv_message" => ports::op_message_port_recv_message(),
+        "op_message_port_create_entangled" => message_ports::op_message_port_create_entangled(),
+        "op_message_port_post_message" => message_ports::op_message_port_post_message(),
+        "op_message_port_post_message_raw" => message_ports::op_message_port_post_message_raw(),
+        "op_message_port_recv_message" => message_ports::op_message_port_recv_message(),
         _ => return op,
     };
-    op.with_implementation_from(&own)
+    op.with_implementation_from(&replacement)
 }
 
 #[op2(nofast)]
-fn op_function_closed() -> Result<(), JsErrorBox> {
+fn op_function_denied() -> Result<(), JsErrorBox> {
     Err(JsErrorBox::not_supported())
 }
 
@@ -195,7 +193,7 @@ mod tests {
 
     const LIST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/ops.txt");
 
-    /// From the snapshot, with the doors to its insides still open.
+    /// A runtime from the snapshot that still has `Deno.core`, unlike the isolates of scripts.
     fn runtime() -> JsRuntime {
         JsRuntime::new(RuntimeOptions {
             extensions: function_extensions(),
@@ -204,9 +202,9 @@ mod tests {
         })
     }
 
-    /// One test, since a thread has one isolate.
+    /// One test with both checks, because a thread can have one isolate only.
     #[test]
-    fn the_ops_are_those_that_are_written_down_and_what_is_closed_throws() {
+    fn ops_match_the_reviewed_list_and_denied_ops_throw() {
         crate::function::on_its_thread(check_ops);
     }
 
@@ -217,26 +215,26 @@ mod tests {
         let mut names = runtime.op_names();
         names.sort_unstable();
         let list = names.iter().fold(String::new(), |mut list, name| {
-            let state = match name.starts_with("op_") {
-                true if is_open(name) => "open",
-                true => "closed",
-                // A class in Rust: the engine does not have these rewritten. Its methods are on its prototype only.
+            let status = match name.starts_with("op_") {
+                true if is_allowed(name) => "allowed",
+                true => "denied",
+                // A class implemented in Rust: `middleware` does not see these. Its methods are on its prototype only.
                 false => "class",
             };
-            let _ = writeln!(list, "{state:6} {name}");
+            let _ = writeln!(list, "{status:7} {name}");
             list
         });
         if std::env::var_os("UPDATE_EXPECTED").is_some() {
             std::fs::write(LIST, &list).unwrap();
         }
         assert_eq!(std::fs::read_to_string(LIST).unwrap(), list);
-        assert_eq!(OPEN.iter().filter(|open| !names.contains(open)).collect::<Vec<_>>(), Vec::<&&str>::new());
-        assert!(OPEN.is_sorted());
+        assert_eq!(ALLOWED_OPS.iter().filter(|op| !names.contains(op)).collect::<Vec<_>>(), Vec::<&&str>::new());
+        assert!(ALLOWED_OPS.is_sorted());
 
-        // Often enough that an optimised call would take the fast way, if there were one.
+        // Enough iterations for V8 to optimise the call and to use a fast op if there is one.
         let attempts = "
             for (const [name, ...args] of [['op_panic', 'x'], ['op_print', 'x', false], ['op_eval_context', '1', 'a', []], ['op_void_sync'], ['op_add', 1, 2]]) {
-                const call = () => { try { Deno.core.ops[name](...args); } catch { return; } throw new Error(`${name} is open`); };
+                const call = () => { try { Deno.core.ops[name](...args); } catch { return; } throw new Error(`${name} is allowed`); };
                 for (let i = 0; i < 20_000; i += 1) call();
             }";
         runtime.execute_script("attempts.js", attempts).unwrap();

@@ -1,17 +1,17 @@
-//! Stacks as authors want them: the lines of their script, and none of ours.
+//! Stack traces of errors, without the frames of extensions.
 
 use deno_core::JsRuntime;
 use deno_core::error::prepare_stack_trace_callback;
 use deno_core::v8::{self, Array, Local, Object, PinScope, Value};
 
-/// Leaves the frames of extensions out of the stacks of errors.
+/// Removes the frames of extensions from the stack traces of errors.
 ///
-/// The function runtime does this for its isolates; a host with a runtime of its own can do it for that one.
+/// The function runtime does this for its isolates. A host with its own runtime can opt in.
 pub fn hide_extension_frames(runtime: &mut JsRuntime) {
     runtime.v8_isolate().set_prepare_stack_trace_callback(prepare);
 }
 
-/// Called by the engine when a stack is first read.
+/// Called by V8 when a script first reads the stack of an error.
 fn prepare<'s>(scope: &mut PinScope<'s, '_>, error: Local<'s, Value>, frames: Local<'s, Array>) -> Local<'s, Value> {
     let mut script = Vec::new();
     for index in 0..frames.length() {
@@ -26,7 +26,7 @@ fn prepare<'s>(scope: &mut PinScope<'s, '_>, error: Local<'s, Value>, frames: Lo
 }
 
 fn is_of_extension<'s>(scope: &mut PinScope<'s, '_>, frame: Local<'s, Value>) -> bool {
-    // A script can get at the prototype of frames, and make this throw.
+    // A script can reach the prototype of frames and make `getFileName` throw.
     v8::tc_scope!(let scope, scope);
     let file_name = || {
         let frame = frame.try_cast::<Object>().ok()?;

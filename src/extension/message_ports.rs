@@ -1,6 +1,6 @@
-//! Message ports whose waiting messages count.
+//! Message ports whose queued messages count as external memory.
 //!
-//! The ops take the place of the web extension's, which keep what is posted without end. Ports are its ports.
+//! The ops replace those of deno_web, which queue messages without a limit. The ports themselves are those of deno_web.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -15,30 +15,31 @@ use deno_error::JsErrorBox;
 use deno_web::{JsMessageData, MessagePort, MessagePortError, RecvMessageData, create_entangled_message_port};
 use parking_lot::Mutex;
 
-use super::kept::{Charge, Kept};
+use super::external_memory::{Charge, ExternalMemory};
 
-/// What a port costs: its resource, and the first block of its queue.
+/// Estimated size of a port in bytes: its resource, and the first block of its queue.
 const PORT: usize = 4096;
 
-/// What a message costs beside its data.
+/// Estimated overhead of a message in bytes, beside its data.
 const MESSAGE: usize = 128;
 
-/// The bytes of the messages that wait at a port, until it is gone.
-struct Waiting {
-    kept: Kept,
+/// The messages queued at a port.
+struct Queue {
+    memory: ExternalMemory,
+    /// Bytes of the messages. `None` once the port is closed.
     bytes: Mutex<Option<usize>>,
 }
 
-impl Waiting {
-    fn new(kept: &Kept) -> Arc<Self> {
-        Arc::new(Self { kept: kept.clone(), bytes: Mutex::new(Some(0)) })
+impl Queue {
+    fn new(memory: &ExternalMemory) -> Arc<Self> {
+        Arc::new(Self { memory: memory.clone(), bytes: Mutex::new(Some(0)) })
     }
 
     fn add(&self, data: &[u8]) {
         if let Some(bytes) = &mut *self.bytes.lock() {
             let message = data.len() + MESSAGE;
             *bytes += message;
-            self.kept.keep(message);
+            self.memory.add(message);
         }
     }
 
@@ -46,22 +47,22 @@ impl Waiting {
         if let Some(bytes) = &mut *self.bytes.lock() {
             let message = data.len() + MESSAGE;
             *bytes -= message;
-            self.kept.release(message);
+            self.memory.release(message);
         }
     }
 
-    /// The port is gone, and with it what waits there.
+    /// Releases the messages, which are dropped with the port.
     fn close(&self) {
         if let Some(bytes) = self.bytes.lock().take() {
-            self.kept.release(bytes);
+            self.memory.release(bytes);
         }
     }
 }
 
 struct Port {
     port: MessagePort,
-    incoming: Arc<Waiting>,
-    outgoing: Arc<Waiting>,
+    incoming: Arc<Queue>,
+    outgoing: Arc<Queue>,
     _charge: Charge,
 }
 
@@ -104,12 +105,12 @@ fn port(state: &OpState, id: ResourceId) -> Result<Rc<PortResource>, MessagePort
 
 #[op2]
 pub(super) fn op_message_port_create_entangled(state: &mut OpState) -> (ResourceId, ResourceId) {
-    let kept = Kept::of(state);
+    let memory = ExternalMemory::of(state);
     let (one, other) = create_entangled_message_port();
-    let (to_one, to_other) = (Waiting::new(&kept), Waiting::new(&kept));
-    let mut add = |port, incoming: &Arc<Waiting>, outgoing: &Arc<Waiting>| {
+    let (to_one, to_other) = (Queue::new(&memory), Queue::new(&memory));
+    let mut add = |port, incoming: &Arc<Queue>, outgoing: &Arc<Queue>| {
         let (incoming, outgoing) = (Arc::clone(incoming), Arc::clone(outgoing));
-        let port = Port { port, incoming, outgoing, _charge: kept.charge(PORT) };
+        let port = Port { port, incoming, outgoing, _charge: memory.charge(PORT) };
         state.resource_table.add(PortResource { port, cancel: CancelHandle::new() })
     };
     (add(one, &to_one, &to_other), add(other, &to_other, &to_one))
@@ -121,7 +122,7 @@ pub(super) fn op_message_port_post_message(
     #[smi] id: ResourceId,
     #[serde] message: JsMessageData,
 ) -> Result<(), MessagePortError> {
-    // JavaScript has seen to it that no port sends itself.
+    // The JavaScript of deno_web rejects a message that transfers the port itself.
     let resource = port(state, id)?;
     let Port { port, outgoing, .. } = &resource.port;
     outgoing.add(&message.data);
