@@ -43,15 +43,15 @@ const BOOTSTRAP: &[ExtensionFileSource] = &[
     ExtensionFileSource::new("ext:tailor_function/clones.js", ascii_str_include!("../../js/clones.js")),
     ExtensionFileSource::new("ext:tailor_function/guards/buffers.js", ascii_str_include!("../../js/guards/buffers.js")),
     ExtensionFileSource::new("ext:tailor_function/guards/lengths.js", ascii_str_include!("../../js/guards/lengths.js")),
-    ExtensionFileSource::new("ext:tailor_function/guards/lists.js", ascii_str_include!("../../js/guards/lists.js")),
-    ExtensionFileSource::new("ext:tailor_function/guards/texts.js", ascii_str_include!("../../js/guards/texts.js")),
-    ExtensionFileSource::new("ext:tailor_function/originals.js", ascii_str_include!("../../js/originals.js")),
-    ExtensionFileSource::new("ext:tailor_function/scripts.js", ascii_str_include!("../../js/scripts.js")),
+    ExtensionFileSource::new("ext:tailor_function/guards/arrays.js", ascii_str_include!("../../js/guards/arrays.js")),
+    ExtensionFileSource::new("ext:tailor_function/guards/strings.js", ascii_str_include!("../../js/guards/strings.js")),
+    ExtensionFileSource::new("ext:tailor_function/prototypes.js", ascii_str_include!("../../js/prototypes.js")),
+    ExtensionFileSource::new("ext:tailor_function/lazy_scripts.js", ascii_str_include!("../../js/lazy_scripts.js")),
 ];
 
 /// Scripts loaded by the bootstrap that limit APIs of deno_core and of the web extensions.
 const LIMITS: &[ExtensionFileSource] = &[
-    ExtensionFileSource::new("ext:tailor_function/texts.js", ascii_str_include!("../../js/texts.js")),
+    ExtensionFileSource::new("ext:tailor_function/string_ops.js", ascii_str_include!("../../js/string_ops.js")),
     ExtensionFileSource::new("ext:tailor_function/timers.js", ascii_str_include!("../../js/timers.js")),
     ExtensionFileSource::new("ext:tailor_function/crypto.js", ascii_str_include!("../../js/crypto.js")),
 ];

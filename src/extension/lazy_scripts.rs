@@ -122,7 +122,7 @@ pub(super) fn op_function_define_lazy<'s>(scope: &mut v8::PinScope<'s, '_>, name
         == Some(true)
 }
 
-/// The function in `js/scripts.js` that returns the value of a lazy global property, given its name.
+/// The function in `js/lazy_scripts.js` that returns the value of a lazy global property, given its name.
 ///
 /// Kept in a slot of the isolate, because a property in a snapshot cannot refer to it.
 pub(crate) struct LazyGlobals(pub(crate) v8::Global<Function>);

@@ -1,15 +1,15 @@
-// Lists: arrays, what claims to be one, and lists of arguments.
+// Guards for arrays, array-like objects, lists of keys, and lists of arguments.
 
 import { core, primordials } from "ext:core/mod.js";
 import {
-  bounded,
-  checkArray,
+  checkArrayLength,
   guard,
   guardAll,
   isPlainArray,
-  longestArray,
-  note,
+  maxArrayLength,
+  recordProxy,
   toLength,
+  withFixedLength,
 } from "ext:tailor_function/guards/lengths.js";
 
 const {
@@ -24,27 +24,27 @@ const {
 } = primordials;
 const { Array, Function, Object, Proxy: NativeProxy, RangeError, Reflect, String } = globalThis;
 
-// A proxy of the native one: a constructor without a prototype cannot be written as a function.
+// A proxy of the native constructor: a JavaScript function cannot be a constructor without a `prototype` property.
 const proxies = new NativeProxy(NativeProxy, {
   __proto__: null,
   construct: (native, args, newTarget) =>
-    note(args[0], ReflectConstruct(native, args, newTarget === proxies ? native : newTarget)),
+    recordProxy(args[0], ReflectConstruct(native, args, newTarget === proxies ? native : newTarget)),
 });
 ObjectDefineProperties(globalThis, { Proxy: core.propNonEnumerable(proxies) });
 guard(NativeProxy, "revocable", (native) => ({
   revocable(...args) {
     const result = ReflectApply(native, this, args);
-    note(args[0], result.proxy);
+    recordProxy(args[0], result.proxy);
     return result;
   },
 }.revocable));
 
-// Methods that go through an array from one end to the other.
-const through = (native, self, args) => {
-  if (isPlainArray(self) && self.length <= longestArray) {
+// Methods that iterate over the whole array.
+const callChecked = (native, self, args) => {
+  if (isPlainArray(self) && self.length <= maxArrayLength) {
     return ReflectApply(native, self, args);
   }
-  const list = bounded(self);
+  const list = withFixedLength(self);
   const result = ReflectApply(native, list, args);
   return result === list ? self : result;
 };
@@ -77,7 +77,7 @@ guardAll(
   ],
   (native) => ({
     method(...args) {
-      return through(native, this, args);
+      return callChecked(native, this, args);
     },
   }.method),
 );
@@ -93,24 +93,24 @@ const isSpreadable = (value) => {
 guard(Array.prototype, "concat", (native) => ({
   concat(...args) {
     let length = 0;
-    const part = (value) => {
+    const checkPart = (value) => {
       if (!isSpreadable(value)) {
         return value;
       }
-      const list = bounded(value);
+      const list = withFixedLength(value);
       length += toLength(list.length);
-      checkArray(length);
+      checkArrayLength(length);
       return list;
     };
-    const list = part(this);
+    const list = checkPart(this);
     for (let index = 0; index < args.length; index++) {
-      args[index] = part(args[index]);
+      args[index] = checkPart(args[index]);
     }
     return ReflectApply(native, list, args);
   },
 }.concat));
 
-// Arrays in arrays: how many elements there will be is only known when they are there.
+// Flattens nested arrays. The number of elements is only known at the end, so each one is checked.
 const append = (into, list, depth) => {
   const { length } = list;
   for (let index = 0; index < length; index++) {
@@ -119,9 +119,9 @@ const append = (into, list, depth) => {
     }
     const value = list[index];
     if (depth > 0 && ArrayIsArray(value)) {
-      append(into, bounded(value), depth - 1);
+      append(into, withFixedLength(value), depth - 1);
     } else {
-      checkArray(into.length + 1);
+      checkArrayLength(into.length + 1);
       into[into.length] = value;
     }
   }
@@ -130,14 +130,14 @@ const append = (into, list, depth) => {
 guard(Array.prototype, "flat", (native) => ({
   flat(...args) {
     const depth = args[0] === undefined ? 1 : MathTrunc(+args[0]);
-    const list = bounded(this);
+    const list = withFixedLength(this);
     if (list === null || list === undefined || !(depth > 0)) {
       return ReflectApply(native, list, args);
     }
     const into = [];
     append(into, list, depth);
-    // The array's own kind is made by the engine, of what has been put together.
-    return isPlainArray(this) && this.constructor === Array ? into : ReflectApply(native, species(this, into), [0]);
+    // For a subclass, the native method creates the result from the flattened elements.
+    return isPlainArray(this) && this.constructor === Array ? into : ReflectApply(native, withConstructorOf(this, into), [0]);
   },
 }.flat));
 
@@ -148,15 +148,15 @@ guard(Array.prototype, "flatMap", (native) => ({
       const self = args[1];
       args[0] = (value, index, list) => {
         const part = ReflectApply(callback, self, [value, index, list]);
-        return ArrayIsArray(part) ? bounded(part) : part;
+        return ArrayIsArray(part) ? withFixedLength(part) : part;
       };
     }
-    return ReflectApply(native, bounded(this), args);
+    return ReflectApply(native, withFixedLength(this), args);
   },
 }.flatMap));
 
-// `list`, made by the same constructor as `original` would be.
-const species = (original, list) => {
+// Gives `list` the constructor of `original`, which determines the class of derived arrays.
+const withConstructorOf = (original, list) => {
   if (ArrayIsArray(original)) {
     ObjectDefineProperties(list, {
       constructor: { __proto__: null, value: original.constructor, configurable: true },
@@ -171,9 +171,9 @@ guard(Array, "from", (native) => ({
     if (items !== null && typeof items === "object" && !isPlainArray(items)) {
       const iterate = items[SymbolIterator];
       if (iterate === undefined || iterate === null) {
-        args[0] = fixed(items);
+        args[0] = asArrayLike(items);
       } else if (this === Array && args[1] === undefined) {
-        // The engine's short way, on which nothing is taken for an array-like.
+        // V8's fast path, which never treats the value as array-like.
         return [...items];
       } else {
         args[0] = { __proto__: null, [SymbolIterator]: () => ReflectApply(iterate, items, []) };
@@ -183,19 +183,20 @@ guard(Array, "from", (native) => ({
   },
 }.from));
 
-// An array-like that is none but that, whatever it says next.
-const fixed = (items) => {
+// An array-like with a fixed length that is not iterable, whatever its properties return later.
+const asArrayLike = (items) => {
   const length = toLength(items.length);
-  checkArray(length);
+  checkArrayLength(length);
   return new NativeProxy(items, {
     __proto__: null,
     get: (target, key) => key === "length" ? length : key === SymbolIterator ? undefined : ReflectGet(target, key),
   });
 };
 
-// The engine compares texts in one go, each with the one that is wanted: here, one by one.
-const LONG_TEXT = 1024;
-const sameText = (index, step, end, list, wanted) => {
+// The native methods compare all strings without a termination check, which takes long if the wanted string is long. Compare them in
+// JavaScript instead.
+const LONG_STRING = 1024;
+const findString = (index, step, end, list, wanted) => {
   for (; index !== end; index += step) {
     if (list[index] === wanted) {
       return index;
@@ -203,22 +204,22 @@ const sameText = (index, step, end, list, wanted) => {
   }
   return -1;
 };
-const searchingText = (forwards, result) => (native) => ({
+const searchStrings = (forwards, result) => (native) => ({
   method(...args) {
     const wanted = args[0];
-    if (typeof wanted !== "string" || wanted.length <= LONG_TEXT || args.length > 1) {
-      return through(native, this, args);
+    if (typeof wanted !== "string" || wanted.length <= LONG_STRING || args.length > 1) {
+      return callChecked(native, this, args);
     }
     const { length } = this;
-    return result(forwards ? sameText(0, 1, length, this, wanted) : sameText(length - 1, -1, -1, this, wanted));
+    return result(forwards ? findString(0, 1, length, this, wanted) : findString(length - 1, -1, -1, this, wanted));
   },
 }.method);
-guard(Array.prototype, "indexOf", searchingText(true, (index) => index));
-guard(Array.prototype, "includes", searchingText(true, (index) => index >= 0));
-guard(Array.prototype, "lastIndexOf", searchingText(false, (index) => index));
+guard(Array.prototype, "indexOf", searchStrings(true, (index) => index));
+guard(Array.prototype, "includes", searchStrings(true, (index) => index >= 0));
+guard(Array.prototype, "lastIndexOf", searchStrings(false, (index) => index));
 
-// What is sorted as text is compared in one go as well.
-const compareTexts = (one, other) => {
+// The default comparison of sort has the same problem.
+const compareStrings = (one, other) => {
   const [a, b] = [`${one}`, `${other}`];
   return a < b ? -1 : a > b ? 1 : 0;
 };
@@ -227,27 +228,27 @@ guardAll(Array.prototype, ["sort", "toSorted"], (native) => ({
     if (args[0] === undefined && ArrayIsArray(this)) {
       for (let index = 0; index < this.length; index++) {
         const value = this[index];
-        if (typeof value === "string" ? value.length > LONG_TEXT : typeof value === "object" && value !== null) {
-          return through(native, this, [compareTexts]);
+        if (typeof value === "string" ? value.length > LONG_STRING : typeof value === "object" && value !== null) {
+          return callChecked(native, this, [compareStrings]);
         }
       }
     }
-    return through(native, this, args);
+    return callChecked(native, this, args);
   },
 }.method));
 
-// Members of texts and of numbers in rows, which have a key for each.
-const MOST_KEYS = 2 ** 20;
+// Strings and typed arrays have a key for each element.
+const MAX_KEYS = 2 ** 20;
 const checkKeys = (args) => {
   for (let index = 0; index < args.length; index++) {
     const value = args[index];
     const isText = typeof value === "string" || core.isStringObject(value);
-    if ((isText || core.isTypedArray(value)) && value.length > MOST_KEYS) {
-      throw new RangeError(`${value.length} keys are too many: at most ${MOST_KEYS}`);
+    if ((isText || core.isTypedArray(value)) && value.length > MAX_KEYS) {
+      throw new RangeError(`${value.length} keys are too many: at most ${MAX_KEYS}`);
     }
   }
 };
-const checkedKeys = (native) => ({
+const withKeyCheck = (native) => ({
   method(...args) {
     checkKeys(args);
     return ReflectApply(native, this, args);
@@ -256,33 +257,33 @@ const checkedKeys = (native) => ({
 guardAll(
   Object,
   ["assign", "entries", "getOwnPropertyDescriptors", "getOwnPropertyNames", "keys", "values"],
-  checkedKeys,
+  withKeyCheck,
 );
-guardAll(Reflect, ["ownKeys"], checkedKeys);
+guardAll(Reflect, ["ownKeys"], withKeyCheck);
 
 // Lists of arguments.
 guard(Reflect, "apply", (native) => ({
   apply(...args) {
-    args[2] = bounded(args[2]);
+    args[2] = withFixedLength(args[2]);
     return ReflectApply(native, undefined, args);
   },
 }.apply));
 guard(Reflect, "construct", (native) => ({
   construct(...args) {
-    args[1] = bounded(args[1]);
+    args[1] = withFixedLength(args[1]);
     return ReflectApply(native, undefined, args);
   },
 }.construct));
 guard(Function.prototype, "apply", (native) => ({
   apply(self, list) {
-    return ReflectApply(native, this, [self, bounded(list)]);
+    return ReflectApply(native, this, [self, withFixedLength(list)]);
   },
 }.apply));
 guard(String, "raw", (native) => ({
   raw(...args) {
     const raw = args[0]?.raw;
     if (raw !== undefined && raw !== null) {
-      args[0] = { __proto__: null, raw: bounded(raw) };
+      args[0] = { __proto__: null, raw: withFixedLength(raw) };
     }
     return ReflectApply(native, this, args);
   },

@@ -1,8 +1,8 @@
-// Texts, and functions that go through them.
+// Guards for strings, and for functions that process them.
 
 import { core, primordials } from "ext:core/mod.js";
 import {
-  checkText,
+  checkStringLength,
   guard,
   guardAll,
 } from "ext:tailor_function/guards/lengths.js";
@@ -19,36 +19,36 @@ const {
 } = primordials;
 const { Date, JSON, Number, String, Symbol } = globalThis;
 
-// Texts. The engine puts them together from parts, without a copy; each of these copies, or goes through them.
-const checkTexts = (self, args) => {
+// V8 concatenates strings without copying them. Each of these functions copies or scans the whole string.
+const checkStringLengths = (self, args) => {
   if (typeof self === "string") {
-    checkText(self.length);
+    checkStringLength(self.length);
   }
   for (let index = 0; index < args.length; index++) {
     if (typeof args[index] === "string") {
-      checkText(args[index].length);
+      checkStringLength(args[index].length);
     }
   }
 };
 
-const checkedTexts = (native) => ({
+const withLengthChecks = (native) => ({
   method(...args) {
-    const self = asText(this);
-    checkTexts(self, args);
+    const self = toStringThis(this);
+    checkStringLengths(self, args);
     return ReflectApply(native, self, args);
   },
 }.method);
 
-// The same, for functions that have no use for `this`.
-const checkedArguments = (native) => ({
+// The same for functions that ignore `this`.
+const withArgumentChecks = (native) => ({
   method(...args) {
-    checkTexts(undefined, args);
+    checkStringLengths(undefined, args);
     return ReflectApply(native, undefined, args);
   },
 }.method);
 
-// What a method of texts would make of its `this`; null and undefined it refuses.
-const asText = (self) =>
+// Converts `this` as a string method does, except for values for which it throws.
+const toStringThis = (self) =>
   typeof self === "string" || self === null || self === undefined || typeof self === "symbol" ? self : `${self}`;
 
 guardAll(
@@ -72,14 +72,14 @@ guardAll(
     "trimEnd",
     "trimStart",
   ],
-  checkedTexts,
+  withLengthChecks,
 );
 guardAll(
   globalThis,
   ["decodeURI", "decodeURIComponent", "encodeURI", "encodeURIComponent", "escape", "parseFloat", "parseInt", "unescape"],
-  checkedArguments,
+  withArgumentChecks,
 );
-// One function by two names stays one.
+// Properties with the same function keep the same function.
 ObjectDefineProperties(Number, {
   parseFloat: core.propNonEnumerable(globalThis.parseFloat),
   parseInt: core.propNonEnumerable(globalThis.parseInt),
@@ -88,17 +88,17 @@ ObjectDefineProperties(String.prototype, {
   trimLeft: core.propNonEnumerable(String.prototype.trimStart),
   trimRight: core.propNonEnumerable(String.prototype.trimEnd),
 });
-guard(JSON, "parse", checkedArguments);
-guard(Symbol, "for", checkedArguments);
-guard(Date, "parse", checkedArguments);
+guard(JSON, "parse", withArgumentChecks);
+guard(Symbol, "for", withArgumentChecks);
+guard(Date, "parse", withArgumentChecks);
 
-// New texts, by how long they will be.
+// Functions that create strings: checks the length of the result.
 guard(String.prototype, "repeat", (native) => ({
   repeat(count) {
-    const self = asText(this);
+    const self = toStringThis(this);
     const times = +count;
     if (typeof self === "string" && times > 0 && times < Infinity) {
-      checkText(self.length * MathTrunc(times));
+      checkStringLength(self.length * MathTrunc(times));
     }
     return ReflectApply(native, self, [times]);
   },
@@ -107,18 +107,18 @@ guardAll(String.prototype, ["padStart", "padEnd"], (native) => ({
   method(...args) {
     if (args.length > 0) {
       args[0] = +args[0];
-      checkText(args[0]);
+      checkStringLength(args[0]);
     }
     return ReflectApply(native, this, args);
   },
 }.method));
 
-// Searches: as many steps as the one text is long, for each of the other's. Beyond this they are done in parts.
-const STEPS = 2 ** 26;
+// A search takes up to the product of both lengths in steps. Searches beyond this limit are split into parts.
+const MAX_STEPS = 2 ** 26;
 
 const search = (text, wanted, from, forwards) => {
   const last = text.length - wanted.length;
-  const stride = MathMax(wanted.length, MathTrunc(STEPS / wanted.length));
+  const stride = MathMax(wanted.length, MathTrunc(MAX_STEPS / wanted.length));
   if (forwards) {
     for (let at = from; at <= last; at += stride) {
       const found = StringPrototypeIndexOf(StringPrototypeSlice(text, at, at + stride + wanted.length - 1), wanted);
@@ -138,20 +138,20 @@ const search = (text, wanted, from, forwards) => {
   return -1;
 };
 
-const searching = (forwards, result) => (native) => ({
+const searchInParts = (forwards, result) => (native) => ({
   method(...args) {
-    const self = asText(this);
+    const self = toStringThis(this);
     const wanted = args[0];
-    if (typeof self !== "string" || typeof wanted !== "string" || self.length * wanted.length <= STEPS) {
+    if (typeof self !== "string" || typeof wanted !== "string" || self.length * wanted.length <= MAX_STEPS) {
       return ReflectApply(native, self, args);
     }
-    checkText(self.length);
-    checkText(wanted.length);
+    checkStringLength(self.length);
+    checkStringLength(wanted.length);
     const at = args.length > 1 ? +args[1] : NaN;
     const from = at !== at ? (forwards ? 0 : self.length) : MathMin(MathMax(MathTrunc(at), 0), self.length);
     return result(search(self, wanted, from, forwards));
   },
 }.method);
-guard(String.prototype, "indexOf", searching(true, (index) => index));
-guard(String.prototype, "includes", searching(true, (index) => index >= 0));
-guard(String.prototype, "lastIndexOf", searching(false, (index) => index));
+guard(String.prototype, "indexOf", searchInParts(true, (index) => index));
+guard(String.prototype, "includes", searchInParts(true, (index) => index >= 0));
+guard(String.prototype, "lastIndexOf", searchInParts(false, (index) => index));

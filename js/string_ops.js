@@ -1,7 +1,7 @@
-// Bounds the text that a script can hand to the host at once. To the engine the text of `"x".repeat(2 ** 29)` is a few
-// bytes, and to the host it is what it says, in several copies.
+// Limits the strings that a script can pass to ops. V8 represents `"x".repeat(2 ** 29)` with a few bytes, but the host copies it in
+// full, several times.
 //
-// Loaded ahead of the scripts that call the ops.
+// Must be loaded before the scripts that call the ops.
 
 (function () {
 const { core, primordials } = __bootstrap;
@@ -16,7 +16,7 @@ const {
 } = primordials;
 const { Console, op_function_check_text } = ops;
 
-// Ops, and how many bytes the host has at the most for each unit of text.
+// The ops, and the maximum bytes that the host allocates for each UTF-16 unit.
 const WEIGHTS = {
   __proto__: null,
   op_base64_atob: 1,
@@ -26,7 +26,7 @@ const WEIGHTS = {
   op_url_parse: 2,
   op_url_parse_with_base: 2,
   op_url_reparse: 2,
-  // A list of pairs, which can be empty.
+  // Returns a list of pairs, which can be empty.
   op_url_parse_search_params: 32,
   op_urlpattern_parse: 32,
   op_urlpattern_process_match_input: 2,
@@ -41,7 +41,7 @@ function lengthOf(args) {
   return length;
 }
 
-// Of a pattern's input as well, whose members are the web extension's own.
+// Includes the members of a URLPattern's input, which is an object of the web extension.
 function lengthIn(args) {
   let length = lengthOf(args);
   const input = args[0];
@@ -54,7 +54,7 @@ function lengthIn(args) {
   return length;
 }
 
-// What is shorter needs no look.
+// Shorter strings are not checked.
 const SHORT = 65_536;
 
 for (const name in WEIGHTS) {
