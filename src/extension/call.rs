@@ -98,10 +98,7 @@ where
     };
     let promise = resolver.get_promise(scope).into();
     let (true, Ok(make_user)) = (client.namespace.is_string(), client.make_user.try_cast::<v8::Function>()) else {
-        let message = format!("tailor.idp.Client: {method} was called on something that is no client");
-        let message = v8::String::new(scope, &message).unwrap_or_else(|| v8::String::empty(scope));
-        let error = v8::Exception::type_error(scope, message);
-        resolver.reject(scope, error);
+        reject_foreign_receiver(scope, resolver, method);
         return promise;
     };
     let input = match read(scope, argument) {
@@ -163,6 +160,15 @@ fn settle<'s, T: IntoScript>(
     }
 }
 
+/// Rejects a call of a method on an object that is not a client.
+fn reject_foreign_receiver(scope: &mut PinScope<'_, '_>, resolver: Local<'_, v8::PromiseResolver>, method: &str) {
+    let message = format!("tailor.idp.Client: {method} was called on something that is no client");
+    let message = v8::String::new(scope, &message).unwrap_or_else(|| v8::String::empty(scope));
+    let error = v8::Exception::type_error(scope, message);
+    resolver.reject(scope, error);
+}
+
+/// Rejects a call with the exception that the script threw.
 fn reject_with<'s>(scope: &mut PinScope<'s, '_>, resolver: Local<'s, v8::PromiseResolver>, exception: Global<Value>) {
     let exception = Local::new(scope, exception);
     resolver.reject(scope, exception);

@@ -7,19 +7,29 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::rc::Rc;
-use std::sync::{LazyLock, OnceLock};
+use std::sync::OnceLock;
 
 use deno_core::v8::script_compiler::{CompileOptions, NoCacheReason, Source, compile_function};
 use deno_core::v8::{self, Function, Local, MapFnTo, Value};
-use deno_core::{ExtensionFileSource, FastString, OpState, op2, wrap_lazy_ext_script};
+use deno_core::{Extension, ExtensionFileSource, FastString, OpState, op2, wrap_lazy_ext_script};
 use deno_error::JsErrorBox;
 
 /// The lazily loaded scripts of all extensions, by specifier.
-static SCRIPTS: LazyLock<HashMap<&'static str, Script>> = LazyLock::new(|| {
-    let extensions = super::function_extensions();
-    let files = extensions.iter().flat_map(|extension| extension.lazy_loaded_js_files.iter().cloned());
-    files.map(|file| (file.specifier, Script::new(file))).collect()
-});
+static SCRIPTS: OnceLock<HashMap<&'static str, Script>> = OnceLock::new();
+
+/// Makes the scripts of these extensions available to all isolates of the process.
+///
+/// Only the first call has an effect: all isolates have the same extensions.
+pub(super) fn register(extensions: &[Extension]) {
+    SCRIPTS.get_or_init(|| {
+        let files = extensions.iter().flat_map(|extension| extension.lazy_loaded_js_files.iter().cloned());
+        files.map(|file| (file.specifier, Script::new(file))).collect()
+    });
+}
+
+fn script(specifier: &str) -> Option<&'static Script> {
+    SCRIPTS.get()?.get(specifier)
+}
 
 /// A script, shared by all isolates of the process.
 struct Script {
@@ -77,7 +87,7 @@ pub(super) fn op_function_compile_script<'s>(
     state: Rc<RefCell<OpState>>,
     #[string] specifier: &str,
 ) -> Result<v8::Local<'s, v8::Value>, JsErrorBox> {
-    let Some(script) = SCRIPTS.get(specifier) else {
+    let Some(script) = script(specifier) else {
         return Err(JsErrorBox::generic(format!("there is no script {specifier}")));
     };
     Ok(match script.compile(scope, uses_code_cache(&state)) {
@@ -93,7 +103,7 @@ pub(super) fn op_function_cache_script<'s>(
     #[string] specifier: &str,
     function: v8::Local<'s, v8::Value>,
 ) {
-    if let Some(script) = SCRIPTS.get(specifier)
+    if let Some(script) = script(specifier)
         && let Ok(function) = function.try_cast::<Function>()
         && uses_code_cache(&state)
     {
@@ -164,7 +174,9 @@ mod tests {
     /// The words and the string literals of all lazily loaded scripts.
     fn names() -> BTreeSet<&'static str> {
         let mut names = BTreeSet::new();
-        for text in SCRIPTS.values().filter_map(Script::body).map(FastString::as_str) {
+        crate::extension::function_extensions();
+        let scripts = SCRIPTS.get().into_iter().flat_map(HashMap::values);
+        for text in scripts.filter_map(Script::body).map(FastString::as_str) {
             names.extend(text.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$')));
             names.extend(text.lines().flat_map(|line| line.split('"').skip(1).step_by(2)));
         }

@@ -78,7 +78,7 @@ pub(crate) use timers::TimerLimit;
 ///
 /// Used by the build script and by the runtime, which must agree.
 pub(crate) fn function_extensions() -> Vec<Extension> {
-    vec![
+    let extensions = vec![
         deno_webidl::deno_webidl::lazy_init(),
         op_allowlist::without_denied(deno_web::deno_web::lazy_init()),
         op_allowlist::without_denied(deno_crypto::deno_crypto::lazy_init()),
@@ -86,5 +86,7 @@ pub(crate) fn function_extensions() -> Vec<Extension> {
         tailor_fetch::lazy_init(),
         tailor_idp::lazy_init(),
         tailor_function::lazy_init(),
-    ]
+    ];
+    lazy_scripts::register(&extensions);
+    extensions
 }

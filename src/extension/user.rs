@@ -4,8 +4,8 @@
 //! are both generated from it, so that a field cannot be missing or get the value of another. The compiler reports a field of
 //! [`User`] that the list does not name.
 //!
-//! The object is created by an object literal in JavaScript, which is the fastest way from Rust to an object (a property by
-//! the V8 API costs about as much as the whole literal), and which no setter on a prototype can observe.
+//! The object is created by an object literal in JavaScript, which is faster than defining properties with the V8 API, and which
+//! no setter on a prototype can observe.
 
 use std::fmt::Write;
 use std::sync::{Arc, LazyLock};

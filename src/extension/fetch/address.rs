@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// Whether an address belongs to the public internet.
 ///
 /// False for loopback, private networks, metadata services of clouds, and all other blocks of the IANA special-purpose
-/// address registries. An IPv6 address that embeds an IPv4 address is classified by the latter.
+/// address registries. IPv4-mapped and NAT64 addresses are classified by their IPv4 address.
 pub(super) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
