@@ -6,7 +6,7 @@ import { op_function_console } from "ext:core/ops";
 import { checkedClone } from "ext:tailor_function/clones.js";
 import { measured } from "ext:tailor_console/console.js";
 import { guardImageData } from "ext:tailor_function/guards/buffers.js";
-import { guard } from "ext:tailor_function/guards/lengths.js";
+import { replaceFunction } from "ext:tailor_function/guards/lengths.js";
 import "ext:tailor_function/guards/lists.js";
 import "ext:tailor_function/guards/texts.js";
 import { addTo, change, define, load, loadFormatter, loadOnDemand } from "ext:tailor_function/scripts.js";
@@ -26,8 +26,8 @@ change("ext:deno_web/02_event.js", ({ saveGlobalThisReference }) => {
   saveGlobalThisReference({ __proto__: null, dispatchEvent: () => true });
 });
 change("ext:deno_web/13_message_port.js", (script) => {
-  guard(script, "structuredClone", checkedClone);
-  guard(script.MessagePort.prototype, "postMessage", checkedClone);
+  replaceFunction(script, "structuredClone", checkedClone);
+  replaceFunction(script.MessagePort.prototype, "postMessage", checkedClone);
 });
 change("ext:deno_web/16_image_data.js", (script) => {
   script.ImageData = guardImageData(script.ImageData);

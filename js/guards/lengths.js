@@ -9,10 +9,12 @@ import { fixSharedBuffers } from "ext:tailor_function/guards/buffers.js";
 
 const {
   ArrayIsArray,
+  ArrayPrototypePush,
   MathMax,
   MathMin,
   MathTrunc,
   ObjectDefineProperties,
+  ReflectDefineProperty,
   ReflectGet,
   ReflectGetOwnPropertyDescriptor,
   SafeArrayIterator,
@@ -36,6 +38,26 @@ const limitLengths = (bytes) => {
   longestText = MathMin(MathMax(2 ** 19, bytes), MOST_PARTS);
 };
 ObjectDefineProperties(globalThis, { limitLengths: core.propNonEnumerable(limitLengths) });
+
+// The engine's own built-ins, in the order in which they were replaced.
+const replaced = [];
+
+/** Saves a property of a built-in that is about to be replaced, for `restoreBuiltIns`. */
+export const saveBuiltIn = (holder, key) => {
+  const descriptor = ReflectGetOwnPropertyDescriptor(holder, key);
+  if (descriptor !== undefined) {
+    ArrayPrototypePush(replaced, { __proto__: null, holder, key, descriptor });
+  }
+};
+
+// The host calls this in place of `limitLengths` to create an isolate without guards, and deletes it before any script runs.
+const restoreBuiltIns = () => {
+  for (let index = 0; index < replaced.length; index++) {
+    const { holder, key, descriptor } = replaced[index];
+    ReflectDefineProperty(holder, key, descriptor);
+  }
+};
+ObjectDefineProperties(globalThis, { restoreBuiltIns: core.propNonEnumerable(restoreBuiltIns) });
 
 export const checkArray = (length) => {
   if (length > longestArray) {
@@ -95,8 +117,14 @@ export const bounded = (value) => {
   });
 };
 
-// Puts in the place of a function one that looks and acts like it.
+/** Guards a built-in of ECMAScript. `restoreBuiltIns` removes the guard. */
 export const guard = (holder, key, make) => {
+  saveBuiltIn(holder, key);
+  replaceFunction(holder, key, make);
+};
+
+/** Replaces a function by one with the same name, length and attributes. */
+export const replaceFunction = (holder, key, make) => {
   const descriptor = ReflectGetOwnPropertyDescriptor(holder, key);
   if (descriptor === undefined) {
     return; // not in this engine

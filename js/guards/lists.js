@@ -9,6 +9,7 @@ import {
   isPlainArray,
   longestArray,
   note,
+  saveBuiltIn,
   toLength,
 } from "ext:tailor_function/guards/lengths.js";
 
@@ -30,6 +31,7 @@ const proxies = new NativeProxy(NativeProxy, {
   construct: (native, args, newTarget) =>
     note(args[0], ReflectConstruct(native, args, newTarget === proxies ? native : newTarget)),
 });
+saveBuiltIn(globalThis, "Proxy");
 ObjectDefineProperties(globalThis, { Proxy: core.propNonEnumerable(proxies) });
 guard(NativeProxy, "revocable", (native) => ({
   revocable(...args) {

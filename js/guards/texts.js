@@ -5,6 +5,7 @@ import {
   checkText,
   guard,
   guardAll,
+  saveBuiltIn,
 } from "ext:tailor_function/guards/lengths.js";
 
 const {
@@ -80,6 +81,10 @@ guardAll(
   checkedArguments,
 );
 // One function by two names stays one.
+saveBuiltIn(Number, "parseFloat");
+saveBuiltIn(Number, "parseInt");
+saveBuiltIn(String.prototype, "trimLeft");
+saveBuiltIn(String.prototype, "trimRight");
 ObjectDefineProperties(Number, {
   parseFloat: core.propNonEnumerable(globalThis.parseFloat),
   parseInt: core.propNonEnumerable(globalThis.parseInt),
