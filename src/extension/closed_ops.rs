@@ -207,7 +207,7 @@ mod tests {
     /// One test, since a thread has one isolate.
     #[test]
     fn the_ops_are_those_that_are_written_down_and_what_is_closed_throws() {
-        crate::function::on_its_thread(check_ops);
+        crate::function::run_on_isolate_thread(check_ops);
     }
 
     fn check_ops() {
