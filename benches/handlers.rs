@@ -46,6 +46,19 @@ export default async ({ id, times }) => {
 };
 "#;
 
+/// Uses built-ins that have guards again and again.
+pub(crate) const USE_BUILT_INS: &str = r#"export default async ({ times }) => {
+  let length = 0;
+  for (let time = 0; time < times; time++) {
+    const names = [];
+    for (let user = 0; user < 8; user++) names.push("user-" + ((user * 5) % 8));
+    const text = names.sort().concat(["admin"]).join(",").replace("admin", "root");
+    length += text.split(",").length + "ab".repeat(4).length;
+  }
+  return length;
+};
+"#;
+
 /// Waits, so that others need an isolate of their own.
 pub(crate) const WAIT: &str =
     "export default async ({ time }) => { await new Promise((done) => setTimeout(done, time)); };\n";

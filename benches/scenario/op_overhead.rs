@@ -8,7 +8,7 @@ use std::str::FromStr as _;
 use anyhow::{Context as _, ensure};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
-use tailor_idp::function::{FunctionRuntime, Invocation, Isolation, Script};
+use tailor_idp::function::{BuiltinGuards, FunctionRuntime, FunctionRuntimeBuilder, Invocation, Isolation, Script};
 use tailor_idp::idp::IdentityProvider;
 use tailor_idp::store::SqliteDatabase;
 use tokio::runtime::Handle;
@@ -55,7 +55,11 @@ struct Calls {
 
 impl Calls {
     fn new(idp: impl IdentityProvider, script: &str, id: &str, times: usize) -> anyhow::Result<Self> {
-        let runtime = fixture::runtime(idp).isolation(Isolation::reuse()).build();
+        Self::in_runtime(fixture::runtime(idp), script, id, times)
+    }
+
+    fn in_runtime(builder: FunctionRuntimeBuilder, script: &str, id: &str, times: usize) -> anyhow::Result<Self> {
+        let runtime = builder.isolation(Isolation::reuse()).build();
         let mut calls = Self { runtime, script: handlers::script(script)?, id: id.to_owned(), times };
         calls.nanoseconds()?;
         Ok(calls)
@@ -85,6 +89,12 @@ pub(super) async fn run(plan: &Plan) -> anyhow::Result<Vec<Line>> {
     let mut stub = Calls::new(Stub, handlers::READ_OFTEN, &id, times)?;
     let mut memory = Calls::new(memory, handlers::READ_OFTEN, &id_in_memory, times)?;
     let mut disk = Calls::new(disk, handlers::READ_OFTEN, &id, times)?;
+    let built_ins = |guards| {
+        let builder = fixture::runtime(Stub).builtin_guards(guards);
+        Calls::in_runtime(builder, handlers::USE_BUILT_INS, &id, times)
+    };
+    let mut guarded = built_ins(BuiltinGuards::Enabled)?;
+    let mut unguarded = built_ins(BuiltinGuards::Disabled)?;
     let bare = Bare::open(&path, &id)?;
     let kv = Kv::new(plan)?;
     let values = by_turns(
@@ -96,15 +106,21 @@ pub(super) async fn run(plan: &Plan) -> anyhow::Result<Vec<Line>> {
             &mut || disk.nanoseconds(),
             &mut || bare.nanoseconds(times),
             &mut || kv.as_ref().map_or(Ok(f64::NAN), Kv::nanoseconds),
+            &mut || guarded.nanoseconds(),
+            &mut || unguarded.nanoseconds(),
         ],
     )?;
-    let [script_alone, stub, memory, disk, bare, kv] = values[..] else { unreachable!("six contenders") };
+    let [script_alone, stub, memory, disk, bare, kv, guarded, unguarded] = values[..] else {
+        unreachable!("eight contenders")
+    };
 
     let mut lines = Lines::of("op_overhead");
     let mut tell = |what: &str, value| lines.figure(what, "a call", value, Unit::Nanoseconds);
     tell("client.user, answered by a stub", stub);
     tell("client.user, in-memory store", memory);
     tell("client.user, SQLite on disk", disk);
+    lines.figure("array and string built-ins, guarded", "an iteration", guarded, Unit::Nanoseconds);
+    lines.figure("array and string built-ins, not guarded", "an iteration", unguarded, Unit::Nanoseconds);
     let mut tell = |what: &str, value| lines.peer(what, "a call", value, Unit::Nanoseconds);
     tell("an async function that makes the object", script_alone);
     tell("rusqlite, the same statement prepared", bare);
