@@ -347,6 +347,8 @@ impl Drop for PendingExecution<'_> {
 
 #[cfg(all(test, feature = "v8"))]
 mod tests {
+    use std::error::Error;
+
     use pretty_assertions::assert_eq;
     use serde_json::json;
 
@@ -413,14 +415,14 @@ mod tests {
         };
     "#;
 
-    async fn inspect_built_ins(builder: FunctionRuntimeBuilder) -> serde_json::Value {
-        let script = Script::new("file:///main.js".parse().unwrap(), INSPECT_BUILT_INS);
-        builder.build().run(&script, Invocation::default()).await.result.unwrap()
+    async fn inspect_built_ins(builder: FunctionRuntimeBuilder) -> Result<serde_json::Value, Box<dyn Error>> {
+        let script = Script::new("file:///main.js".parse()?, INSPECT_BUILT_INS);
+        Ok(builder.build().run(&script, Invocation::default()).await.result?)
     }
 
     #[tokio::test]
     async fn builtin_guards_are_enabled_by_default() {
-        let found = inspect_built_ins(builder()).await;
+        let found = inspect_built_ins(builder()).await.unwrap();
         let replaced: Vec<_> = found["replaced"].as_array().unwrap().iter().filter_map(|path| path.as_str()).collect();
         for path in ["Array.prototype.indexOf", "JSON.parse", "Proxy", "SharedArrayBuffer", "String.prototype.split"] {
             assert!(replaced.contains(&path), "{path} is not guarded: {replaced:?}");
@@ -432,7 +434,7 @@ mod tests {
 
     #[tokio::test]
     async fn disabled_builtin_guards_leave_native_built_ins_and_limits_of_web_apis() {
-        let found = inspect_built_ins(builder().builtin_guards(BuiltinGuards::Disabled)).await;
+        let found = inspect_built_ins(builder().builtin_guards(BuiltinGuards::Disabled)).await.unwrap();
         let expected = json!({
             "replaced": [],
             "sameFunctions": true,
