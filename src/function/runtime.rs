@@ -378,6 +378,29 @@ mod tests {
         assert_ne!(&*module.code_cache().unwrap(), b"invalid cache");
     }
 
+    #[tokio::test]
+    async fn run_resolves_imports_of_files() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.js"), "export * from './b.js'; export const a = 1 / 2; // ' /").unwrap();
+        std::fs::write(folder.path().join("b.js"), "export const b = 2;").unwrap();
+        let main = "import { a, b } from './a.js';\nexport default async () => [a, b, (await import('./b.js')).b];";
+        std::fs::write(folder.path().join("main.js"), main).unwrap();
+        let script = Script::from_file(folder.path().join("main.js")).unwrap();
+        let execution = builder().build().run(&script, Invocation::default()).await;
+        assert_eq!(execution.result.unwrap(), json!([0.5, 2, 2]));
+    }
+
+    #[cfg(not(feature = "typescript"))]
+    #[tokio::test]
+    async fn run_names_the_missing_feature_for_typescript() {
+        use crate::function::execution::ErrorKind;
+
+        let script = Script::new("file:///main.ts".parse().unwrap(), "export default (): number => 1;");
+        let error = builder().build().run(&script, Invocation::default()).await.result.unwrap_err();
+        assert_eq!((error.kind, &*error.name), (ErrorKind::UserNonRuntime, "SyntaxError"));
+        assert!(error.message.contains("built without the cargo feature `typescript`"), "{error}");
+    }
+
     /// Lists the functions of ECMAScript's global objects that are not native, and tries some built-ins.
     const INSPECT_BUILT_INS: &str = r#"
         const NAMES = [
