@@ -10,7 +10,7 @@ use crate::idp::shortened;
 pub(super) const EXTENSIONS: [&str; 4] = ["js", "mjs", "ts", "mts"];
 
 /// Node's built-in modules, without `node:`, and the replacement for each in function scripts.
-const NODE_MODULES: [(&[&str], &str); 7] = [
+const NODE_BUILT_INS: [(&[&str], &str); 7] = [
     (&["fs"], "function scripts have no file system"),
     (
         &["net", "tls", "dgram", "dns", "http", "http2", "https", "inspector"],
@@ -59,6 +59,7 @@ pub(super) enum SpecifierKind {
     Unsupported(String),
 }
 
+/// Classifies a specifier by its syntax, without access to files.
 pub(super) fn classify(specifier: &str) -> SpecifierKind {
     if specifier.starts_with("./") || specifier.starts_with("../") {
         let reason = match specifier {
@@ -70,7 +71,8 @@ pub(super) fn classify(specifier: &str) -> SpecifierKind {
     }
     let name = specifier.strip_prefix("node:").unwrap_or(specifier);
     let top = name.split('/').next().unwrap_or_default();
-    let replacement = NODE_MODULES.iter().find(|(names, _)| names.contains(&top)).map(|(_, replacement)| *replacement);
+    let replacement =
+        NODE_BUILT_INS.iter().find(|(names, _)| names.contains(&top)).map(|(_, replacement)| *replacement);
     let reason = if specifier.starts_with("node:") || replacement.is_some() {
         format!(
             "{}; bundle what you import",

@@ -166,6 +166,10 @@ impl<'a> Visit<'a> for FirstDecorator {
 }
 
 /// Runs a recursive pass over `text` on a thread whose stack suffices for any nesting.
+///
+/// # Errors
+///
+/// Fails if the thread cannot be started, or panics.
 fn with_stack_for<T: Send>(text: &str, run: impl FnOnce() -> T + Send) -> io::Result<T> {
     thread::scope(|scope| {
         let thread = thread::Builder::new()
