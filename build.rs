@@ -1,7 +1,7 @@
-//! Bakes the V8 startup snapshot: the web APIs and `tailor.idp`, loaded and ready.
+//! Builds the V8 startup snapshot, which contains the web APIs and `tailor.idp`.
 //!
-//! The extensions come from `src/extension`, which this script compiles as its own module, with just so much of
-//! `src/idp` as they need. So the snapshot and the program are of one definition.
+//! The build script compiles `src/extension` as a module of its own, over the same identity side (`tailor-idp-core`) as the
+//! program. The snapshot and the program therefore use the same definitions.
 
 use std::path::Path;
 
@@ -11,19 +11,8 @@ use deno_core::snapshot::{CreateSnapshotOptions, create_snapshot};
 #[path = "src/extension/mod.rs"]
 mod extension;
 
-#[allow(dead_code, unused_imports, unreachable_pub, missing_docs)]
-#[path = "src/idp"]
-mod idp {
-    pub(crate) mod error;
-    mod interface;
-    mod model;
-    mod principal;
-
-    pub use error::{Code, IdpError};
-    pub use interface::IdentityProvider;
-    pub use model::*;
-    pub use principal::{Invoker, Principal};
-}
+// The name under which the extension knows the identity side.
+use tailor_idp_core as idp;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let snapshot = create_snapshot(

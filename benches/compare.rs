@@ -1,4 +1,4 @@
-//! Two builds, by turns in one run.
+//! Compares two builds in one run, with interleaved rounds.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,31 +9,35 @@ use anyhow::{Context as _, bail, ensure};
 use crate::figure::{self, Figure, Line};
 use crate::measure::median;
 
-/// Rounds of both builds. The first of each also warms the machine's caches.
+/// Rounds of each build.
 const ROUNDS: usize = 3;
 
-/// A figure that is worse by more than this, in every round, fails the comparison: twice what two runs of one build differ by
-/// on a machine that does nothing else.
+/// The comparison fails if a figure is worse by more than this ratio in every round. It is twice the difference between two runs
+/// of one build on an idle machine.
 const TOLERANCE: f64 = 0.15;
 
-/// What is shown and not judged: a few runs of many decide on it.
+/// Statistics that are shown but never fail the comparison: they depend on few runs.
 const TAILS: [&str; 2] = ["p90", "p99"];
 
-/// A build: its benchmarks, and its program.
+/// A build: the benchmarks' executable and the measured program.
 struct Build {
     name: &'static str,
     bench: PathBuf,
     program: PathBuf,
-    /// The values of each figure, a round each.
+    /// The values of each figure, one for each round.
     figures: BTreeMap<(String, String, String), (Figure, Vec<f64>)>,
 }
 
-/// Compares this build with the one in `base`, and fails where something has become slower.
+/// Compares this build with the one in the folder `base`.
+///
+/// # Errors
+///
+/// A figure is worse than in `base` by more than [`TOLERANCE`] in every round, or a build fails.
 pub(crate) fn compare(base: &Path, program: &Path, scratch: &Path) -> anyhow::Result<()> {
     let build = |name, bench, program| Build { name, bench, program, figures: BTreeMap::new() };
     let mut before = build("base", base.join("bench"), base.join("tailor-idp"));
     let mut after = build("this build", std::env::current_exe()?, program.to_owned());
-    ensure!(before.bench.is_file(), "there is no {}: `make bench-base` keeps a build", before.bench.display());
+    ensure!(before.bench.is_file(), "{} does not exist: `make bench-base` keeps a build", before.bench.display());
     for round in 1..=ROUNDS {
         for build in [&mut before, &mut after] {
             eprintln!("round {round} of {ROUNDS}: {}", build.name);
@@ -48,13 +52,13 @@ pub(crate) fn compare(base: &Path, program: &Path, scratch: &Path) -> anyhow::Re
             println!("{}: {} {}: only in {}", figure.scenario, figure.what, figure.figure, after.name);
             continue;
         };
-        // On a machine that is not quiet, single rounds differ by more than the tolerance: only where no round of the one was as
-        // good as any of the other is it the build.
-        let is_apart = bounds(&values).0 > bounds(&base).1 || bounds(&values).1 < bounds(&base).0;
+        // On a busy machine, rounds of one build differ by more than the tolerance. The builds differ only if all rounds of one
+        // are better than all rounds of the other.
+        let is_disjoint = bounds(&values).0 > bounds(&base).1 || bounds(&values).1 < bounds(&base).0;
         let (base, value) = (median(base), median(values));
         let slower = if figure.less_is_better() { value / base } else { base / value } - 1.0;
-        let is_noise = !is_apart || TAILS.contains(&figure.figure.as_str());
-        // What is not ours tells how steady the machine is.
+        let is_noise = !is_disjoint || TAILS.contains(&figure.figure.as_str());
+        // Baselines show how steady the machine is; they have no verdict.
         let verdict = if figure.peer {
             "(peer)"
         } else if is_noise {
@@ -68,7 +72,7 @@ pub(crate) fn compare(base: &Path, program: &Path, scratch: &Path) -> anyhow::Re
             ""
         };
         let what = format!("{}: {} {}", figure.scenario, figure.what, figure.figure);
-        let (base, value) = (figure.unit.show(base), figure.unit.show(value));
+        let (base, value) = (figure.unit.format(base), figure.unit.format(value));
         println!("{what:<44} {base:>12} {value:>12} {:>+7.1}% {verdict}", slower * 100.0);
     }
     if worse > 0 {
@@ -77,21 +81,22 @@ pub(crate) fn compare(base: &Path, program: &Path, scratch: &Path) -> anyhow::Re
     Ok(())
 }
 
-/// The least and the most.
+/// The minimum and the maximum.
 fn bounds(values: &[f64]) -> (f64, f64) {
     values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), value| (least.min(*value), most.max(*value)))
 }
 
 impl Build {
+    /// Runs one round, and adds its figures.
     fn measure(&mut self, scratch: &Path) -> anyhow::Result<()> {
         let results = scratch.join("compare.jsonl");
         let mut bench = Command::new(&self.bench);
         bench.arg("--quick").arg("--program").arg(&self.program).arg("--scratch").arg(scratch);
         let output = bench.arg("--json").arg(&results).stdout(Stdio::null()).output()?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "{} failed: {}\n{said}", self.bench.display(), output.status);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{} failed: {}\n{stderr}", self.bench.display(), output.status);
         let text = std::fs::read(&results).with_context(|| results.display().to_string())?;
-        for line in figure::read(&text)? {
+        for line in figure::parse(&text)? {
             if let Line::Figure(figure) = line {
                 let key = (figure.scenario.clone(), figure.what.clone(), figure.figure.clone());
                 let value = figure.value;

@@ -1,11 +1,9 @@
-//! What is measured, and what it is to be.
+//! Result types: measured figures, goals, and the machine they were measured on.
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
-use crate::machine::Machine;
-
-/// A line of the results.
+/// One line of the results, which are JSON lines.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "lowercase")]
 pub(crate) enum Line {
@@ -14,22 +12,35 @@ pub(crate) enum Line {
     Goal(Goal),
 }
 
-/// Something measured.
+/// The machine and the software of a run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Machine {
+    /// UTC.
+    pub(crate) date: String,
+    pub(crate) processor: String,
+    pub(crate) cores: usize,
+    pub(crate) memory_bytes: u64,
+    pub(crate) system: String,
+    /// Names and versions of programs and libraries. The measured program comes first.
+    pub(crate) versions: Vec<String>,
+}
+
+/// A measured value.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Figure {
     pub(crate) scenario: String,
-    /// What was measured, such as `client.user, SQLite on disk`.
+    /// The measured operation, such as `client.user, SQLite on disk`.
     pub(crate) what: String,
-    /// Which figure of it, such as `p50`.
+    /// The statistic, such as `p50`.
     pub(crate) figure: String,
     pub(crate) value: f64,
     pub(crate) unit: Unit,
-    /// Whether it is another program's, or the machine's own: what ours is held against.
+    /// Whether this is a baseline: measured on another program, or on the machine alone.
     #[serde(default)]
     pub(crate) peer: bool,
 }
 
-/// A figure, or a ratio of two, and the bound that it is to keep.
+/// A figure, or a ratio of two figures, with its required bound.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Goal {
     pub(crate) scenario: String,
@@ -59,7 +70,7 @@ pub(crate) enum Unit {
 }
 
 impl Figure {
-    /// Whether less of it is better.
+    /// Whether lower values are better.
     pub(crate) fn less_is_better(&self) -> bool {
         self.unit != Unit::PerSecond
     }
@@ -75,8 +86,8 @@ impl Goal {
 }
 
 impl Unit {
-    /// The value with its unit, to three digits.
-    pub(crate) fn show(self, value: f64) -> String {
+    /// Formats the value with its unit, to three significant digits. Rates are whole numbers.
+    pub(crate) fn format(self, value: f64) -> String {
         let scaled = |scale: &[(f64, &str)]| {
             let fits = scale.iter().rev().find(|(from, _)| value.abs() >= *from).or(scale.first());
             fits.map_or_else(String::new, |(from, name)| format!("{} {name}", digits(value / from)))
@@ -98,7 +109,7 @@ fn digits(value: f64) -> String {
     }
 }
 
-/// A whole number with a comma every three digits.
+/// Formats a whole number with a comma between groups of three digits.
 fn grouped(value: f64) -> String {
     let digits = format!("{value:.0}");
     let mut text = String::new();
@@ -111,27 +122,29 @@ fn grouped(value: f64) -> String {
     text
 }
 
-/// Reads lines of results.
-pub(crate) fn read(text: &[u8]) -> anyhow::Result<Vec<Line>> {
+/// Parses result lines.
+pub(crate) fn parse(text: &[u8]) -> anyhow::Result<Vec<Line>> {
     let text = str::from_utf8(text)?;
     text.lines().map(|line| serde_json::from_str(line).with_context(|| line.to_owned())).collect()
 }
 
-/// The lines of one scenario.
+/// Collects the result lines of one scenario.
 pub(crate) struct Lines {
     scenario: &'static str,
     lines: Vec<Line>,
 }
 
 impl Lines {
-    pub(crate) fn of(scenario: &'static str) -> Self {
+    pub(crate) fn new(scenario: &'static str) -> Self {
         Self { scenario, lines: vec![] }
     }
 
+    /// Adds a figure of this program.
     pub(crate) fn figure(&mut self, what: impl Into<String>, figure: impl Into<String>, value: f64, unit: Unit) {
         self.push(what, figure, value, unit, false);
     }
 
+    /// Adds a figure of a baseline.
     pub(crate) fn peer(&mut self, what: impl Into<String>, figure: impl Into<String>, value: f64, unit: Unit) {
         self.push(what, figure, value, unit, true);
     }
@@ -153,7 +166,7 @@ impl Lines {
         self.lines.push(Line::Goal(Goal { scenario, what: what.into(), value, unit, bound }));
     }
 
-    pub(crate) fn done(self) -> Vec<Line> {
+    pub(crate) fn into_lines(self) -> Vec<Line> {
         self.lines
     }
 }

@@ -1,4 +1,4 @@
-//! The handlers that are run.
+//! The measured handlers.
 
 use tailor_idp::function::Script;
 
@@ -22,20 +22,21 @@ pub(crate) const LOOKUP: &str = r#"export default async (args) => {
 };
 "#;
 
-/// Uses what is loaded when it is first asked for: a little, and a lot.
+/// Uses a web API that loads few modules on first use.
 pub(crate) const PARSE_URL: &str = r#"export default async (args) => new URL("https://example.com/a?b=c").host;
 "#;
+/// Uses a web API that loads many modules on first use.
 pub(crate) const MAKE_REQUEST: &str = r#"export default async (args) => new Request("https://example.com/", { method: "POST", body: "a" }).url;
 "#;
 
-/// Reads one user again and again.
+/// Reads one user `times` times.
 pub(crate) const READ_OFTEN: &str = r#"export default async ({ id, times }) => {
   const idp = new tailor.idp.Client({ namespace: "builtin-idp" });
   for (let time = 0; time < times; time++) await idp.user(id);
 };
 "#;
 
-/// As much of that as a script can do without an op: an async function that makes the same object.
+/// The baseline of [`READ_OFTEN`]: an async function that makes the same object without an op.
 pub(crate) const MAKE_OFTEN: &str = r#"const client = {
   async user(id) {
     return { id, name: "ana@example.com", disabled: false, createdAt: "2026-01-01T00:00:00.000Z", mfaEnrolled: false, mfaFactorIds: [] };
@@ -46,7 +47,20 @@ export default async ({ id, times }) => {
 };
 "#;
 
-/// Waits, so that others need an isolate of their own.
+/// Calls builtins that have guards.
+pub(crate) const CALL_BUILTINS: &str = r#"export default async ({ times }) => {
+  let length = 0;
+  for (let time = 0; time < times; time++) {
+    const names = [];
+    for (let user = 0; user < 8; user++) names.push("user-" + ((user * 5) % 8));
+    const text = names.sort().concat(["admin"]).join(",").replace("admin", "root");
+    length += text.split(",").length + "ab".repeat(4).length;
+  }
+  return length;
+};
+"#;
+
+/// Waits, so that concurrent executions need an isolate each.
 pub(crate) const WAIT: &str =
     "export default async ({ time }) => { await new Promise((done) => setTimeout(done, time)); };\n";
 

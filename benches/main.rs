@@ -1,7 +1,7 @@
-//! The benchmarks: where the time and the memory go, beside peers that run in the same minute on the same machine.
+//! Benchmarks of time and memory, with peers measured in the same run on the same machine.
 //!
-//! `make bench` runs everything and writes the tables of docs/performance.md; `make bench-quick` compares two builds.
-//! Each scenario runs in a process of its own, so that none finds what another has left in memory.
+//! `make bench` runs all scenarios and writes the tables of docs/performance.md. `make bench-quick` compares two builds.
+//! Each scenario runs in its own process, so that scenarios do not affect each other's memory.
 
 mod compare;
 mod contender;
@@ -11,6 +11,7 @@ mod handlers;
 mod machine;
 mod measure;
 mod peers;
+mod plan;
 mod report;
 mod scenario;
 
@@ -23,44 +24,45 @@ use anyhow::{Context as _, ensure};
 use clap::{Parser, ValueEnum};
 
 use figure::Line;
-use scenario::{Plan, Scenario};
+use plan::Plan;
+use scenario::Scenario;
 
-/// Measure tailor-idp, beside its peers
+/// Measure tailor-idp and its peers
 #[derive(Parser)]
 struct Args {
-    /// What to measure: all scenarios, where none is named
+    /// Scenarios to run; default: all
     #[arg(value_enum)]
     scenarios: Vec<Scenario>,
 
-    /// Fewer rounds and no peers: a minute's look at what has changed
+    /// Run fewer rounds and no peers; takes a minute
     #[arg(long)]
     quick: bool,
 
-    /// Compare with the build in this folder: its `bench` and its `tailor-idp`, run by turns with this one
+    /// Compare with the build in this folder, which contains its `bench` and its `tailor-idp`; rounds are interleaved
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["json", "page"])]
     compare: Option<PathBuf>,
 
-    /// Write the figures to this file, a line of JSON each
+    /// Write the results to this file, as JSON lines
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 
-    /// Put the tables into this page, between the marks that it has for them
+    /// Write the tables into this page, between its markers
     #[arg(long, value_name = "FILE")]
     page: Option<PathBuf>,
 
-    /// The program that is measured as a whole
+    /// The measured program
     #[arg(long, value_name = "FILE", default_value = env!("CARGO_BIN_EXE_tailor-idp"))]
     program: PathBuf,
 
-    /// Where databases are put, several GB: on the disk that is to be measured
+    /// Folder for several GB of databases, on the disk to measure
     #[arg(long, value_name = "FOLDER", default_value = concat!(env!("CARGO_TARGET_TMPDIR"), "/bench"))]
     scratch: PathBuf,
 
-    /// Run one scenario in this process, and print its figures as JSON
+    /// Run the scenarios in this process, and print their results as JSON lines
     #[arg(long, hide = true)]
     here: bool,
 
-    /// What `cargo bench` says to every benchmark.
+    /// `cargo bench` passes this to every benchmark.
     #[arg(long, hide = true)]
     bench: bool,
 }
@@ -83,12 +85,12 @@ fn main() -> anyhow::Result<()> {
         return Ok(());
     }
 
-    let mut lines = vec![Line::Machine(machine::Machine::here(&plan)?)];
+    let mut lines = vec![Line::Machine(machine::describe(&plan)?)];
     for scenario in scenarios {
         let began = Instant::now();
         eprint!("{:<14}", scenario.name());
         std::io::stderr().flush()?;
-        lines.extend(apart(scenario, &plan)?);
+        lines.extend(run_in_child(scenario, &plan)?);
         eprintln!("{:5.1} s", began.elapsed().as_secs_f64());
     }
     if let Some(path) = &args.json {
@@ -104,12 +106,12 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs the scenario in a process of its own.
-fn apart(scenario: Scenario, plan: &Plan) -> anyhow::Result<Vec<Line>> {
+/// Runs the scenario in a child process.
+fn run_in_child(scenario: Scenario, plan: &Plan) -> anyhow::Result<Vec<Line>> {
     let mut child = Command::new(std::env::current_exe()?);
     child.args([scenario.name(), "--here"]).args(plan.quick.then_some("--quick"));
     child.arg("--program").arg(&plan.program).arg("--scratch").arg(&plan.scratch);
     let output = child.stderr(Stdio::inherit()).output()?;
     ensure!(output.status.success(), "{} failed: {}", scenario.name(), output.status);
-    figure::read(&output.stdout)
+    figure::parse(&output.stdout)
 }

@@ -1,11 +1,9 @@
-//! The programs that ours is held against.
+//! Other JavaScript runtimes, as baselines.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::machine;
-
-/// Another runtime, with the settings that are best for it.
+/// An installed runtime, with the options that make it fastest.
 pub(crate) struct Peer {
     pub(crate) name: &'static str,
     program: PathBuf,
@@ -13,8 +11,8 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// Runs a file that needs nothing but itself.
-    pub(crate) fn run(&self, file: &Path) -> Command {
+    /// The command that runs a file without imports.
+    pub(crate) fn run_command(&self, file: &Path) -> Command {
         let mut command = self.command();
         command.args(self.args).arg(file);
         command
@@ -22,16 +20,18 @@ impl Peer {
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        // Asks nobody for a newer version.
+        // Without this, Deno asks a server for newer versions.
         command.env("DENO_NO_UPDATE_CHECK", "1");
         command
     }
 
+    /// Name and version.
     pub(crate) fn version(self) -> String {
-        let version = machine::version(&mut self.command());
+        let version = version(&mut self.command());
         if version.starts_with(self.name) { version } else { format!("{} {version}", self.name) }
     }
 
+    /// The command that prints the version.
     pub(crate) fn version_command(&self) -> Command {
         let mut command = self.command();
         command.arg("--version");
@@ -39,8 +39,19 @@ impl Peer {
     }
 }
 
-/// Deno: the program itself, not the wrapper of its package, which takes longer than what it starts. Nothing is looked for
-/// but the file, and nothing has to be asked.
+/// The first line that a program prints with `--version`, or an empty text if it does not run.
+pub(crate) fn version(program: &mut Command) -> String {
+    let output = program.arg("--version").output().map(|output| output.stdout).unwrap_or_default();
+    String::from_utf8_lossy(&output).lines().next().unwrap_or_default().to_owned()
+}
+
+/// The peers that are installed here.
+pub(crate) fn installed() -> Vec<Peer> {
+    [deno(), node()].into_iter().flatten().collect()
+}
+
+/// Deno, if installed. Starts the executable: the npm package's wrapper takes longer to start than Deno itself. The options
+/// turn off configuration lookups, remote modules and permission prompts.
 pub(crate) fn deno() -> Option<Peer> {
     let packages = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers/node_modules/@deno");
     let installed = std::fs::read_dir(packages).into_iter().flatten().flatten();
@@ -49,7 +60,8 @@ pub(crate) fn deno() -> Option<Peer> {
     Some(Peer { name: "deno", program: program.or_else(|| on_path("deno"))?, args })
 }
 
-pub(crate) fn node() -> Option<Peer> {
+/// Node.js, if installed.
+fn node() -> Option<Peer> {
     Some(Peer { name: "node", program: on_path("node")?, args: &[] })
 }
 

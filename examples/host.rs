@@ -1,4 +1,4 @@
-//! A host that runs function scripts: opens a store, runs a handler for each request, and reads the record.
+//! A host that runs function scripts: opens a store, runs a handler for each request, and reads the execution record.
 //!
 //! `cargo run --example host -- [HANDLER.js]`
 
@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::Context;
 use serde_json::json;
 use tailor_idp::function::{FunctionRuntime, Invocation, Limits, Script};
-use tailor_idp::idp::{Idp, NamespaceName, NamespaceSettings, Permission};
-use tailor_idp::store::SqliteDatabase;
+use tailor_idp::idp::store::SqliteDatabase;
+use tailor_idp::idp::{NamespaceName, NamespaceSettings, Permission, Router};
 
 const HANDLER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/handlers/sign-up.js");
 
@@ -17,16 +17,16 @@ const HANDLER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/handlers/si
 async fn main() -> anyhow::Result<()> {
     let name = NamespaceName::new("builtin-idp")?;
     let store = SqliteDatabase::in_memory()?.namespace(&name).await?;
-    let idp = Idp::builder()
+    let idp = Router::builder()
         .namespace(name, Arc::new(store), NamespaceSettings::default().permission(Permission::allow_all()))
         .build();
 
-    // What a script may use; isolates are prepared ahead, and none is used twice.
+    // Limits of each execution. By default, isolates are prepared ahead and used once.
     let limits = Limits { time: Duration::from_secs(5), ..Limits::default() };
     let runtime = FunctionRuntime::builder(Arc::new(idp)).limits(limits).build();
     let script = Script::from_file(std::env::args().nth(1).as_deref().unwrap_or(HANDLER))?;
 
-    // The requests run at once, each in an isolate of its own.
+    // The requests run concurrently, each in its own isolate.
     let requests = ["ana@example.com", "bo@example.com", "ana@example.com", "nobody"].map(|email| {
         let (runtime, script) = (runtime.clone(), script.clone());
         let invocation = Invocation::new(json!({ "email": email, "password": "correct horse battery staple" }));
@@ -41,13 +41,13 @@ async fn main() -> anyhow::Result<()> {
         }
     }
 
-    // The record says which limit ended a script, if one did.
+    // The record names the limit that ended the script.
     let endless = Script::new("file:///endless.js".parse()?, "export default () => { for (;;) ; }");
     let limits = Limits { time: Duration::from_millis(100), ..Limits::default() };
     let execution = runtime.run(&endless, Invocation::default().limits(limits)).await;
     println!("{}", serde_json::to_string(&execution)?);
 
-    // Waits for what runs. Then the threads are gone, and the stores are the host's alone.
+    // Waits for running executions. Afterwards no worker thread holds the stores.
     runtime.shutdown(Duration::from_secs(10)).await;
     Ok(())
 }

@@ -1,46 +1,46 @@
-// What a function script finds in its global scope, beside ECMAScript's own and `tailor`. What every script has need of is in the
-// startup snapshot, so it may not depend on the time, the environment or chance. The rest is loaded when it is first asked for.
+// Defines the global scope of function scripts, beside the builtins of ECMAScript and `tailor`. Frequently used APIs are part of the
+// startup snapshot, so they must not depend on the time, the environment or random numbers. The others are loaded on first use.
 
 import { core, internals, primordials } from "ext:core/mod.js";
 import { op_function_console } from "ext:core/ops";
-import { checkedClone } from "ext:tailor_function/clones.js";
-import { measured } from "ext:tailor_console/console.js";
+import { limitClone } from "ext:tailor_function/clones.js";
+import { limitConsole } from "ext:tailor_console/console.js";
 import { guardImageData } from "ext:tailor_function/guards/buffers.js";
-import { guard } from "ext:tailor_function/guards/lengths.js";
-import "ext:tailor_function/guards/lists.js";
-import "ext:tailor_function/guards/texts.js";
-import { addTo, change, define, load, loadFormatter, loadOnDemand } from "ext:tailor_function/scripts.js";
+import { replaceFunction } from "ext:tailor_function/guards/lengths.js";
+import "ext:tailor_function/guards/arrays.js";
+import "ext:tailor_function/guards/strings.js";
+import { define, defineAfter, load, loadFormatter, loadOnDemand, patch } from "ext:tailor_function/lazy_scripts.js";
 
 const { ObjectDefineProperties, SafeArrayIterator } = primordials;
 
-// Ahead of what they change.
-load("ext:tailor_function/texts.js");
+// Before the scripts that use the ops which these wrap.
+load("ext:tailor_function/string_ops.js");
 load("ext:tailor_function/timers.js");
 
 const { Console, setNoColorFns } = loadFormatter("ext:deno_web/01_console.js");
-// Log lines go to the host's log, not to a terminal.
+// Log lines go to the host's log, where colors are of no use.
 setNoColorFns(() => true, () => true);
 
-// An exception in an event listener ends the script: there is no `error` event on the global scope to handle it.
-change("ext:deno_web/02_event.js", ({ saveGlobalThisReference }) => {
+// An exception in an event listener terminates the script, because the global scope has no `error` event.
+patch("ext:deno_web/02_event.js", ({ saveGlobalThisReference }) => {
   saveGlobalThisReference({ __proto__: null, dispatchEvent: () => true });
 });
-change("ext:deno_web/13_message_port.js", (script) => {
-  guard(script, "structuredClone", checkedClone);
-  guard(script.MessagePort.prototype, "postMessage", checkedClone);
+patch("ext:deno_web/13_message_port.js", (script) => {
+  replaceFunction(script, "structuredClone", limitClone);
+  replaceFunction(script.MessagePort.prototype, "postMessage", limitClone);
 });
-change("ext:deno_web/16_image_data.js", (script) => {
+patch("ext:deno_web/16_image_data.js", (script) => {
   script.ImageData = guardImageData(script.ImageData);
 });
-change("ext:deno_crypto/00_crypto.js", (script) => {
-  load("ext:tailor_function/crypto.js").boundCrypto(script);
+patch("ext:deno_crypto/00_crypto.js", (script) => {
+  load("ext:tailor_function/crypto.js").limitCrypto(script);
 });
 
-// deno_fetch's code asks at each call whether it is traced.
+// deno_fetch checks at each call whether tracing is enabled.
 internals.__telemetry = { __proto__: null, TRACING_ENABLED: false, exitSpan: () => {} };
 internals.__telemetryUtil = { __proto__: null };
 
-// The names under which Rust throws what the web calls a DOMException.
+// The names of the DOMExceptions that Rust throws.
 for (
   const name of new SafeArrayIterator([
     "DataError",
@@ -63,7 +63,7 @@ for (
 }
 
 ObjectDefineProperties(globalThis, {
-  console: core.propNonEnumerable(measured(new Console((text, level) => op_function_console(text, level)))),
+  console: core.propNonEnumerable(limitConsole(new Console((text, level) => op_function_console(text, level)))),
   queueMicrotask: core.propNonEnumerable(globalThis.queueMicrotask),
   crypto: {
     __proto__: null,
@@ -73,8 +73,9 @@ ObjectDefineProperties(globalThis, {
   },
 });
 
-// What handlers use most, and most of the others need: in the snapshot. To load it later costs a script a millisecond or two, while
-// making an isolate, which is done ahead, takes a few tenths of one longer.
+// Part of the snapshot: the APIs that most handlers use, and that most of the other APIs depend on. Loading them on first use takes
+// 1 to 2 ms in the script, while having them in the snapshot adds a few tenths of a millisecond to the creation of an isolate, which
+// happens ahead of time.
 load("ext:deno_web/02_timers.js");
 load("ext:deno_web/03_abort_signal.js");
 load("ext:deno_web/08_text_encoding.js");
@@ -82,13 +83,13 @@ load("ext:deno_web/09_file.js");
 
 loadOnDemand();
 
-// URL.createObjectURL is with the blobs.
-addTo("URL", "ext:deno_web/09_file.js");
+// The blob script adds URL.createObjectURL.
+defineAfter("URL", "ext:deno_web/09_file.js");
 define("ext:deno_web/00_url.js", ["URL", "URLSearchParams"]);
 define("ext:deno_web/01_urlpattern.js", ["URLPattern"]);
 
 define("ext:deno_web/01_dom_exception.js", ["DOMException"]);
-// The code of EventSource looks for MessageEvent here.
+// EventSource looks up MessageEvent in the global scope.
 define("ext:deno_web/02_event.js", ["Event", "EventTarget", "MessageEvent"]);
 define("ext:deno_web/02_timers.js", ["clearInterval", "clearTimeout", "setInterval", "setTimeout"]);
 define("ext:deno_web/03_abort_signal.js", ["AbortController", "AbortSignal"]);

@@ -1,5 +1,5 @@
-// What is cloned is written out first, in the host's memory, and a text as often as it stands in the value: a script that holds one
-// text a thousand times would have it written a thousand times.
+// Limits structured clones. A clone is serialized in the host's memory, where a string that occurs a thousand times in the value is
+// written a thousand times, while the script holds it once.
 
 import { core, primordials } from "ext:core/mod.js";
 
@@ -17,28 +17,28 @@ const {
   SetPrototypeHas,
 } = primordials;
 
-// Characters of all texts together.
-const MOST_TEXT = 2 ** 25;
+// Maximum total length of all strings, in UTF-16 units.
+const MAX_TEXT = 2 ** 25;
 
-/** Refuses what has too much text in it. Runs nothing of the script: no getter, no trap of a proxy. */
+/** Throws if the strings in a value are too long. Runs no code of the script: no getters, no proxy traps. */
 const check = (value) => {
   const seen = new SafeSet();
-  const left = [];
+  const pending = [];
   let text = 0;
   const visit = (value) => {
     if (typeof value === "string") {
       text += value.length;
-      if (text > MOST_TEXT) {
-        throw new RangeError(`there is too much text to clone: at most ${MOST_TEXT} characters`);
+      if (text > MAX_TEXT) {
+        throw new RangeError(`there is too much text to clone: at most ${MAX_TEXT} characters`);
       }
     } else if (typeof value === "object" && value !== null && !core.isProxy(value) && !SetPrototypeHas(seen, value)) {
       SetPrototypeAdd(seen, value);
-      ArrayPrototypePush(left, value);
+      ArrayPrototypePush(pending, value);
     }
   };
   visit(value);
-  while (left.length > 0) {
-    const object = ArrayPrototypePop(left);
+  while (pending.length > 0) {
+    const object = ArrayPrototypePop(pending);
     if (core.isTypedArray(object) || core.isAnyArrayBuffer(object)) {
       continue;
     }
@@ -59,8 +59,8 @@ const check = (value) => {
   }
 };
 
-/** A function that clones its first argument, for values that are not too large. */
-export const checkedClone = (native) => ({
+/** Wraps a function that clones its first argument, so that it throws for values that are too large. */
+export const limitClone = (native) => ({
   method(...args) {
     check(args[0]);
     return ReflectApply(native, this, args);

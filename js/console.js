@@ -1,5 +1,5 @@
-// `console`, formatted as Deno does it. The formatter is the host's, and does not look up until it is done: so what it is given is
-// measured first, here, where a script can be ended.
+// Limits what `console` formats. Deno's formatter is native code that cannot be terminated while it runs, so the size of its input is
+// checked before, in JavaScript, which can be.
 
 import { core, primordials } from "ext:core/mod.js";
 
@@ -19,19 +19,19 @@ const {
   SafeSetIterator,
 } = primordials;
 
-// Values that one call prints at the most: some thousand lines, more than anybody reads.
-const MOST_VALUES = 20_000;
+// Maximum values that one call prints: a few thousand lines.
+const MAX_VALUES = 20_000;
 
-// Deno's own bounds, beyond which it prints `...`: how deep it goes, and how many elements of a list it shows.
+// Deno's default limits, beyond which it prints `...`: the depth of objects, and the elements of a list.
 const DEPTH = 4;
 const ELEMENTS = 100;
 
 class TooLarge {}
 
-/** Counts what would be printed of a value. Runs nothing of the script: no getter, no trap of a proxy. */
-class Measure {
-  #left = MOST_VALUES;
-  #open = [];
+/** Counts the values that would be printed. Runs no code of the script: no getters, no proxy traps. */
+class ValueCounter {
+  #remaining = MAX_VALUES;
+  #ancestors = [];
 
   constructor(depth, elements) {
     this.depth = depth;
@@ -39,8 +39,8 @@ class Measure {
   }
 
   value(value) {
-    this.#left--;
-    if (this.#left < 0) {
+    this.#remaining--;
+    if (this.#remaining < 0) {
       throw new TooLarge();
     }
     if (value === null || (typeof value !== "object" && typeof value !== "function")) {
@@ -50,23 +50,23 @@ class Measure {
       this.value(core.getProxyDetails(value)[0]);
       return;
     }
-    if (this.#open.length > this.depth || ArrayPrototypeIncludes(this.#open, value)) {
+    if (this.#ancestors.length > this.depth || ArrayPrototypeIncludes(this.#ancestors, value)) {
       return;
     }
-    ArrayPrototypePush(this.#open, value);
+    ArrayPrototypePush(this.#ancestors, value);
     this.#members(value);
-    ArrayPrototypePop(this.#open);
+    ArrayPrototypePop(this.#ancestors);
   }
 
   #members(value) {
     if (core.isMap(value)) {
-      this.#some(new SafeMapIterator(value));
+      this.#entries(new SafeMapIterator(value));
     } else if (core.isSet(value)) {
-      this.#some(new SafeSetIterator(value));
+      this.#entries(new SafeSetIterator(value));
     }
     if (core.isTypedArray(value) || core.isAnyArrayBuffer(value)) {
-      // Numbers, as many as of a list.
-      this.#left -= MathMin(this.elements, value.byteLength);
+      // Elements are numbers: each is one value.
+      this.#remaining -= MathMin(this.elements, value.byteLength);
       return;
     }
     if (ArrayIsArray(value)) {
@@ -74,7 +74,7 @@ class Measure {
       for (let index = 0; index < shown; index++) {
         this.#own(value, index);
       }
-      if (value.length > MOST_VALUES) {
+      if (value.length > MAX_VALUES) {
         return;
       }
     }
@@ -86,10 +86,10 @@ class Measure {
     }
   }
 
-  #some(entries) {
-    let left = this.elements;
+  #entries(entries) {
+    let remaining = this.elements;
     for (const entry of entries) {
-      if (left-- <= 0) {
+      if (remaining-- <= 0) {
         return;
       }
       this.value(entry);
@@ -98,58 +98,58 @@ class Measure {
 
   #own(value, key) {
     const descriptor = ReflectGetOwnPropertyDescriptor(value, key);
-    // An accessor is shown as such.
+    // Accessors are printed as `[Getter]`, without their value.
     this.value(descriptor === undefined ? undefined : descriptor.value);
   }
 }
 
-const fit = (value, depth = DEPTH, elements = ELEMENTS) => {
+const limitValue = (value, depth = DEPTH, elements = ELEMENTS) => {
   if (value === null || typeof value !== "object" && typeof value !== "function") {
     return value;
   }
   try {
-    new Measure(depth, elements).value(value);
+    new ValueCounter(depth, elements).value(value);
     return value;
   } catch {
-    // Too much of it, or too deep to be counted.
-    return `[too large to print: more than ${MOST_VALUES} values]`;
+    // Too many values, or a stack overflow while counting.
+    return `[too large to print: more than ${MAX_VALUES} values]`;
   }
 };
 
-const fitAll = (args) => {
+const limitValues = (args) => {
   for (let index = 0; index < args.length; index++) {
-    args[index] = fit(args[index]);
+    args[index] = limitValue(args[index]);
   }
   return args;
 };
 
-// Options are read once: a getter cannot say one thing here and another there.
-const fixedOptions = (options) =>
+// Copies options, so that getters cannot return one value to the check and another to the formatter.
+const copyOptions = (options) =>
   options === null || typeof options !== "object" ? options : { __proto__: null, ...options };
 
-// Wider or deeper than by default, as far as the caller says.
-const fitFor = (value, options) => {
-  const of = (key, otherwise) => {
+// Uses the limits that the caller asks for instead of the defaults.
+const limitForOptions = (value, options) => {
+  const option = (key, fallback) => {
     const asked = options === null || typeof options !== "object" ? undefined : options[key];
-    return asked === undefined ? otherwise : typeof asked === "number" && asked >= 0 ? asked : Infinity;
+    return asked === undefined ? fallback : typeof asked === "number" && asked >= 0 ? asked : Infinity;
   };
-  return fit(value, of("depth", DEPTH), of("iterableLimit", ELEMENTS));
+  return limitValue(value, option("depth", DEPTH), option("iterableLimit", ELEMENTS));
 };
 
-// The formatter's own entries, which a script's custom inspectors are given. To be done before the formatter is loaded.
+// Wraps the ops of the formatter, which custom inspectors of scripts can call. Must happen before the formatter is loaded.
 const { ops } = core.loadExtScript("ext:tailor_console/view.js").core;
 const { op_console_format_value, op_console_inspect, op_console_inspect_args } = ops;
 ops.op_console_inspect = (intrinsics, value, options) => {
-  const fixed = fixedOptions(options);
-  return op_console_inspect(intrinsics, fitFor(value, fixed), fixed);
+  const copy = copyOptions(options);
+  return op_console_inspect(intrinsics, limitForOptions(value, copy), copy);
 };
 ops.op_console_inspect_args = (intrinsics, args, options) =>
-  op_console_inspect_args(intrinsics, fitAll([...new SafeArrayIterator(args)]), options);
+  op_console_inspect_args(intrinsics, limitValues([...new SafeArrayIterator(args)]), options);
 ops.op_console_format_value = (intrinsics, ctx, value, recurseTimes) =>
-  op_console_format_value(intrinsics, ctx, fitFor(value, ctx), recurseTimes);
+  op_console_format_value(intrinsics, ctx, limitForOptions(value, ctx), recurseTimes);
 
-/** Has the methods of a console measure what they are given. */
-export const measured = (console) => {
+/** Wraps the methods of a console, so that they check their arguments. */
+export const limitConsole = (console) => {
   for (const key of new SafeArrayIterator(ObjectKeys(console))) {
     const native = console[key];
     if (typeof native !== "function") {
@@ -158,17 +158,17 @@ export const measured = (console) => {
     const method = {
       [key](...args) {
         if (key === "clear") {
-          return undefined; // a log is no terminal
+          return undefined; // The log is not a terminal.
         }
         if (key === "dir" || key === "dirxml") {
           if (args.length > 1) {
-            args[1] = fixedOptions(args[1]);
+            args[1] = copyOptions(args[1]);
           }
-          args[0] = fitFor(args[0], args[1]);
+          args[0] = limitForOptions(args[0], args[1]);
         } else if (key === "table") {
-          args[0] = fit(args[0], DEPTH, Infinity);
+          args[0] = limitValue(args[0], DEPTH, Infinity);
         } else {
-          fitAll(args);
+          limitValues(args);
         }
         return ReflectApply(native, console, args);
       },

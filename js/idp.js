@@ -1,5 +1,5 @@
-// `tailor`: the client's class with its private namespace, and the context. Reading arguments, checking them and making the promise are
-// Rust's: no builtin that a script could have replaced has a part in it.
+// Defines `tailor`: the class of the client with its private namespace, and the context. Rust reads and validates the arguments and
+// creates the promise, so that no builtin that a script can replace is involved.
 
 import { primordials } from "ext:core/mod.js";
 import {
@@ -14,16 +14,11 @@ import {
   op_idp_user_by_name,
   op_idp_users,
 } from "ext:core/ops";
+import { makeUser } from "ext:tailor_idp/user.js";
 
 const { ObjectDefineProperty } = primordials;
 
 const isObject = (value) => typeof value === "object" && value !== null;
-
-// Called by Rust with what it knows of a user.
-const makeUser = (id, name, disabled, createdAt, mfaEnrolled, mfaFactorIds = []) =>
-  createdAt === undefined
-    ? { id, name, disabled, mfaEnrolled, mfaFactorIds }
-    : { id, name, disabled, createdAt, mfaEnrolled, mfaFactorIds };
 
 class Client {
   #namespace;
@@ -33,7 +28,7 @@ class Client {
     this.#namespace = op_idp_client_namespace(config, namespace);
   }
 
-  /** The client's namespace; of anything else there is none, and the call is rejected. */
+  /** The namespace of a client. `undefined` for anything else: the op then rejects the call. */
   static #of(client) {
     return isObject(client) && #namespace in client ? client.#namespace : undefined;
   }

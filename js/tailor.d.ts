@@ -1,7 +1,7 @@
 /**
- * What the Tailor Platform's function runtime gives to a script beside the web's own APIs.
+ * The APIs of the Tailor Platform's function runtime, beside the standard web APIs.
  *
- * A handler is the default export of an ES module: it is called with one JSON value and returns one.
+ * A function script is an ES module. Its default export is the handler, which takes a JSON value and returns one:
  *
  *     export default async (args) => {
  *       const idp = new tailor.idp.Client({ namespace: "builtin-idp" });
@@ -9,87 +9,101 @@
  *     };
  */
 declare namespace tailor.idp {
-  /** Which namespace of the host's a client is for. */
+  /** The configuration of a client. */
   interface ClientConfig {
-    /** 3 to 63 lower-case letters, digits and hyphens, with a letter or digit at both ends. */
+    /** The namespace: 3 to 63 lower-case letters, digits and hyphens, with a letter or digit at both ends. */
     namespace: string;
   }
 
+  /** A user of the identity provider. */
   interface User {
-    /** Opaque. */
+    /** Opaque and immutable. */
     id: string;
-    /** Unique in its namespace: an e-mail address, unless the namespace takes any identifier. */
+    /** Unique in the namespace. An e-mail address, unless the namespace allows any identifier. */
     name: string;
-    /** A disabled user cannot sign in. */
+    /** Whether the user is disabled, which prevents sign-in. */
     disabled: boolean;
-    /** RFC 3339, in UTC, with milliseconds. */
+    /** Time of creation: RFC 3339 in UTC, with milliseconds. Missing if the store does not know it. */
     createdAt?: string;
-    /** False where the namespace has MFA off, or no factor is enrolled. */
+    /** Whether an MFA factor is enrolled. Always `false` if MFA is off in the namespace. */
     mfaEnrolled: boolean;
-    /** What `unenrollMfa` takes. */
+    /** The ids of the enrolled MFA factors, for `unenrollMfa`. */
     mfaFactorIds: string[];
   }
 
-  /** Both filters combine with AND. An empty array matches nobody. At most 1000 entries each. */
+  /** Filters for users. A user must match all filters that are set. */
   interface UserQuery {
+    /** The user has one of these ids: at most 1000. An empty array matches no users. */
     ids?: string[];
+    /** The user has one of these names: at most 1000. An empty array matches no users. */
     names?: string[];
   }
 
+  /** Parameters for listing users. */
   interface ListUsersOptions {
-    /** How many users at the most: 1 to 1000, 100 if not said. */
+    /** Maximum users on the page: 1 to 1000. The default is 100. */
     first?: number;
-    /** The `nextPageToken` of the page before, of the same namespace and query. */
+    /** The `nextPageToken` of the previous page, which must have the same namespace and query. */
     after?: string;
+    /** Which users to list. The default is all users. */
     query?: UserQuery;
   }
 
+  /** One page of users. */
   interface ListUsersResponse {
-    /** In creation order. */
+    /** The users, in order of creation. */
     users: User[];
-    /** `null` on the last page, and only there. */
+    /** Token for the next page. `null` on the last page. */
     nextPageToken: string | null;
-    /** How many users the query matches, whatever the page. */
+    /** Number of users that match the query, on all pages. */
     totalCount: number;
   }
 
+  /** A user to create. */
   interface CreateUserInput {
+    /** An e-mail address, unless the namespace allows any identifier. */
     name: string;
-    /** Without one the user cannot sign in with a password until one is set. */
+    /** If omitted, the user cannot sign in with a password until one is set. */
     password?: string;
+    /** The default is `false`. */
     disabled?: boolean;
   }
 
-  /** What is left out stays as it is. */
+  /** Changes to a user. Omitted fields stay unchanged. */
   interface UpdateUserInput {
+    /** The id of the user to change. */
     id: string;
-    /** Ends the user's reset links. */
+    /** The new name. Invalidates the user's password-reset links. */
     name?: string;
-    /** Excludes `clearPassword`. Ends the user's reset links. */
+    /** The new password. Cannot be combined with `clearPassword`. Invalidates the user's password-reset links. */
     password?: string;
-    /** Takes the password away. Ends the user's reset links. */
+    /** Removes the password. Invalidates the user's password-reset links. */
     clearPassword?: boolean;
-    /** Disabling ends the user's reset links. */
+    /** Disables or enables the user. Disabling invalidates the user's password-reset links. */
     disabled?: boolean;
   }
 
+  /** A password-reset mail to send. */
   interface SendPasswordResetEmailInput {
+    /** The id of the recipient. */
     userId: string;
-    /** Where the browser goes after the reset: an absolute `http` or `https` URL. */
+    /** Where to redirect the browser after the reset: an absolute `http` or `https` URL. */
     redirectUri: string;
-    /** The sender's name; at most 200 characters, no line breaks. */
+    /** The sender's display name: at most 200 characters, without line breaks. */
     fromName?: string;
-    /** At most 200 characters, no line breaks. */
+    /** The subject: at most 200 characters, without line breaks. */
     subject?: string;
   }
 
+  /** An MFA factor to remove. */
   interface UnenrollMfaInput {
+    /** The id of the user. */
     userId: string;
     /** One of the user's `mfaFactorIds`. */
     mfaFactorId: string;
   }
 
-  /** The `code` of a rejection. */
+  /** The `code` of a `ClientError`. */
   type ErrorCode =
     | "INVALID_ARGUMENT"
     | "NOT_FOUND"
@@ -104,7 +118,7 @@ declare namespace tailor.idp {
     | "INTERNAL";
 
   /**
-   * What a failed call rejects with. The message has the platform's form:
+   * The error that a failed call rejects with. The message has the format of the platform:
    *
    *     deleteUser failed: code: 'Some requested entity was not found', message: "user not found: ghost"
    */
@@ -113,49 +127,51 @@ declare namespace tailor.idp {
   }
 
   /**
-   * Manages the users of one namespace. A client is a handle: make as many as you like, and have any number of calls
-   * in flight at once.
+   * Manages the users of one namespace. Clients are cheap to create, and calls can run concurrently.
    */
   class Client {
-    /** Throws a `TypeError` where the namespace is not of the form. */
+    /** Throws a `TypeError` if the namespace is not valid. */
     constructor(config: ClientConfig | string);
 
-    /** One page of users, in creation order. */
+    /** Lists users, one page at a time, in order of creation. */
     users(options?: ListUsersOptions): Promise<ListUsersResponse>;
 
-    /** The user with this id. Rejects with `NOT_FOUND` if there is none. */
+    /** Returns the user with this id. Rejects with `NOT_FOUND` if there is none. */
     user(userId: string): Promise<User>;
 
-    /** The user with this name. Rejects with `NOT_FOUND` if there is none. */
+    /** Returns the user with this name. Rejects with `NOT_FOUND` if there is none. */
     userByName(name: string): Promise<User>;
 
-    /** Creates a user. Rejects with `ALREADY_EXISTS` if the name is taken. */
+    /** Creates a user and returns it. Rejects with `ALREADY_EXISTS` if the name is taken. */
     createUser(input: CreateUserInput): Promise<User>;
 
-    /** Changes a user and resolves to it as it is now. */
+    /** Changes a user and returns the updated user. */
     updateUser(input: UpdateUserInput): Promise<User>;
 
-    /** Deletes a user. Resolves to `true`, or rejects. */
+    /** Deletes a user. Resolves to `true`. */
     deleteUser(userId: string): Promise<boolean>;
 
-    /** Resolves to `true` when the mail is queued, or rejects. */
+    /** Queues a password-reset mail. Resolves to `true` once it is queued. */
     sendPasswordResetEmail(input: SendPasswordResetEmailInput): Promise<boolean>;
 
-    /** Takes an MFA factor from a user. Resolves to `true`, or rejects. */
+    /** Removes an MFA factor from a user. Resolves to `true`. */
     unenrollMfa(input: UnenrollMfaInput): Promise<boolean>;
   }
 }
 
 declare namespace tailor.context {
-  /** Who the function runs for. */
+  /** The user or machine user on whose behalf the function runs. */
   interface Invoker {
+    /** The id of the user or machine user. */
     id: string;
     type: "user" | "machine_user";
     workspaceId: string;
+    /** The ids of the attributes. */
     attributes: string[];
+    /** The attributes by key, as permission policies see them. */
     attributeMap: Record<string, unknown>;
   }
 
-  /** The invoker; `null` if nobody has signed in. */
+  /** Returns the invoker. `null` if the function runs for an anonymous user. */
   function getInvoker(): Invoker | null;
 }

@@ -1,38 +1,38 @@
-// Counts the timers that wait, those of AbortSignal.timeout among them, and tells the host before there is one more.
+// Counts pending timers, including those of AbortSignal.timeout, and has the host check their number before another is created.
 //
-// Loaded ahead of the scripts that make timers, and put in the place of what they make them with.
+// Replaces the functions of deno_core that create timers. Must be loaded before the scripts that use them.
 
 (function () {
 const { core, primordials } = __bootstrap;
-const { op_function_timers } = core.ops;
+const { op_function_check_timers } = core.ops;
 const { ReflectApply, SafeSet, SetPrototypeAdd, SetPrototypeDelete, SetPrototypeGetSize } = primordials;
 const { cancelTimer, createSystemTimer, createTimer } = core;
 
-const waiting = new SafeSet();
+const pending = new SafeSet();
 
-// `make` makes a timer that calls what it is given.
-function counted(callback, isRepeated, make) {
-  op_function_timers(SetPrototypeGetSize(waiting) + 1);
-  const timer = make(isRepeated ? callback : function (...args) {
-    SetPrototypeDelete(waiting, timer);
+// `create` creates a timer with the callback that it is given.
+function createCounted(callback, isRepeated, create) {
+  op_function_check_timers(SetPrototypeGetSize(pending) + 1);
+  const timer = create(isRepeated ? callback : function (...args) {
+    SetPrototypeDelete(pending, timer);
     return ReflectApply(callback, this, args);
   });
-  SetPrototypeAdd(waiting, timer);
+  SetPrototypeAdd(pending, timer);
   return timer;
 }
 
 core.createTimer = (callback, after, args, isRepeated, isRefed, isSystem) =>
-  counted(
+  createCounted(
     callback,
     isRepeated,
     (callback) => createTimer(callback, after, args, isRepeated, isRefed, isSystem),
   );
 
 core.createSystemTimer = (callback, after, isRefed) =>
-  counted(callback, false, (callback) => createSystemTimer(callback, after, isRefed));
+  createCounted(callback, false, (callback) => createSystemTimer(callback, after, isRefed));
 
 core.cancelTimer = (timer) => {
-  SetPrototypeDelete(waiting, timer);
+  SetPrototypeDelete(pending, timer);
   return cancelTimer(timer);
 };
 })();

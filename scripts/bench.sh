@@ -1,15 +1,20 @@
 #!/usr/bin/env bash
-# The benchmarks: everything, with the tables of docs/performance.md; or, as `bench.sh quick`, this tree beside another build.
+# Runs the benchmarks.
+#
+#   bench.sh                    all of them; writes the results into docs/performance.md and docs/performance.jsonl
+#   bench.sh quick [REVISION]   compares this tree with another build: REVISION, else the kept one, else the last commit
+#   bench.sh keep [REVISION]    keeps the build of REVISION, else of this tree, for later comparisons
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/tools.sh
 ENGINE=$(scripts/engine.sh)
 export ENGINE
-[ "$ENGINE" = v8 ] || { echo "error: only V8 is measured: QuickJS is for a first try" >&2; exit 1; }
+[ "$ENGINE" = v8 ] || die "the benchmarks need V8: QuickJS is a preview"
 base=target/bench-base
 target=${CARGO_TARGET_DIR:-$PWD/target}
 
-# The runtimes to be held against. Of one exact version, whose packages for other systems a lock file would have to name.
+# Installs the runtimes to compare with, at the exact version in package.json. A lock file would have to list the packages of
+# every platform.
 peers() {
   cd benches/peers || return
   local wanted installed
@@ -20,17 +25,17 @@ peers() {
   npm install --no-save --no-package-lock --ignore-scripts --no-audit --no-fund
 }
 
-# Builds the benchmarks and the program, and sets `bench` to where the benchmarks are.
+# Builds the benchmarks and the program, and sets `bench` to the path of the benchmarks' executable.
 build() {
   local log
   log=$(mktemp)
   scripts/cargo.sh bench --locked --bench bench --no-run 2>&1 | tee "$log" >&2
   bench=$(sed -n 's/^ *Executable .*(\(.*\))$/\1/p' "$log")
   rm -f "$log"
-  [ -x "$bench" ] || { echo "error: cargo did not say where the benchmarks are" >&2; exit 1; }
+  [ -x "$bench" ] || die "cargo did not print the path of the benchmarks' executable"
 }
 
-# Keeps the build of a revision, or of the tree as it is, to compare others with.
+# Keeps the build of a revision, or of the working tree, as the base of later comparisons.
 keep() {
   local revision=${1:-}
   mkdir -p "$base"
@@ -38,7 +43,7 @@ keep() {
     rm -rf "$base/source"
     git worktree prune
     git worktree add --quiet --detach "$PWD/$base/source" "$revision"
-    # What both need is built once.
+    # A shared target folder builds the dependencies once.
     cd "$base/source"
     CARGO_TARGET_DIR="$target" build
     cd - >/dev/null
@@ -49,15 +54,17 @@ keep() {
   cp "$bench" "$base/bench"
   cp "$target/release/tailor-idp" "$base/tailor-idp"
   echo "${revision:-by hand}" > "$base/revision"
-  # Cargo tells the two apart by the age of their files, and would take the one for the other.
-  [ -z "$revision" ] || CARGO_TARGET_DIR="$target" cargo clean --quiet --profile bench --package tailor-idp
-  echo "kept ${revision:-this tree} in $base" >&2
+  # Cargo compares only the modification times of the two trees' files, and might not rebuild this one.
+  local packages=(--package tailor-idp)
+  [ ! -d crates/idp ] || packages+=(--package tailor-idp-core)
+  [ -z "$revision" ] || CARGO_TARGET_DIR="$target" cargo clean --quiet --profile bench "${packages[@]}"
+  say "kept ${revision:-this tree} in $base"
 }
 
 case "${1:-}" in
   '')
-    (peers) >&2 || echo "note: Deno cannot be installed: no figures of it" >&2
-    have node || apt_get nodejs >&2 || echo "note: Node.js is not there: no figures of it" >&2
+    (peers) >&2 || say "note: Deno cannot be installed and is not measured"
+    have node || apt_get nodejs || say "note: Node.js is not installed and is not measured"
     step build
     build
     step measure
@@ -66,15 +73,15 @@ case "${1:-}" in
     ;;
   keep) keep "${2:-}" ;;
   quick)
-    # What was named, else what was kept by hand, else the last commit.
+    # The named revision, else the build that was kept by hand, else the last commit.
     kept=$(cat "$base/revision" 2>/dev/null || true)
     wanted=$(git rev-parse "${2:-HEAD}^{commit}")
     if [ -n "${2:-}" ] || [ "$kept" != "by hand" ]; then
       [ "$kept" = "$wanted" ] || keep "$wanted"
     fi
     build
-    echo "base: $(cat "$base/revision")" >&2
+    say "base: $(cat "$base/revision")"
     "$bench" --compare "$base"
     ;;
-  *) echo "error: bench.sh [keep [REVISION] | quick [REVISION]]" >&2; exit 2 ;;
+  *) say "usage: bench.sh [keep [REVISION] | quick [REVISION]]"; exit 2 ;;
 esac

@@ -1,62 +1,85 @@
 #!/usr/bin/env bash
-# The whole test: formatting, lints, tests. What cannot be had on this machine is left out, and said at the end.
+# Checks formatting and lints, and runs all tests. Leaves out what this machine lacks the tools for, and lists it at the end.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/tools.sh
 ENGINE=$(scripts/engine.sh)
 export ENGINE
+
 left_out=()
-
-# rustup's minimal profile comes without rustfmt and clippy.
-component() { cargo "$1" --version >/dev/null 2>&1 || { have rustup && rustup component add "$2"; }; }
-
-# The real compiler checks tailor.d.ts; a test runs it where it is installed.
-typescript() { npm_ci tests/types --omit=optional; }
-# Mails are sent to a real SMTP server.
-smtp_server() { npm_ci tests/mail --omit=optional; }
-
-# The page behind a reset link is walked through in a real browser. It is large: only CI installs it unasked.
-browser() {
-  chromium && return
-  [ -n "${CI:-}" ] && apt_get chromium
-  chromium
+list_left_out() {
+  local left
+  for left in ${left_out[@]+"${left_out[@]}"}; do
+    say "left out: $left"
+  done
 }
-chromium() { have chromium || have chromium-browser || have google-chrome; }
+# The list is printed after a failure too.
+trap list_left_out EXIT
 
-if component fmt rustfmt; then
+# rustup's minimal profile has neither rustfmt nor clippy.
+component_installed() { cargo "$1" --version >/dev/null 2>&1 || { have rustup && rustup component add "$2"; }; }
+
+smtp_server_installed() { npm_ci tests/mail --omit=optional; }
+typescript_installed() { npm_ci tests/types --omit=optional; }
+
+chromium_installed() { have chromium || have chromium-browser || have google-chrome; }
+# Only CI installs Chromium, because it is large. Node.js drives it.
+browser_installed() {
+  chromium_installed || { [ -n "${CI:-}" ] && apt_get chromium; }
+  chromium_installed && { have node || apt_get nodejs; }
+}
+
+# The test of a full disk mounts a small file system in a namespace of its own. The test passes without it.
+mount_permitted() {
+  local folder result=0
+  folder=$(mktemp -d)
+  unshare --map-root-user --mount mount -t tmpfs tmpfs "$folder" || result=$?
+  rmdir "$folder"
+  return "$result"
+}
+
+if component_installed fmt rustfmt; then
   step formatting
-  cargo fmt --check
+  cargo fmt --all --check
 else
   left_out+=("formatting: rustfmt is not installed")
 fi
 
-# QuickJS bears few runtimes in one process, so there only the tests that start the program for each case run.
+(smtp_server_installed) >&2 || export TAILOR_IDP_SKIP_SMTP=1
+[ -z "${TAILOR_IDP_SKIP_SMTP:-}" ] || left_out+=("mails to an SMTP server: Node.js, npm or the server's packages are not available")
+
 if [ "$ENGINE" = quickjs ]; then
-  what=(--lib --bins --test golden)
-  tests=(--test golden)
-  left_out+=("unit, integration, type and documentation tests: they want V8")
+  # QuickJS supports few runtimes in one process: run only the tests that start a process for each case.
+  lint_targets=(--lib --bins --test golden)
+  test_targets=(--test golden)
+  left_out+=("unit, integration, type and documentation tests of the package tailor-idp: they need V8")
 else
-  what=(--all-targets)
-  tests=()
-  (smtp_server) >&2 || export TAILOR_IDP_SKIP_SMTP=1
-  [ -z "${TAILOR_IDP_SKIP_SMTP:-}" ] || left_out+=("mails to a real SMTP server: npm, or what it downloads, is not at hand")
-  (browser) >&2 || export TAILOR_IDP_SKIP_BROWSER=1
-  [ -z "${TAILOR_IDP_SKIP_BROWSER:-}" ] || left_out+=("the reset page in a browser: Chromium is not installed")
-  (typescript) >&2 || export TAILOR_IDP_SKIP_TYPES=1
-  [ -z "${TAILOR_IDP_SKIP_TYPES:-}" ] || left_out+=("the TypeScript compiler's check of tailor.d.ts: npm, or what it downloads, is not at hand")
+  lint_targets=(--all-targets)
+  test_targets=()
+  (browser_installed) >&2 || export TAILOR_IDP_SKIP_BROWSER=1
+  [ -z "${TAILOR_IDP_SKIP_BROWSER:-}" ] || left_out+=("the password-reset page in a browser: Chromium or Node.js is not installed")
+  (typescript_installed) >&2 || export TAILOR_IDP_SKIP_TYPES=1
+  [ -z "${TAILOR_IDP_SKIP_TYPES:-}" ] || left_out+=("the TypeScript compiler's check of tailor.d.ts: Node.js, npm or the compiler's package is not available")
+  (mount_permitted) 2>/dev/null || left_out+=("writes to a full disk: a file system cannot be mounted here")
 fi
 
-if component clippy clippy; then
+if component_installed clippy clippy; then
   step "lints ($ENGINE)"
-  scripts/cargo.sh clippy --locked "${what[@]}" -- --deny warnings
+  scripts/cargo.sh clippy --locked "${lint_targets[@]}" -- --deny warnings
+  scripts/cargo.sh clippy --locked -p tailor-idp-core --all-targets -- --deny warnings
 else
   left_out+=("lints: clippy is not installed")
 fi
 
+step "builds without default features"
+# V8 alone. All other builds of this package enable `cli`, and with it most features.
+[ "$ENGINE" = quickjs ] || cargo check --locked --lib --no-default-features --features v8
+# The identity side alone. With `-p`, resolver 1 would ignore the flag.
+cargo check --locked --manifest-path crates/idp/Cargo.toml --no-default-features
+
 step "tests ($ENGINE)"
-scripts/cargo.sh test --locked ${tests[@]+"${tests[@]}"}
+# The package of the identity side needs no engine: all of its tests run with both.
+scripts/cargo.sh test --locked -p tailor-idp-core
+scripts/cargo.sh test --locked ${test_targets[@]+"${test_targets[@]}"}
 
 step "all passed with $ENGINE"
-for left in ${left_out[@]+"${left_out[@]}"}; do
-  echo "left out: $left" >&2
-done

@@ -1,5 +1,4 @@
-//! Runs function scripts that manage users through `tailor.idp`, anywhere: in sandboxed V8 isolates, over a real
-//! user store.
+//! Runs function scripts that manage users through `tailor.idp`, anywhere: in sandboxed V8 isolates, over a real user store.
 //!
 //! A function script is an ES module with a handler:
 //!
@@ -10,21 +9,23 @@
 //! };
 //! ```
 //!
-//! A host opens a store, puts an identity provider over it, and runs scripts:
+//! A host opens a store, puts a router with the namespace's rules over it, and runs scripts:
 //!
-//! ```
+#![cfg_attr(feature = "sqlite", doc = "```")]
+#![cfg_attr(not(feature = "sqlite"), doc = "```ignore")]
 //! use std::sync::Arc;
 //! use tailor_idp::function::{FunctionRuntime, Invocation, Script};
-//! use tailor_idp::idp::{Idp, NamespaceName, NamespaceSettings, Permission};
-//! use tailor_idp::store::SqliteDatabase;
+//! use tailor_idp::idp::store::SqliteDatabase;
+//! use tailor_idp::idp::{NamespaceName, NamespaceSettings, Permission, Router};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let name = NamespaceName::new("builtin-idp")?;
 //! let store = SqliteDatabase::in_memory()?.namespace(&name).await?; // or SqliteDatabase::open("users.db")
-//! let idp = Idp::builder().namespace(name, Arc::new(store), NamespaceSettings::default().permission(Permission::allow_all())).build();
+//! let settings = NamespaceSettings::default().permission(Permission::allow_all());
+//! let router = Router::builder().namespace(name, Arc::new(store), settings).build();
 //!
-//! let runtime = FunctionRuntime::builder(Arc::new(idp)).build();
+//! let runtime = FunctionRuntime::builder(Arc::new(router)).build();
 //! let script = Script::new("file:///hello.js".parse()?, r#"
 //!     export default async ({ email }) => {
 //!       const idp = new tailor.idp.Client("builtin-idp");
@@ -37,54 +38,49 @@
 //! # Ok(()) }
 //! ```
 //!
-//! A host that has a [`JsRuntime`](deno_core::JsRuntime) of its own adds the extension to it, and its scripts have
-//! the same client: see [`extension`].
+//! A host with its own [`JsRuntime`](deno_core::JsRuntime) adds the extension to it, and its scripts have the same client: see
+//! [`extension`].
 //!
-//! | module | what it owns |
+//! | module | responsibility |
 //! | --- | --- |
-//! | [`function`] | running a script: isolate, module, handler, result, log |
-//! | [`extension`] | the bridge to JavaScript: ops, values, errors |
-//! | [`idp`] | the rules: the eight operations, permission, names, passwords, signing in, resets |
-//! | [`mail`] | sending password-reset mails |
-//! | `serve` | the page behind a reset link, over HTTP |
-//! | [`settings`] | the settings file: reading it, and everything that is wrong with one |
-//! | [`store`] | where users live: the store's interface, and SQLite |
-//! | [`events`] | telling others of changes: readers, webhooks |
+//! | [`function`] | Executing scripts: isolates, modules, limits, results, logs |
+//! | [`extension`] | The bridge to JavaScript: ops, conversion of values and errors |
+//! | [`idp`] | The identity side (package `tailor-idp-core`): namespaces, rules, directories, stores, sign-in, mails, events |
+//! | `settings` | The settings file `tailor-idp.toml` (feature `settings`) |
+//! | `server` | The HTTP server for password-reset pages (feature `server`) |
 
 #[cfg(all(feature = "v8", feature = "quickjs"))]
-compile_error!("one engine, please: `quickjs` goes with `--no-default-features`");
+compile_error!("the features `v8` and `quickjs` exclude each other: use `--no-default-features` with `quickjs`");
 #[cfg(not(any(feature = "v8", feature = "quickjs")))]
-compile_error!("an engine, please: `--features v8`, or `--features quickjs` for a preview");
+compile_error!("an engine is required: `--features v8`, or `--features quickjs` for a preview");
 
-mod backoff;
-pub mod events;
 pub mod extension;
 pub mod function;
-pub mod idp;
-pub mod mail;
-#[cfg(feature = "cli")]
-pub mod serve;
+#[cfg(feature = "server")]
+pub mod server;
+#[cfg(feature = "settings")]
 pub mod settings;
-pub mod store;
 
-/// The engine's crate, in the version that [`extension`] is made for.
+/// The crate of the JavaScript engine, in the version of [`extension`].
 pub use deno_core;
+/// The identity side: the package `tailor-idp-core`, which has no JavaScript engine.
+pub use tailor_idp_core as idp;
 
-/// The TypeScript declarations of what function scripts can use beside the web's own APIs: `tailor.d.ts`.
+/// The TypeScript declarations of the platform APIs that function scripts can use: `tailor.d.ts`.
 pub const TYPES: &str = include_str!("../js/tailor.d.ts");
 
 /// The README's program compiles.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "sqlite"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-/// The guide's program runs.
-#[cfg(doctest)]
+/// The guide's program runs. It needs the crates `secrecy` and `totp-rs`, which `cli` enables.
+#[cfg(all(doctest, feature = "cli"))]
 #[doc = include_str!("../docs/sign-in.md")]
 struct SignInGuide;
 
 /// The guide's program runs.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "sqlite"))]
 #[doc = include_str!("../docs/import.md")]
 struct ImportGuide;
 

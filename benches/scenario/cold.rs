@@ -1,15 +1,15 @@
-//! A whole process, from its start to its end: ours, and other runtimes on the same handler with a stub in the place of
-//! `tailor.idp`, all in one file each.
+//! A whole process, from start to exit. Other runtimes run the same handler in one file, with a stub of `tailor.idp`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use tailor_idp::store::SqliteDatabase;
+use tailor_idp::idp::store::SqliteDatabase;
 
-use super::{Plan, floor};
+use super::floor;
 use crate::contender::{self, Contender};
 use crate::figure::{Bound, Line, Lines, Unit};
 use crate::peers::{self, Peer};
+use crate::plan::Plan;
 use crate::{fixture, handlers};
 
 const RUNS: usize = 60;
@@ -20,18 +20,16 @@ const STUB: &str = r#"globalThis.tailor = { idp: { Client: class { async user(id
 
 pub(super) async fn run(plan: &Plan) -> anyhow::Result<Vec<Line>> {
     let database = plan.scratch.join("cold.db");
-    fixture::fresh_file(&database)?;
+    fixture::remove_database(&database)?;
     let id = {
         let idp = fixture::idp(fixture::store(&SqliteDatabase::open(&database)?).await?)?;
-        fixture::with_users(&idp, fixture::USERS).await?
+        fixture::add_users(&idp, fixture::USERS).await?
     };
     let argument = format!(r#"{{"id":"{id}"}}"#);
-    let peers: Vec<_> =
-        if plan.quick { vec![] } else { [peers::deno(), peers::node()].into_iter().flatten().collect() };
+    let peers = if plan.quick { vec![] } else { peers::installed() };
+    let snapshot = if plan.quick { None } else { Some(floor::make_snapshot(plan)?) };
 
-    let snapshot = if plan.quick { None } else { Some(floor::snapshot(plan)?) };
-
-    let mut lines = Lines::of("cold");
+    let mut lines = Lines::new("cold");
     for (name, handler, needs_users) in
         [("trivial", handlers::TRIVIAL, false), ("reads a user", handlers::LOOKUP, true)]
     {
@@ -45,33 +43,33 @@ pub(super) async fn run(plan: &Plan) -> anyhow::Result<Vec<Line>> {
         let mut contenders = vec![Contender::new(format!("tailor-idp run, {name}"), false, ours)?];
         if let (false, Some(snapshot)) = (needs_users, &snapshot) {
             let what = "deno_core alone: an isolate from its snapshot".to_owned();
-            contenders.push(Contender::new(what, true, floor::process(snapshot)?)?);
+            contenders.push(Contender::new(what, true, floor::start_command(snapshot)?)?);
         }
         for peer in &peers {
-            let file = stand_alone(handler, needs_users, &argument, &file)?;
-            contenders.push(Contender::new(what(peer, name), true, peer.run(&file))?);
+            let file = standalone_file(handler, needs_users, &argument, &file)?;
+            contenders.push(Contender::new(label(peer, name), true, peer.run_command(&file))?);
         }
         let runs = if plan.quick { RUNS / 3 } else { RUNS };
-        contender::by_turns(&mut contenders, WARM_UP, runs)?;
+        contender::run_interleaved(&mut contenders, WARM_UP, runs)?;
         for contender in &contenders {
-            contender.tell(&[("p50", 0.5), ("p90", 0.9)], &mut lines);
+            contender.report(&[("p50", 0.5), ("p90", 0.9)], &mut lines);
         }
         if let Some(deno) = contenders.iter().find(|contender| contender.what.starts_with("deno run")) {
-            let ratio = contenders[0].taken.median() / deno.taken.median();
+            let ratio = contenders[0].times.median() / deno.times.median();
             let what = format!("whole process, {name} handler, over `deno run`");
             lines.goal(what, ratio, Unit::Times, Bound::AtMost(0.5));
         }
     }
-    Ok(lines.done())
+    Ok(lines.into_lines())
 }
 
-fn what(peer: &Peer, handler: &str) -> String {
+fn label(peer: &Peer, handler: &str) -> String {
     let run = if peer.name == "deno" { "deno run" } else { peer.name };
     format!("{run}, {handler}")
 }
 
-/// The handler in a file that calls it, for a runtime that does not.
-fn stand_alone(handler: &str, needs_users: bool, argument: &str, file: &Path) -> anyhow::Result<PathBuf> {
+/// Writes a file that defines the handler and calls it, for other runtimes.
+fn standalone_file(handler: &str, needs_users: bool, argument: &str, file: &Path) -> anyhow::Result<PathBuf> {
     let handler = handler.replacen("export default", "const handler =", 1);
     let stub = if needs_users { STUB } else { "" };
     let path = file.with_extension("mjs");

@@ -1,4 +1,4 @@
-//! Executions through the function runtime: how long one takes, and how many there are in a second.
+//! Latency and throughput of executions through the function runtime.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -6,37 +6,37 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tailor_idp::function::{FunctionRuntime, FunctionRuntimeBuilder, Invocation, Isolation, Script};
-use tailor_idp::idp::Idp;
-use tailor_idp::store::SqliteDatabase;
+use tailor_idp::idp::Router;
+use tailor_idp::idp::store::SqliteDatabase;
 
-use super::Plan;
 use crate::figure::{Bound, Line, Lines, Unit};
 use crate::measure::Latencies;
+use crate::plan::Plan;
 use crate::{fixture, handlers};
 
 const RUNS: usize = 5_000;
 const WARM_UP: usize = 200;
 const CALLERS: [usize; 3] = [1, 2, 8];
 
-/// Between executions that each find an isolate prepared: more than it takes to make one.
+/// Pause between executions that each use a prepared isolate. Making one takes less.
 const PAUSE: Duration = Duration::from_millis(6);
 
-/// What loads more or less of the web APIs.
+/// Handlers that load web APIs on first use, with their names.
 const FIRST_USES: [(&str, &str); 2] = [("new URL", handlers::PARSE_URL), ("new Request", handlers::MAKE_REQUEST)];
 
-/// A handler, and what it is given.
+/// A handler and its argument.
 struct Handler {
     name: &'static str,
     script: Script,
     argument: Value,
 }
 
-/// Over a database on disk.
-async fn given(plan: &Plan, file: &str) -> anyhow::Result<(Idp, [Handler; 2])> {
+/// An identity provider over a database on disk, and the handlers to run.
+async fn prepare(plan: &Plan, file: &str) -> anyhow::Result<(Router, [Handler; 2])> {
     let path = plan.scratch.join(file);
-    fixture::fresh_file(&path)?;
+    fixture::remove_database(&path)?;
     let idp = fixture::idp(fixture::store(&SqliteDatabase::open(path)?).await?)?;
-    let id = fixture::with_users(&idp, fixture::USERS).await?;
+    let id = fixture::add_users(&idp, fixture::USERS).await?;
     let handler = |name, text, argument| anyhow::Ok(Handler { name, script: handlers::script(text)?, argument });
     let handlers = [
         handler("trivial", handlers::TRIVIAL, json!({}))?,
@@ -54,13 +54,13 @@ fn warm_up(runs: usize) -> usize {
 }
 
 pub(super) async fn fresh(plan: &Plan) -> anyhow::Result<Vec<Line>> {
-    let (idp, handlers) = given(plan, "invoke_fresh.db").await?;
-    let mut lines = Lines::of("invoke_fresh");
+    let (idp, handlers) = prepare(plan, "invoke_fresh.db").await?;
+    let mut lines = Lines::new("invoke_fresh");
     for handler in &handlers {
         let runtime = fixture::runtime(idp.clone()).prepared(2).build();
-        let prepared = one_by_one(&runtime, handler, runs(plan), PAUSE).await?;
-        prepared.tell_who_waited(handler);
-        prepared.whole.tell(&format!("{}, isolate prepared", handler.name), &mut lines);
+        let prepared = run_sequentially(&runtime, handler, runs(plan), PAUSE).await?;
+        prepared.warn_of_waits(handler);
+        prepared.whole.report(&format!("{}, isolate prepared", handler.name), &mut lines);
         if handler.name == "trivial" {
             let p50 = prepared.whole.median();
             lines.goal(
@@ -73,40 +73,40 @@ pub(super) async fn fresh(plan: &Plan) -> anyhow::Result<Vec<Line>> {
         runtime.shutdown(Duration::from_secs(1)).await;
 
         let runtime = fixture::runtime(idp.clone()).prepared(0).build();
-        let unprepared = one_by_one(&runtime, handler, runs(plan) / 2, Duration::ZERO).await?;
-        unprepared.whole.tell(&format!("{}, nothing prepared", handler.name), &mut lines);
+        let unprepared = run_sequentially(&runtime, handler, runs(plan) / 2, Duration::ZERO).await?;
+        unprepared.whole.report(&format!("{}, nothing prepared", handler.name), &mut lines);
         if handler.name == "trivial" {
-            unprepared.isolate.tell("making an isolate from the snapshot", &mut lines);
+            unprepared.isolate.report("making an isolate from the snapshot", &mut lines);
             let p50 = unprepared.isolate.median();
             lines.goal("making an isolate from the snapshot: p50", p50, Unit::Nanoseconds, Bound::AtMost(1_500_000.0));
         }
         runtime.shutdown(Duration::from_secs(1)).await;
         let callers: &[usize] = if plan.quick { &CALLERS[1..2] } else { &CALLERS };
         for callers in callers {
-            at_once(fixture::runtime(idp.clone()), handler, *callers, runs(plan), &mut lines).await?;
+            run_concurrently(fixture::runtime(idp.clone()), handler, *callers, runs(plan), &mut lines).await?;
         }
     }
     let first_uses: &[_] = if plan.quick { &[] } else { &FIRST_USES };
     for (name, text) in first_uses.iter().copied() {
         let handler = Handler { name, script: handlers::script(text)?, argument: json!({}) };
         let runtime = fixture::runtime(idp.clone()).prepared(2).build();
-        let prepared = one_by_one(&runtime, &handler, runs(plan) / 5, PAUSE).await?;
-        prepared.whole.tell(&format!("{name}, isolate prepared"), &mut lines);
+        let prepared = run_sequentially(&runtime, &handler, runs(plan) / 5, PAUSE).await?;
+        prepared.whole.report(&format!("{name}, isolate prepared"), &mut lines);
         runtime.shutdown(Duration::from_secs(1)).await;
     }
-    Ok(lines.done())
+    Ok(lines.into_lines())
 }
 
 pub(super) async fn reuse(plan: &Plan) -> anyhow::Result<Vec<Line>> {
-    let (idp, handlers) = given(plan, "invoke_reuse.db").await?;
-    let mut lines = Lines::of("invoke_reuse");
+    let (idp, handlers) = prepare(plan, "invoke_reuse.db").await?;
+    let mut lines = Lines::new("invoke_reuse");
     let reuse = || {
         fixture::runtime(idp.clone())
             .isolation(Isolation::Reuse { max_runs: u32::MAX, max_age: Duration::from_secs(600) })
     };
     for handler in &handlers {
         for callers in CALLERS {
-            let latencies = at_once(reuse(), handler, callers, runs(plan), &mut lines).await?;
+            let latencies = run_concurrently(reuse(), handler, callers, runs(plan), &mut lines).await?;
             if (handler.name, callers) == ("trivial", 1) {
                 let p50 = latencies.median();
                 lines.goal(
@@ -118,35 +118,36 @@ pub(super) async fn reuse(plan: &Plan) -> anyhow::Result<Vec<Line>> {
             }
         }
     }
-    Ok(lines.done())
+    Ok(lines.into_lines())
 }
 
-/// What executions took.
-struct Taken {
-    /// From the call to the result.
+/// Measured times of executions.
+struct Timings {
+    /// Time from the call to the result.
     whole: Latencies,
-    /// Of that, the making of the isolate.
+    /// Time to make the isolate, a part of `whole`.
     isolate: Latencies,
-    /// Runs that came before an isolate was ready, where one should have been.
+    /// Number of runs that found no prepared isolate although the pause allows for one.
     waited: usize,
 }
 
-impl Taken {
-    /// Says how many were left out.
-    fn tell_who_waited(&self, handler: &Handler) {
+impl Timings {
+    /// Prints how many runs are not counted.
+    fn warn_of_waits(&self, handler: &Handler) {
         if self.waited > 0 {
-            eprintln!("note: {}: {} runs found no isolate prepared, and do not count", handler.name, self.waited);
+            eprintln!("note: {}: {} runs found no prepared isolate and are not counted", handler.name, self.waited);
         }
     }
 }
 
-async fn one_by_one(
+/// Runs the handler again and again, with a pause before each run.
+async fn run_sequentially(
     runtime: &FunctionRuntime,
     handler: &Handler,
     runs: usize,
     pause: Duration,
-) -> anyhow::Result<Taken> {
-    let mut taken = Taken { whole: Latencies::new()?, isolate: Latencies::new()?, waited: 0 };
+) -> anyhow::Result<Timings> {
+    let mut timings = Timings { whole: Latencies::new()?, isolate: Latencies::new()?, waited: 0 };
     for run in 0..warm_up(runs) + runs {
         tokio::time::sleep(pause).await;
         let began = Instant::now();
@@ -154,17 +155,17 @@ async fn one_by_one(
         let whole = began.elapsed();
         execution.result?;
         if !pause.is_zero() && !execution.usage.isolate.is_zero() {
-            taken.waited += 1;
+            timings.waited += 1;
         } else if run >= warm_up(runs) {
-            taken.whole.record(whole);
-            taken.isolate.record(execution.usage.isolate);
+            timings.whole.record(whole);
+            timings.isolate.record(execution.usage.isolate);
         }
     }
-    Ok(taken)
+    Ok(timings)
 }
 
-/// So many callers, each with one call after the other.
-async fn at_once(
+/// Runs the handler from concurrent callers, which each wait for one run before the next.
+async fn run_concurrently(
     builder: FunctionRuntimeBuilder,
     handler: &Handler,
     callers: usize,
@@ -172,19 +173,20 @@ async fn at_once(
     lines: &mut Lines,
 ) -> anyhow::Result<Latencies> {
     let runtime = builder.build();
-    callers_of(&runtime, handler, callers, warm_up(runs)).await?;
+    run_callers(&runtime, handler, callers, warm_up(runs)).await?;
     let began = Instant::now();
-    let latencies = callers_of(&runtime, handler, callers, runs).await?;
+    let latencies = run_callers(&runtime, handler, callers, runs).await?;
     let rate = runs as f64 / began.elapsed().as_secs_f64();
     runtime.shutdown(Duration::from_secs(1)).await;
     let s = if callers == 1 { "" } else { "s" };
     let what = format!("{}, {callers} caller{s}", handler.name);
-    latencies.tell(&what, lines);
+    latencies.report(&what, lines);
     lines.figure(what, "executions", rate, Unit::PerSecond);
     Ok(latencies)
 }
 
-async fn callers_of(
+/// Shares the runs among the callers.
+async fn run_callers(
     runtime: &FunctionRuntime,
     handler: &Handler,
     callers: usize,

@@ -1,4 +1,4 @@
-//! What can be measured.
+//! Scenarios: groups of related measurements.
 
 mod binary;
 mod cold;
@@ -9,48 +9,37 @@ mod resident;
 mod store;
 mod writes;
 
-use std::path::PathBuf;
-
 use clap::ValueEnum;
 
 use crate::figure::Line;
+use crate::plan::Plan;
 
-/// A set of measurements that belong together.
+/// A group of related measurements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub(crate) enum Scenario {
-    /// A call of a client's method, from a warm script
+    /// A call of a client method from a warm script
     OpOverhead,
-    /// A whole process
+    /// A whole process, from start to exit
     Cold,
-    /// An isolate of the engine alone
+    /// An isolate of deno_core alone
     Floor,
     /// An execution in a fresh isolate
     InvokeFresh,
-    /// An execution in an isolate that is warm for it
+    /// An execution in a warm isolate
     InvokeReuse,
-    /// Reads and writes of the store, at three sizes
+    /// Reads and writes of the store at three sizes
     Store,
     /// The memory of idle isolates
     Resident,
-    /// Durable writes of several callers
+    /// Durable writes of concurrent callers
     Writes,
-    /// The program's size, and how fast it starts
+    /// Size and start-up time of the program
     Binary,
 }
 
-/// How to measure.
-pub(crate) struct Plan {
-    /// A minute rather than a quarter of an hour.
-    pub(crate) quick: bool,
-    /// The program.
-    pub(crate) program: PathBuf,
-    /// A folder for databases.
-    pub(crate) scratch: PathBuf,
-}
-
 impl Scenario {
-    /// Whether it is worth its time where two builds are compared.
+    /// Whether comparisons of two builds run it.
     pub(crate) fn is_quick(self) -> bool {
         !matches!(self, Self::Binary | Self::Floor | Self::Resident)
     }

@@ -1,5 +1,6 @@
-//! One `await client.user(id)` from a warm script: over a stub that answers at once, over the store in memory, over
-//! SQLite on disk. Beside them the same row by the same statement from Rust, and Deno's own store of keys and values.
+//! One `await client.user(id)` from a warm script, over a stub, over the in-memory store, and over SQLite on disk.
+//!
+//! Baselines: the same statement from Rust, and Deno KV.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,24 +9,24 @@ use std::str::FromStr as _;
 use anyhow::{Context as _, ensure};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
-use tailor_idp::function::{FunctionRuntime, Invocation, Isolation, Script};
+use tailor_idp::function::{BuiltinGuards, FunctionRuntime, FunctionRuntimeBuilder, Invocation, Isolation, Script};
 use tailor_idp::idp::IdentityProvider;
-use tailor_idp::store::SqliteDatabase;
+use tailor_idp::idp::store::SqliteDatabase;
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 
-use super::Plan;
 use crate::figure::{Bound, Line, Lines, Unit};
 use crate::fixture::{self, Stub};
-use crate::measure::{by_turns, nanoseconds_each};
+use crate::measure::{interleaved, mean_nanoseconds};
+use crate::plan::Plan;
 use crate::{handlers, peers};
 
 const CALLS: usize = 100_000;
 const ROUNDS: usize = 7;
-/// Deno's store takes longer for each.
+/// Fewer than [`CALLS`], because a read of Deno KV takes longer.
 const KV_CALLS: usize = 10_000;
 
-/// What the store reads of a user, in SQL.
+/// The statement with which the store reads a user.
 const READ: &str = "
     SELECT u.id, u.name, u.disabled, u.created_at,
       (SELECT group_concat(hex(f.id)) FROM mfa_factors AS f
@@ -45,7 +46,7 @@ console.log((performance.now() - began) * 1e6 / times);
 kv.close();
 "#;
 
-/// A script that calls again and again, warm.
+/// A warm script that calls a client method in a loop.
 struct Calls {
     runtime: FunctionRuntime,
     script: Script,
@@ -55,13 +56,17 @@ struct Calls {
 
 impl Calls {
     fn new(idp: impl IdentityProvider, script: &str, id: &str, times: usize) -> anyhow::Result<Self> {
-        let runtime = fixture::runtime(idp).isolation(Isolation::reuse()).build();
+        Self::in_runtime(fixture::runtime(idp), script, id, times)
+    }
+
+    fn in_runtime(builder: FunctionRuntimeBuilder, script: &str, id: &str, times: usize) -> anyhow::Result<Self> {
+        let runtime = builder.isolation(Isolation::reuse()).build();
         let mut calls = Self { runtime, script: handlers::script(script)?, id: id.to_owned(), times };
         calls.nanoseconds()?;
         Ok(calls)
     }
 
-    /// Of one call.
+    /// Mean time of one call.
     fn nanoseconds(&mut self) -> anyhow::Result<f64> {
         let invocation = Invocation::new(json!({ "id": self.id, "times": self.times }));
         let run = self.runtime.run(&self.script, invocation);
@@ -75,19 +80,25 @@ pub(super) async fn run(plan: &Plan) -> anyhow::Result<Vec<Line>> {
     let times = if plan.quick { CALLS / 4 } else { CALLS };
     let memory = fixture::idp(fixture::store(&SqliteDatabase::in_memory()?).await?)?;
     let path = plan.scratch.join("op_overhead.db");
-    fixture::fresh_file(&path)?;
+    fixture::remove_database(&path)?;
     let database = SqliteDatabase::open(&path)?;
     let disk = fixture::idp(fixture::store(&database).await?)?;
-    let id_in_memory = fixture::with_users(&memory, fixture::USERS).await?;
-    let id = fixture::with_users(&disk, fixture::USERS).await?;
+    let id_in_memory = fixture::add_users(&memory, fixture::USERS).await?;
+    let id = fixture::add_users(&disk, fixture::USERS).await?;
 
     let mut script_alone = Calls::new(Stub, handlers::MAKE_OFTEN, &id, times)?;
     let mut stub = Calls::new(Stub, handlers::READ_OFTEN, &id, times)?;
     let mut memory = Calls::new(memory, handlers::READ_OFTEN, &id_in_memory, times)?;
     let mut disk = Calls::new(disk, handlers::READ_OFTEN, &id, times)?;
+    let builtins = |guards| {
+        let builder = fixture::runtime(Stub).builtin_guards(guards);
+        Calls::in_runtime(builder, handlers::CALL_BUILTINS, &id, times)
+    };
+    let mut guarded = builtins(BuiltinGuards::Enabled)?;
+    let mut unguarded = builtins(BuiltinGuards::Disabled)?;
     let bare = Bare::open(&path, &id)?;
     let kv = Kv::new(plan)?;
-    let values = by_turns(
+    let values = interleaved(
         if plan.quick { 3 } else { ROUNDS },
         &mut [
             &mut || script_alone.nanoseconds(),
@@ -96,20 +107,26 @@ pub(super) async fn run(plan: &Plan) -> anyhow::Result<Vec<Line>> {
             &mut || disk.nanoseconds(),
             &mut || bare.nanoseconds(times),
             &mut || kv.as_ref().map_or(Ok(f64::NAN), Kv::nanoseconds),
+            &mut || guarded.nanoseconds(),
+            &mut || unguarded.nanoseconds(),
         ],
     )?;
-    let [script_alone, stub, memory, disk, bare, kv] = values[..] else { unreachable!("six contenders") };
+    let [script_alone, stub, memory, disk, bare, kv, guarded, unguarded] = values[..] else {
+        unreachable!("eight contenders")
+    };
 
-    let mut lines = Lines::of("op_overhead");
-    let mut tell = |what: &str, value| lines.figure(what, "a call", value, Unit::Nanoseconds);
-    tell("client.user, answered by a stub", stub);
-    tell("client.user, in-memory store", memory);
-    tell("client.user, SQLite on disk", disk);
-    let mut tell = |what: &str, value| lines.peer(what, "a call", value, Unit::Nanoseconds);
-    tell("an async function that makes the object", script_alone);
-    tell("rusqlite, the same statement prepared", bare);
+    let mut lines = Lines::new("op_overhead");
+    let mut report = |what: &str, value| lines.figure(what, "a call", value, Unit::Nanoseconds);
+    report("client.user, answered by a stub", stub);
+    report("client.user, in-memory store", memory);
+    report("client.user, SQLite on disk", disk);
+    lines.figure("array and string builtins, guarded", "an iteration", guarded, Unit::Nanoseconds);
+    lines.figure("array and string builtins, not guarded", "an iteration", unguarded, Unit::Nanoseconds);
+    let mut report = |what: &str, value| lines.peer(what, "a call", value, Unit::Nanoseconds);
+    report("an async function that makes the object", script_alone);
+    report("rusqlite, the same statement prepared", bare);
     if kv.is_finite() {
-        tell("Deno, kv.get", kv);
+        report("Deno, kv.get", kv);
     }
     lines.goal(
         "warm `client.user` on SQLite, over the bare prepared read",
@@ -118,10 +135,10 @@ pub(super) async fn run(plan: &Plan) -> anyhow::Result<Vec<Line>> {
         Bound::AtMost(2.5),
     );
     lines.goal("warm `client.user`, answered by a stub", stub, Unit::Nanoseconds, Bound::AtMost(1_000.0));
-    Ok(lines.done())
+    Ok(lines.into_lines())
 }
 
-/// The read without anything of ours.
+/// The read with rusqlite alone.
 struct Bare {
     connection: Connection,
     id: [u8; 16],
@@ -136,17 +153,17 @@ impl Bare {
 
     fn nanoseconds(&self, times: usize) -> anyhow::Result<f64> {
         let mut read = self.connection.prepare(READ)?;
-        nanoseconds_each(times, || {
+        mean_nanoseconds(times, || {
             let user = read
                 .query_row((1, &self.id), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)));
             let user: ([u8; 16], String, bool, i64, Option<String>) = user?;
-            ensure!(user.0 == self.id, "another user");
+            ensure!(user.0 == self.id, "the wrong user was read");
             Ok(())
         })
     }
 }
 
-/// Deno's own store.
+/// Reads of Deno KV.
 struct Kv {
     script: PathBuf,
     database: PathBuf,
@@ -156,13 +173,13 @@ impl Kv {
     fn new(plan: &Plan) -> anyhow::Result<Option<Self>> {
         let kv = Self { script: plan.scratch.join("kv.mjs"), database: plan.scratch.join("kv.db") };
         std::fs::write(&kv.script, KV)?;
-        fixture::fresh_file(&kv.database)?;
+        fixture::remove_database(&kv.database)?;
         Ok((!plan.quick && peers::deno().is_some()).then_some(kv))
     }
 
     fn nanoseconds(&self) -> anyhow::Result<f64> {
-        let deno = peers::deno().context("deno is not there")?;
-        let mut command: Command = deno.run(&self.script);
+        let deno = peers::deno().context("deno is not installed")?;
+        let mut command: Command = deno.run_command(&self.script);
         let output = command.arg(&self.database).arg(KV_CALLS.to_string()).output()?;
         let text = String::from_utf8_lossy(&output.stdout);
         text.trim().parse().with_context(|| String::from_utf8_lossy(&output.stderr).into_owned())

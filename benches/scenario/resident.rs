@@ -1,4 +1,4 @@
-//! The memory of isolates that have run and wait for their next run.
+//! Memory of idle warm isolates.
 
 use std::time::Duration;
 
@@ -10,17 +10,17 @@ use crate::figure::{Bound, Line, Lines, Unit};
 use crate::fixture::{self, Stub};
 use crate::handlers;
 
-/// Isolates, and what the last ones of them cost together.
+/// Numbers of isolates.
 const STEPS: [usize; 3] = [1, 10, 100];
 
-/// Until what an isolate no longer needs has gone back to the system.
+/// Time for allocators to return unused memory to the system.
 const SETTLE: Duration = Duration::from_secs(3);
 
-/// How long each execution waits, so that all of them need an isolate at once.
+/// Time that each execution waits, so that all of them need an isolate at once.
 const OVERLAP: Duration = Duration::from_millis(1_500);
 
 pub(super) async fn run() -> anyhow::Result<Vec<Line>> {
-    let mut lines = Lines::of("resident");
+    let mut lines = Lines::new("resident");
     let runtime = fixture::runtime(Stub)
         .isolation(Isolation::reuse())
         .max_workers(STEPS[2].try_into()?)
@@ -39,10 +39,10 @@ pub(super) async fn run() -> anyhow::Result<Vec<Line>> {
         }
     }
     runtime.shutdown(Duration::from_secs(5)).await;
-    Ok(lines.done())
+    Ok(lines.into_lines())
 }
 
-/// Has so many isolates run something.
+/// Runs concurrent executions, so that this number of isolates becomes warm.
 async fn warm(runtime: &FunctionRuntime, isolates: usize) -> anyhow::Result<()> {
     let script = handlers::script(handlers::WAIT)?;
     let runs: Vec<_> = (0..isolates)
@@ -59,10 +59,12 @@ async fn warm(runtime: &FunctionRuntime, isolates: usize) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Bytes of this process that are no file's: what the program and its libraries take is there once, for all isolates.
+/// Anonymous memory of this process, in bytes. File-backed memory is shared by all isolates.
 fn anonymous_memory() -> anyhow::Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").context("only Linux says what a process uses")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).context("no RssAnon")?;
+    let status =
+        std::fs::read_to_string("/proc/self/status").context("/proc/self/status is needed, which only Linux has")?;
+    let line =
+        status.lines().find_map(|line| line.strip_prefix("RssAnon:")).context("/proc/self/status has no RssAnon")?;
     let kib: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
     Ok(kib * 1024)
 }

@@ -1,26 +1,26 @@
-//! The store on disk at three sizes, from Rust: what does the number of users cost?
+//! The store on disk, called from Rust: how times grow with the number of users.
 
 use std::path::Path;
 use std::time::Instant;
 
 use rusqlite::{Connection, OpenFlags};
-use tailor_idp::idp::{CreateUser, IdentityProvider, Idp, ImportUser, Principal, UserQuery};
-use tailor_idp::store::{Page, PageRequest, Predicate, SqliteDatabase, SqliteStore, UserKey, UserStore};
+use tailor_idp::idp::store::{Page, PageRequest, SqliteDatabase, SqliteStore, Store as _};
+use tailor_idp::idp::{CreateUser, IdentityProvider, ImportUser, Predicate, Router, UserKey};
 
-use super::Plan;
 use crate::figure::{Bound, Line, Lines, Unit};
 use crate::fixture::{self, NAMESPACE};
 use crate::measure::Latencies;
+use crate::plan::Plan;
 
 const SIZES: [(usize, &str); 3] = [(1_000, "1 thousand"), (100_000, "100 thousand"), (10_000_000, "10 million")];
-/// Users in one import, which is one transaction: as many as `tailor-idp users import` takes.
+/// Users in one import, which is one transaction. `tailor-idp users import` uses the same number.
 const BATCH: usize = 1_000_000;
 const READS: usize = 2_000;
 const CREATES: usize = 200;
-/// On a page.
-const FIRST: u32 = 100;
+/// Users on a page.
+const PAGE_SIZE: u32 = 100;
 
-/// What is compared across sizes.
+/// Medians that are compared across sizes, in nanoseconds.
 struct Costs {
     first_page: f64,
     middle_page: f64,
@@ -29,7 +29,7 @@ struct Costs {
 
 pub(super) async fn run(plan: &Plan) -> anyhow::Result<Vec<Line>> {
     let sizes = if plan.quick { &SIZES[..1] } else { &SIZES };
-    let mut lines = Lines::of("store");
+    let mut lines = Lines::new("store");
     let mut costs = vec![];
     for (users, name) in sizes {
         costs.push(at_size(plan, *users, name, &mut lines).await?);
@@ -42,17 +42,17 @@ pub(super) async fn run(plan: &Plan) -> anyhow::Result<Vec<Line>> {
         goal("page in the middle", large.middle_page / small.middle_page);
         goal("count", large.count / small.count);
     }
-    Ok(lines.done())
+    Ok(lines.into_lines())
 }
 
 async fn at_size(plan: &Plan, users: usize, name: &str, lines: &mut Lines) -> anyhow::Result<Costs> {
     let path = plan.scratch.join(format!("store-{users}.db"));
-    fixture::fresh_file(&path)?;
+    fixture::remove_database(&path)?;
     let imported = {
         let idp = fixture::idp(fixture::store(&SqliteDatabase::open(&path)?).await?)?;
-        Import::of(&idp, users).await?
+        Import::measure(&idp, users).await?
     };
-    // Closed and opened again: the log is in the file.
+    // The database was closed, which moved the log into the file.
     let bytes = std::fs::metadata(&path)?.len();
     let store = fixture::store(&SqliteDatabase::open(&path)?).await?;
     let idp = fixture::idp(store.clone())?;
@@ -64,26 +64,26 @@ async fn at_size(plan: &Plan, users: usize, name: &str, lines: &mut Lines) -> an
     }
 
     let what = format!("{name} users");
-    let mut tell = |figure: &str, latencies: &Latencies| {
+    let mut report = |figure: &str, latencies: &Latencies| {
         lines.figure(what.as_str(), figure, latencies.median(), Unit::Nanoseconds);
     };
-    tell("by id", &gets(&store, &ids, |id| UserKey::Id(id)).await?);
-    tell("by name", &gets(&store, &names, |name| UserKey::Name(name)).await?);
-    let first_page = pages(&store, None, FIRST).await?;
-    tell("first page", &first_page);
-    let middle_page = pages(&store, Some(&middle), FIRST).await?;
-    tell("page in the middle", &middle_page);
+    report("by id", &gets(&store, &ids, |id| UserKey::Id(id)).await?);
+    report("by name", &gets(&store, &names, |name| UserKey::Name(name)).await?);
+    let first_page = pages(&store, None, PAGE_SIZE).await?;
+    report("first page", &first_page);
+    let middle_page = pages(&store, Some(&middle), PAGE_SIZE).await?;
+    report("page in the middle", &middle_page);
     let count = pages(&store, None, 1).await?;
-    tell("count", &count);
-    let mut create = Latencies::new()?;
+    report("count", &count);
+    let (mut create, host) = (Latencies::new()?, fixture::host()?);
     for number in 0..CREATES {
         let name = format!("created.{number}@example.com");
         let input = CreateUser { name, password: Some("correct horse".into()), disabled: false };
         let began = Instant::now();
-        idp.create_user(NAMESPACE, &Principal::Host, input).await?;
+        idp.create_user(&host, input).await?;
         create.record(began.elapsed());
     }
-    tell("create", &create);
+    report("create", &create);
     lines.figure(what.as_str(), "import", imported.all, Unit::PerSecond);
     lines.figure(what.as_str(), "a user's size", bytes as f64 / users as f64, Unit::Bytes);
     if users == SIZES[2].0 {
@@ -94,15 +94,15 @@ async fn at_size(plan: &Plan, users: usize, name: &str, lines: &mut Lines) -> an
     Ok(Costs { first_page: first_page.median(), middle_page: middle_page.median(), count: count.median() })
 }
 
-/// Users in a second.
+/// Import rates, in users per second.
 struct Import {
     first_batch: f64,
     all: f64,
 }
 
 impl Import {
-    /// Imports so many users. Making their names does not count.
-    async fn of(idp: &Idp, users: usize) -> anyhow::Result<Self> {
+    /// Imports users. The time to make their names does not count.
+    async fn measure(idp: &Router, users: usize) -> anyhow::Result<Self> {
         let (mut seconds, mut first_batch) = (0.0, None);
         for from in (0..users).step_by(BATCH) {
             let batch = from..users.min(from + BATCH);
@@ -118,43 +118,38 @@ impl Import {
     }
 }
 
-/// The id of a user by its place in the order of creation.
-fn id_of(path: &Path, place: usize) -> anyhow::Result<String> {
+/// The id of the user at this position in the order of creation.
+fn id_of(path: &Path, position: usize) -> anyhow::Result<String> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let id: [u8; 16] = connection.query_row(
         "SELECT id FROM users ORDER BY namespace_id, id LIMIT 1 OFFSET ?",
-        [place as i64],
+        [position as i64],
         |row| row.get(0),
     )?;
     Ok(uuid::Uuid::from_bytes(id).to_string())
 }
 
-/// One user after the other.
+/// Reads users one by one.
 async fn gets(store: &SqliteStore, keys: &[String], key: fn(&str) -> UserKey<'_>) -> anyhow::Result<Latencies> {
     let mut latencies = Latencies::new()?;
     for text in keys {
         let began = Instant::now();
         let user = store.get(key(text)).await?;
         latencies.record(began.elapsed());
-        anyhow::ensure!(user.is_some(), "no user {text}");
+        anyhow::ensure!(user.is_some(), "there is no user {text}");
     }
     Ok(latencies)
 }
 
-/// One page, again and again. Each comes with the count of all users.
+/// Reads one page [`READS`] times. Each page includes the count of all users.
 async fn pages(store: &SqliteStore, after: Option<&str>, limit: u32) -> anyhow::Result<Latencies> {
     let mut latencies = Latencies::new()?;
     for _ in 0..READS {
-        let request = PageRequest {
-            query: UserQuery::default(),
-            visible: Predicate::everybody(),
-            after: after.map(str::to_owned),
-            limit,
-        };
+        let request = PageRequest { filter: Predicate::everybody(), after: after.map(str::to_owned), limit };
         let began = Instant::now();
         let Page { users, .. } = store.list(request).await?;
         latencies.record(began.elapsed());
-        anyhow::ensure!(users.len() == limit as usize, "a page of {}", users.len());
+        anyhow::ensure!(users.len() == limit as usize, "a page has {} users", users.len());
     }
     Ok(latencies)
 }

@@ -1,4 +1,4 @@
-// Deletes the disabled users, page by page. A dry run unless the argument says { "really": true }.
+// Deletes all disabled users, page by page. A dry run unless the argument is { "really": true }.
 export default async ({ really = false }) => {
   const idp = new tailor.idp.Client({ namespace: "builtin-idp" });
   const deleted = [];

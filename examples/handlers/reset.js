@@ -1,4 +1,4 @@
-// Queues a password-reset mail for a user who is known by name only.
+// Queues a password-reset mail for the user with the given name.
 export default async ({ email, app = "https://app.example.com/signed-in" }) => {
   const idp = new tailor.idp.Client({ namespace: "builtin-idp" });
   const user = await idp.userByName(email);

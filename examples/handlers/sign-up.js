@@ -1,4 +1,4 @@
-// Signs a user up. Signing up twice is no error: the user that is there is returned.
+// Creates a user. If the name is taken, returns the existing user instead of failing.
 export default async ({ email, password }) => {
   const idp = new tailor.idp.Client({ namespace: "builtin-idp" });
   try {

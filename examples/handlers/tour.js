@@ -1,4 +1,4 @@
-// A tour of the client: creates users, lists them page by page, updates one, deletes one.
+// Demonstrates the client: creates users, lists them page by page, updates one, deletes one.
 export default async ({ domain = "example.com" }) => {
   const idp = new tailor.idp.Client({ namespace: "builtin-idp" });
 

@@ -1,4 +1,4 @@
-// Buffers that the engine or the host would have beside what is counted.
+// Guards for buffers whose memory would not be counted.
 
 import { core, primordials } from "ext:core/mod.js";
 
@@ -8,8 +8,7 @@ const {
 } = primordials;
 const { ArrayBuffer, Proxy: NativeProxy, RangeError } = globalThis;
 
-// What a shared buffer grows by is counted nowhere: it keeps the length that it is made with. The engine has no such buffers
-// while the snapshot is made.
+// Disables growable shared buffers, because their growth is not counted. SharedArrayBuffer does not exist while the snapshot is created.
 export const fixSharedBuffers = () => {
   const { SharedArrayBuffer } = globalThis;
   if (SharedArrayBuffer === undefined) {
@@ -29,7 +28,7 @@ export const fixSharedBuffers = () => {
   ObjectDefineProperties(globalThis, { SharedArrayBuffer: core.propNonEnumerable(guarded) });
 };
 
-// A picture's bytes are taken by the host, which has no way to be refused them. So they are taken here first, and given back.
+// The native allocation of pixels cannot be refused. Allocating as much in JavaScript first throws a RangeError if it does not fit.
 export const guardImageData = (ImageData) => {
   const guarded = new NativeProxy(ImageData, {
     __proto__: null,
@@ -38,7 +37,7 @@ export const guardImageData = (ImageData) => {
         const sizes = [args[0] >>> 0, args[1] >>> 0];
         args[0] = sizes[0];
         args[1] = sizes[1];
-        // Half-precision floats take two bytes for each of the four parts of a pixel.
+        // Four components per pixel, with two bytes each for half-precision floats.
         new ArrayBuffer(sizes[0] * sizes[1] * 8);
       }
       return ReflectConstruct(native, args, newTarget);

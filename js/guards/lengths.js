@@ -1,18 +1,20 @@
-// Bounds for what the engine does natively, in one go, without a look at whether the script is to end: loops over lengths
-// that a script only claims, such as `[].indexOf.call({ length: 2 ** 53 - 1 }, 1)`, and results so large that the engine
-// ends the process for want of room. What an isolate's memory cannot hold anyway is refused with a RangeError.
+// Guards for builtins that run natively without checking for termination: loops over a length that an object only claims to have, such as
+// `[].indexOf.call({ length: 2 ** 53 - 1 }, 1)`, and results so large that V8 aborts the process. Lengths that cannot fit into the
+// memory of the isolate throw a RangeError.
 //
-// A length is read once: whoever answers differently the second time is given to the engine with the first answer.
+// A length is read once. If it could change between two reads, the builtin gets a proxy that always returns the first value.
 
 import { core, primordials } from "ext:core/mod.js";
 import { fixSharedBuffers } from "ext:tailor_function/guards/buffers.js";
 
 const {
   ArrayIsArray,
+  ArrayPrototypePush,
   MathMax,
   MathMin,
   MathTrunc,
   ObjectDefineProperties,
+  ReflectDefineProperty,
   ReflectGet,
   ReflectGetOwnPropertyDescriptor,
   SafeArrayIterator,
@@ -22,30 +24,50 @@ const {
 } = primordials;
 const { Proxy: NativeProxy, RangeError } = globalThis;
 
-// Elements of an array, and characters of a text: what fits the memory of an isolate with the default limits.
-export let longestArray = 2 ** 22;
-let longestText = 2 ** 25;
+// Maximum elements of an array, and UTF-16 units of a string. The initial values fit the default memory limit.
+export let maxArrayLength = 2 ** 22;
+let maxStringLength = 2 ** 25;
 
-// The engine ends the process where it would split a text into more parts than this.
-const MOST_PARTS = 2 ** 26;
+// V8 aborts the process if a string is split into more parts.
+const MAX_PARTS = 2 ** 26;
 
-// Called, and taken away, by the host as it makes an isolate: before there is a script.
+// Called and removed by the host when it creates an isolate, before it loads a script.
 const limitLengths = (bytes) => {
   fixSharedBuffers();
-  longestArray = MathMax(2 ** 16, MathTrunc(bytes / 8));
-  longestText = MathMin(MathMax(2 ** 19, bytes), MOST_PARTS);
+  maxArrayLength = MathMax(2 ** 16, MathTrunc(bytes / 8));
+  maxStringLength = MathMin(MathMax(2 ** 19, bytes), MAX_PARTS);
 };
 ObjectDefineProperties(globalThis, { limitLengths: core.propNonEnumerable(limitLengths) });
 
-export const checkArray = (length) => {
-  if (length > longestArray) {
-    throw new RangeError(`an array of ${length} elements is too long: at most ${longestArray}`);
+// The engine's own builtins, in the order in which they were replaced.
+const replaced = [];
+
+// Saves a property of a builtin that is about to be replaced, for `restoreBuiltins`.
+export const saveBuiltin = (holder, key) => {
+  const descriptor = ReflectGetOwnPropertyDescriptor(holder, key);
+  if (descriptor !== undefined) {
+    ArrayPrototypePush(replaced, { __proto__: null, holder, key, descriptor });
   }
 };
 
-export const checkText = (length) => {
-  if (length > longestText) {
-    throw new RangeError(`a text of ${length} characters is too long: at most ${longestText}`);
+// Called by the host instead of `limitLengths` to create an isolate without guards, and removed with it.
+const restoreBuiltins = () => {
+  for (let index = 0; index < replaced.length; index++) {
+    const { holder, key, descriptor } = replaced[index];
+    ReflectDefineProperty(holder, key, descriptor);
+  }
+};
+ObjectDefineProperties(globalThis, { restoreBuiltins: core.propNonEnumerable(restoreBuiltins) });
+
+export const checkArrayLength = (length) => {
+  if (length > maxArrayLength) {
+    throw new RangeError(`an array of ${length} elements is too long: at most ${maxArrayLength}`);
+  }
+};
+
+export const checkStringLength = (length) => {
+  if (length > maxStringLength) {
+    throw new RangeError(`a text of ${length} characters is too long: at most ${maxStringLength}`);
   }
 };
 
@@ -54,11 +76,11 @@ export const toLength = (value) => {
   return number > 0 ? MathMin(number, 2 ** 53 - 1) : 0;
 };
 
-// Proxies of arrays are arrays by all that one can ask of them, but for this.
+// Proxies of arrays, which cannot be distinguished from arrays in any other way.
 const arrayProxies = new SafeWeakSet();
 let hasArrayProxies = false;
-export const note = (target, proxy) => {
-  // A proxy that is revoked cannot be asked.
+export const recordProxy = (target, proxy) => {
+  // Array.isArray throws for a revoked proxy.
   if (core.isProxy(target) ? WeakSetPrototypeHas(arrayProxies, target) : ArrayIsArray(target)) {
     WeakSetPrototypeAdd(arrayProxies, proxy);
     hasArrayProxies = true;
@@ -67,14 +89,14 @@ export const note = (target, proxy) => {
 };
 export const isPlainArray = (value) => ArrayIsArray(value) && !(hasArrayProxies && WeakSetPrototypeHas(arrayProxies, value));
 
-// The value, for the engine: with a length that is within bounds and stays as it is.
-export const bounded = (value) => {
+// Checks the length of an array-like value, and returns the value with a length that cannot change.
+export const withFixedLength = (value) => {
   if (isPlainArray(value)) {
-    checkArray(value.length);
+    checkArrayLength(value.length);
     return value;
   }
   if (typeof value === "string") {
-    checkArray(value.length);
+    checkArrayLength(value.length);
     return value;
   }
   if (value === null || (typeof value !== "object" && typeof value !== "function")) {
@@ -83,27 +105,33 @@ export const bounded = (value) => {
   if (!core.isProxy(value)) {
     const own = ReflectGetOwnPropertyDescriptor(value, "length");
     if (own !== undefined && typeof own.value === "number") {
-      checkArray(toLength(own.value));
+      checkArrayLength(toLength(own.value));
       return value;
     }
   }
   const length = toLength(value.length);
-  checkArray(length);
+  checkArrayLength(length);
   return new NativeProxy(value, {
     __proto__: null,
     get: (target, key) => (key === "length" ? length : ReflectGet(target, key)),
   });
 };
 
-// Puts in the place of a function one that looks and acts like it.
-export const guard = (holder, key, make) => {
+// Guards a builtin of ECMAScript. `restoreBuiltins` removes the guard.
+export const guard = (holder, key, wrap) => {
+  saveBuiltin(holder, key);
+  replaceFunction(holder, key, wrap);
+};
+
+// Replaces a function by a wrapper with the same name, length and attributes.
+export const replaceFunction = (holder, key, wrap) => {
   const descriptor = ReflectGetOwnPropertyDescriptor(holder, key);
   if (descriptor === undefined) {
-    return; // not in this engine
+    return; // Not available in this engine.
   }
   const native = descriptor.value;
   const { name, length } = native;
-  const guarded = make(native);
+  const guarded = wrap(native);
   ObjectDefineProperties(guarded, {
     name: { __proto__: null, value: name, configurable: true },
     length: { __proto__: null, value: length, configurable: true },
@@ -114,8 +142,8 @@ export const guard = (holder, key, make) => {
   });
 };
 
-export const guardAll = (holder, keys, make) => {
+export const guardAll = (holder, keys, wrap) => {
   for (const key of new SafeArrayIterator(keys)) {
-    guard(holder, key, make);
+    guard(holder, key, wrap);
   }
 };

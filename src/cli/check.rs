@@ -1,26 +1,27 @@
-//! `tailor-idp check`.
+//! `tailor-idp check`: validates a settings file and summarises it.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use tailor_idp::events::WebhookSettings;
+use tailor_idp::idp::events::WebhookSettings;
 use tailor_idp::idp::{NamespaceName, UserAuthPolicy};
 use tailor_idp::settings::{
     Audience, FILE_NAME, FunctionLimits, MailRoute, NamespaceEntry, OPERATIONS, Settings, StoreLocation, Webhook,
 };
 use url::Url;
 
-use super::store::{SettingsFile, read_mfa_key};
-use super::{WrongUse, output};
+use super::error::UsageError;
+use super::settings::SettingsFile;
+use super::{mfa_key, output};
 
 /// Check a settings file and print what it allows
 ///
-/// Everything that is wrong with it goes to stderr, a line each. A secret whose environment variable is not set is a
+/// All faults go to stderr, one per line. A secret whose environment variable is not set is a
 /// warning; one that is set and cannot be used is an error.
 #[derive(Args)]
 pub(super) struct Check {
-    /// The settings file [default: the nearest tailor-idp.toml, upwards]
+    /// The settings file [default: the nearest tailor-idp.toml, from here upwards]
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
 }
@@ -28,7 +29,7 @@ pub(super) struct Check {
 impl Check {
     pub(super) fn execute(self) -> anyhow::Result<()> {
         let path = self.file.or_else(|| SettingsFile::find(Path::new("")));
-        let missing = || WrongUse(format!("there is no {FILE_NAME} here or above: `tailor-idp init` writes one"));
+        let missing = || UsageError(format!("there is no {FILE_NAME} here or above: `tailor-idp init` writes one"));
         let file = SettingsFile::load(path.ok_or_else(missing)?)?;
         let faults = secret_faults(&file.settings);
         anyhow::ensure!(faults.is_empty(), faults.join("\n"));
@@ -38,7 +39,7 @@ impl Check {
     }
 }
 
-/// What is allowed, and most likely not meant.
+/// Settings that are valid but most likely not intended.
 fn warnings(settings: &Settings) -> Vec<String> {
     let mut warnings: Vec<_> =
         settings.secrets().iter().filter_map(|secret| secret.read().err()).map(|error| error.to_string()).collect();
@@ -55,7 +56,7 @@ fn warnings(settings: &Settings) -> Vec<String> {
     warnings
 }
 
-/// What is wrong with secrets that are there, as those who use them see it.
+/// Faults of the secrets that are set, found by the code that uses them.
 fn secret_faults(settings: &Settings) -> Vec<String> {
     let mut faults = Vec::new();
     if let Some(Webhook { url, secret, .. }) = &settings.webhook
@@ -65,7 +66,7 @@ fn secret_faults(settings: &Settings) -> Vec<String> {
         faults.extend(checked.err().map(|error| format!("{} ({}): {error}", secret.variable(), secret.key())));
     }
     if let Some(key) = settings.mfa_key.as_ref().filter(|key| key.read().is_ok()) {
-        faults.extend(read_mfa_key(key).err().map(|error| format!("{error:#}")));
+        faults.extend(mfa_key::from_variable(key).err().map(|error| format!("{error:#}")));
     }
     faults
 }
@@ -79,7 +80,7 @@ fn summary(file: &SettingsFile) -> String {
     text
 }
 
-/// What scripts may use and fetch, where the file says anything of it.
+/// Limits and fetch hosts of scripts; empty if the file sets neither.
 fn function_summary(settings: &Settings) -> String {
     let Settings { function, fetch, .. } = settings;
     let hosts = fetch.allowed().to_string();
@@ -104,21 +105,21 @@ fn namespace_summary(settings: &Settings, name: &NamespaceName, entry: &Namespac
         ("passwords", passwords(policy)),
         ("sign-in", sign_in(policy)),
         ("MFA", mfa(policy)),
-        ("returns to", or_any(&policy.allowed_return_origins)),
+        ("returns to", list_or_any(&policy.allowed_return_origins)),
         ("events", events),
-        ("mail", format!("{}, in {}", mail(settings), entry.settings.lang)),
+        ("mail", format!("{}; language {}", mail(settings), entry.settings.lang)),
     ];
-    let rules = OPERATIONS.into_iter().zip(entry.audiences.map(who));
+    let rules = OPERATIONS.into_iter().zip(entry.audiences.map(audience_text));
     let width = OPERATIONS.iter().map(|operation| operation.len()).max().unwrap_or_default();
     let mut text = format!("\nnamespace {name}\n");
     for (what, fact) in facts.into_iter().chain(rules) {
-        // Writing to a string does not fail.
+        // Writing to a `String` cannot fail.
         let _ = writeln!(text, "  {what:width$}  {fact}");
     }
     text
 }
 
-/// What follows may be a key.
+/// The query may hold an API key.
 fn without_query(url: &Url) -> String {
     format!("{}{}", url.origin().ascii_serialization(), url.path())
 }
@@ -177,7 +178,7 @@ fn mfa(policy: &UserAuthPolicy) -> String {
     }
 }
 
-fn or_any(entries: &[String]) -> String {
+fn list_or_any(entries: &[String]) -> String {
     if entries.is_empty() { "any http or https URL".to_owned() } else { entries.join(", ") }
 }
 
@@ -190,7 +191,7 @@ fn mail(settings: &Settings) -> String {
     }
 }
 
-fn who(audience: Audience) -> String {
+fn audience_text(audience: Audience) -> String {
     match audience {
         Audience::Nobody => "nobody".to_owned(),
         Audience::Everybody => "everybody".to_owned(),

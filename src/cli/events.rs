@@ -1,4 +1,4 @@
-//! `tailor-idp events`.
+//! `tailor-idp events`: lists and delivers user events.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -6,25 +6,26 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
-use tailor_idp::events::{Events, Revival, StartAt, UserEvent, WebhookSettings, WebhookWorker};
 use tailor_idp::idp::NamespaceName;
+use tailor_idp::idp::events::{Events, Revival, StartAt, UserEvent, WebhookSettings, WebhookWorker};
 use tailor_idp::settings::Webhook;
 use tokio::task::JoinSet;
 
-use super::stand_ins::EventFlags;
+use super::error::UsageError;
+use super::overrides::EventFlags;
 use super::store::NamespaceArgs;
-use super::{WrongUse, output, signal};
+use super::{output, signal};
 
-/// How often `--follow` looks for what other programs have committed: one look reads one row of an index.
-const FOLLOW_POLL: Duration = Duration::from_millis(200);
+/// Interval at which `--follow` polls for events of other processes. A poll reads one index row.
+const FOLLOW_POLL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Events that are read at once.
-const BATCH: u32 = 500;
+/// Maximum number of events per read of `--follow`.
+const FOLLOW_BATCH: u32 = 500;
 
-/// Look into the events of users' changes, and deliver them
+/// List the events of changed users, and deliver them to a webhook
 ///
-/// Changes leave events where the settings say publishUserEvents; without settings, where the run that made them had the flag
-/// of that name.
+/// Changes publish events if the settings have publishUserEvents. Without settings, the commands that change users have a flag
+/// for it.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -36,7 +37,7 @@ pub(super) struct EventsArgs {
     #[command(subcommand)]
     command: Option<EventsCommand>,
 
-    /// Print events as they are committed, by whatever program, until interrupted
+    /// Print events as they are committed by any program, until interrupted
     #[arg(long)]
     follow: bool,
 
@@ -59,7 +60,7 @@ enum EventsCommand {
         /// Only events after the one with this id
         #[arg(long, value_name = "ID", value_parser = event_id)]
         after: Option<String>,
-        /// How many events at the most
+        /// Maximum number of events
         #[arg(long, value_name = "N", default_value_t = 100)]
         first: u32,
     },
@@ -70,22 +71,22 @@ enum EventsCommand {
     },
     /// Post events to a webhook until interrupted: those of --namespace, else of every namespace that the settings publish
     Deliver(Deliver),
-    /// List the consumers, and how far they are
+    /// List the consumers, with the numbers of their pending and dead events
     Consumers,
     /// List the events that were given up, oldest first
     Dead {
         /// Only those of this consumer
         #[arg(long, value_name = "NAME")]
         consumer: Option<String>,
-        /// How many events at the most
+        /// Maximum number of events
         #[arg(long, value_name = "N", default_value_t = 100)]
         first: u32,
     },
-    /// Deliver events again that were given up
-    Retry(Chosen),
-    /// Leave events that were given up undelivered
-    Discard(Chosen),
-    /// Forget a consumer: events no longer wait for it
+    /// Retry events that were given up
+    Retry(SelectedEvents),
+    /// Discard events that were given up
+    Discard(SelectedEvents),
+    /// Remove a consumer: events are no longer kept for it
     Forget {
         /// Its name
         consumer: String,
@@ -94,37 +95,37 @@ enum EventsCommand {
 
 #[derive(Args)]
 struct Deliver {
-    /// Where to post to [default: the webhook of the settings]
+    /// URL to post to [default: the webhook of the settings]
     #[arg(long, value_name = "URL")]
     webhook: Option<String>,
-    /// The environment variable with the secret that requests are signed with; twice while the receiver changes over
+    /// The environment variable with the secret that requests are signed with; give two to rotate secrets
     /// [default: that of the settings]
     #[arg(long, value_name = "NAME")]
     secret_env: Vec<String>,
-    /// Under which name the position is kept: one for each webhook
+    /// Name under which the position is stored: one for each webhook
     #[arg(long, value_name = "NAME", default_value = "webhook")]
     consumer: String,
     /// If the consumer is new, begin with the next event rather than the oldest
     #[arg(long)]
     from_now: bool,
-    /// Seconds that one request may take
+    /// Time limit of a request, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
     timeout: u64,
-    /// Tries before an event is given up
+    /// Number of attempts before an event is given up
     #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..))]
     max_attempts: u32,
 }
 
 #[derive(Args)]
-struct Chosen {
+struct SelectedEvents {
     /// The ids of the events [default: all that were given up]
     events: Vec<String>,
-    /// Whose events
+    /// The consumer that gave them up
     #[arg(long, value_name = "NAME", default_value = "webhook")]
     consumer: String,
 }
 
-/// A position is an id; anything else would silently be the beginning.
+/// Accepts UUIDs only: as a position, any other text would silently mean the beginning.
 fn event_id(text: &str) -> Result<String, uuid::Error> {
     Ok(uuid::Uuid::try_parse(text)?.to_string())
 }
@@ -132,13 +133,13 @@ fn event_id(text: &str) -> Result<String, uuid::Error> {
 impl EventsArgs {
     pub(super) async fn execute(self) -> anyhow::Result<()> {
         if self.follow == self.command.is_some() {
-            return Err(WrongUse("one of --follow and a command is needed: see tailor-idp help events".into()).into());
+            return Err(UsageError("one of --follow and a command is needed: see tailor-idp help events".into()).into());
         }
         let (namespace, json) = (&self.namespace, self.json);
-        // Opened by those who need one namespace.
+        // Lazy: `deliver` opens several namespaces itself.
         let events = async {
             let (name, idp) = namespace.open(false, None).await?;
-            anyhow::Ok(idp.events(name.as_str())?)
+            anyhow::Ok(Events::new(&idp, name.as_str())?)
         };
         let Some(command) = self.command else { return follow(&events.await?, self.since, json).await };
         match command {
@@ -154,8 +155,8 @@ impl EventsArgs {
             EventsCommand::Deliver(deliver) => deliver.execute(namespace).await,
             EventsCommand::Consumers => consumers(&events.await?, json).await,
             EventsCommand::Dead { consumer, first } => dead(&events.await?, consumer.as_deref(), first, json).await,
-            EventsCommand::Retry(chosen) => chosen.execute(&events.await?, Revival::Retry, json).await,
-            EventsCommand::Discard(chosen) => chosen.execute(&events.await?, Revival::Discard, json).await,
+            EventsCommand::Retry(selected) => selected.execute(&events.await?, Revival::Retry, json).await,
+            EventsCommand::Discard(selected) => selected.execute(&events.await?, Revival::Discard, json).await,
             EventsCommand::Forget { consumer } => {
                 if !events.await?.forget(&consumer).await? {
                     anyhow::bail!("there is no consumer of events named {consumer:?}");
@@ -167,15 +168,15 @@ impl EventsArgs {
 }
 
 impl Deliver {
-    /// To the webhook of the command line, else that of the settings.
+    /// Delivers to the webhook of the command line, else to that of the settings.
     async fn execute(self, args: &NamespaceArgs<EventFlags>) -> anyhow::Result<()> {
         let file = args.file()?;
         let settings = self.settings(file.as_ref().and_then(|file| file.settings.webhook.as_ref()))?;
         let (names, idp) = args.open_publishing(file.as_ref()).await?;
         let mut workers = Vec::new();
         for name in &names {
-            let worker = WebhookWorker::new(idp.events(name.as_str())?, settings.clone());
-            workers.push(worker.map_err(|error| WrongUse(error.to_string()))?);
+            let worker = WebhookWorker::new(Events::new(&idp, name.as_str())?, settings.clone());
+            workers.push(worker.map_err(|error| UsageError(error.to_string()))?);
         }
         let stopped = signal::stopped()?;
         output::note(
@@ -209,15 +210,17 @@ impl Deliver {
         failure.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    fn settings(&self, set: Option<&Webhook>) -> anyhow::Result<WebhookSettings> {
+    fn settings(&self, from_file: Option<&Webhook>) -> anyhow::Result<WebhookSettings> {
         let mut secrets = Vec::new();
-        let url = match (&self.webhook, set) {
+        let url = match (&self.webhook, from_file) {
             (Some(_), _) if self.secret_env.is_empty() => {
-                return Err(WrongUse("--secret-env NAME is missing: what are requests signed with?".to_owned()).into());
+                return Err(
+                    UsageError("--secret-env NAME is missing: what are requests signed with?".to_owned()).into()
+                );
             }
-            (Some(url), _) => url.parse().map_err(|error| WrongUse(format!("--webhook is not a URL: {error}")))?,
+            (Some(url), _) => url.parse().map_err(|error| UsageError(format!("--webhook is not a URL: {error}")))?,
             (None, Some(webhook)) => {
-                // The command line's take its place, as while the receiver changes over.
+                // Secrets on the command line replace that of the settings, for example during rotation.
                 if self.secret_env.is_empty() {
                     secrets.push(webhook.secret.read()?);
                 }
@@ -225,12 +228,12 @@ impl Deliver {
             }
             (None, None) => {
                 let text = "--webhook URL is missing, and the settings have no [events.webhook]: where to?";
-                return Err(WrongUse(text.to_owned()).into());
+                return Err(UsageError(text.to_owned()).into());
             }
         };
         for name in &self.secret_env {
             let secret = std::env::var(name);
-            let secret = secret.map_err(|error| WrongUse(format!("--secret-env {name}: {error}")))?;
+            let secret = secret.map_err(|error| UsageError(format!("--secret-env {name}: {error}")))?;
             secrets.push(secret.into());
         }
         let mut settings = WebhookSettings::new(url, String::new().into());
@@ -242,7 +245,7 @@ impl Deliver {
     }
 }
 
-impl Chosen {
+impl SelectedEvents {
     async fn execute(self, events: &Events, revival: Revival, json: bool) -> anyhow::Result<()> {
         let mut count = 0;
         if self.events.is_empty() {
@@ -269,18 +272,18 @@ async fn follow(events: &Events, since: Option<String>, json: bool) -> anyhow::R
         since => since,
     };
     loop {
-        let batch = events.list(after.as_deref(), BATCH).await?;
+        let batch = events.list(after.as_deref(), FOLLOW_BATCH).await?;
         for event in &batch {
             let line = if json { json!(event).to_string() } else { line(event) };
-            // Whoever read is gone: nobody is left to follow for.
+            // The reader has closed the pipe.
             if let Err(error) = writeln!(std::io::stdout().lock(), "{line}") {
                 return if error.kind() == std::io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error.into()) };
             }
         }
         match batch.last() {
             Some(last) => after = Some(last.id.clone()),
-            // Ids are in commit order, also across programs: none can come in before the last.
-            None => tokio::time::sleep(FOLLOW_POLL).await,
+            // Ids are in commit order across all processes, so no event can appear before the last one.
+            None => tokio::time::sleep(FOLLOW_POLL_INTERVAL).await,
         }
     }
 }
@@ -292,7 +295,7 @@ fn line(event: &UserEvent) -> String {
 async fn consumers(events: &Events, json: bool) -> anyhow::Result<()> {
     let consumers = events.consumers().await?;
     if json {
-        let consumer = |consumer: &tailor_idp::events::Consumer| json!({ "name": consumer.name, "pending": consumer.pending, "dead": consumer.dead });
+        let consumer = |consumer: &tailor_idp::idp::events::Consumer| json!({ "name": consumer.name, "pending": consumer.pending, "dead": consumer.dead });
         return output::print_json(&consumers.iter().map(consumer).collect());
     }
     let mut table = output::table();

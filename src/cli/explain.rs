@@ -1,4 +1,4 @@
-//! `tailor-idp explain`.
+//! `tailor-idp explain`: why a permission allows or denies an operation.
 
 use std::path::{Path, PathBuf};
 
@@ -7,12 +7,15 @@ use clap::Args;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tailor_idp::idp::{
-    Compared, Decision, Operation, Permission, PermissionConfig, PolicyOutcome, Principal, Reason, Subject, Target,
+    CallContext, Compared, Decision, Operation, Permission, PermissionConfig, PolicyOutcome, Principal, Reason,
+    Subject, Target,
 };
+use tailor_idp::settings::json_from_toml;
 
-use super::stand_ins::NoFlags;
+use super::error::UsageError;
+use super::overrides::NoFlags;
 use super::store::NamespaceArgs;
-use super::{WrongUse, invoker, output, users};
+use super::{invoker, output, users};
 
 /// Say whether a permission allows an operation, and which policy decides
 ///
@@ -30,16 +33,16 @@ pub(super) struct Explain {
     #[arg(long, value_name = "OP", value_parser = operation)]
     operation: Operation,
 
-    /// The permission, in place of the settings': what stands under `permission` there, as TOML, or as JSON in a file named
-    /// .json
+    /// A file with the permission, instead of that of the settings: the value of `permission`, as TOML, or as JSON if the file
+    /// is named .json
     #[arg(long, value_name = "FILE")]
     permission: Option<PathBuf>,
 
-    /// Who the function runs for: a file, or JSON [default: nobody who has signed in]
+    /// Who the function runs for: a file, or JSON [default: nobody]
     #[arg(long, value_name = "FILE|JSON")]
     invoker: Option<String>,
 
-    /// The user whom the operation is about, by id or name: of the settings' store, or that of --db
+    /// The user whom the operation is about, by id or name: in the store of the settings, or of --db
     #[arg(long, value_name = "ID|NAME", required_unless_present = "user_json", conflicts_with = "user_json")]
     user: Option<String>,
 
@@ -59,7 +62,7 @@ pub(super) struct Explain {
     namespace: NamespaceArgs<NoFlags>,
 }
 
-/// A user on the command line.
+/// A user given as JSON.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct GivenUser {
@@ -69,7 +72,7 @@ struct GivenUser {
     disabled: bool,
 }
 
-/// What changes.
+/// The changes of an update, given as JSON.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct GivenChange {
@@ -83,13 +86,13 @@ impl Explain {
         let permission = self.permission()?;
         let principal = self.principal()?;
         if self.new_user_json.is_some() && self.operation != Operation::Update {
-            return Err(WrongUse("--new-user-json goes with --operation update".to_owned()).into());
+            return Err(UsageError("--new-user-json goes with --operation update".to_owned()).into());
         }
         let user = self.user().await?;
         let changed = self.changed(&user)?;
         let target = match self.operation {
             Operation::Update => Target::Change { old: subject(&user), new: subject(&changed) },
-            // Not there yet.
+            // The user does not exist yet.
             Operation::Create => Target::User(Subject { id: None, ..subject(&user) }),
             _ => Target::User(subject(&user)),
         };
@@ -100,13 +103,13 @@ impl Explain {
         if self.json { output::print_json(&json(&decisions)) } else { output::print(text(&decisions).trim_end()) }
     }
 
-    /// The permission of the namespace: the one place that knows where it is said.
+    /// The permission of `--permission`, else of the settings.
     fn permission(&self) -> anyhow::Result<Permission> {
         let Some(path) = self.permission.as_deref() else { return self.namespace.permission() };
-        let config = read_permission(path).map_err(|error| WrongUse(format!("{}: {error}", path.display())))?;
+        let config = read_permission(path).map_err(|error| UsageError(format!("{}: {error}", path.display())))?;
         config.compile().map_err(|faults| {
             let faults: Vec<_> = faults.iter().map(|fault| format!("\n  {fault}")).collect();
-            WrongUse(format!("{} is no permission:{}", path.display(), faults.concat())).into()
+            UsageError(format!("{} is no permission:{}", path.display(), faults.concat())).into()
         })
     }
 
@@ -117,20 +120,21 @@ impl Explain {
 
     async fn user(&self) -> anyhow::Result<GivenUser> {
         let Some(user) = &self.user else {
-            return Ok(parsed("--user-json", self.user_json.as_deref().unwrap_or_default())?);
+            return Ok(parse("--user-json", self.user_json.as_deref().unwrap_or_default())?);
         };
         let (name, idp) = self.namespace.open(false, None).await?;
-        let found = users::find(&idp, name.as_str(), user).await.context("--user")?;
+        let host = CallContext::new(name, Principal::Host);
+        let found = users::find(&idp, &host, user).await.context("--user")?;
         Ok(GivenUser { id: Some(found.id), name: found.name, disabled: found.disabled })
     }
 
-    fn changed(&self, user: &GivenUser) -> Result<GivenUser, WrongUse> {
+    fn changed(&self, user: &GivenUser) -> Result<GivenUser, UsageError> {
         let change: GivenChange = match &self.new_user_json {
-            Some(change) => parsed("--new-user-json", change)?,
+            Some(change) => parse("--new-user-json", change)?,
             None => GivenChange::default(),
         };
         if change.id.is_some() && change.id != user.id {
-            return Err(WrongUse("--new-user-json: the id of a user does not change".to_owned()));
+            return Err(UsageError("--new-user-json: the id of a user does not change".to_owned()));
         }
         let (name, disabled) = (change.name.unwrap_or(user.name.clone()), change.disabled.unwrap_or(user.disabled));
         Ok(GivenUser { id: user.id.clone(), name, disabled })
@@ -146,22 +150,22 @@ fn subject(user: &GivenUser) -> Subject<'_> {
     Subject { id: user.id.as_deref(), name: &user.name, disabled: user.disabled }
 }
 
-fn parsed<T: serde::de::DeserializeOwned>(origin: &str, text: &str) -> Result<T, WrongUse> {
-    serde_json::from_str(text).map_err(|error| WrongUse(format!("{origin}: {error}")))
+fn parse<T: serde::de::DeserializeOwned>(origin: &str, text: &str) -> Result<T, UsageError> {
+    serde_json::from_str(text).map_err(|error| UsageError(format!("{origin}: {error}")))
 }
 
-/// A file with the permission alone, or with it under `permission`.
+/// Reads a permission from a file: the whole document, or its key `permission`.
 fn read_permission(path: &Path) -> anyhow::Result<PermissionConfig> {
     let text = std::fs::read_to_string(path)?;
     let is_json = path.extension().is_some_and(|extension| extension == "json");
-    let mut value: Value = if is_json { serde_json::from_str(&text)? } else { toml::from_str(&text)? };
+    let mut value: Value = if is_json { serde_json::from_str(&text)? } else { json_from_toml(&text)? };
     if let Some(inner) = value.get_mut("permission") {
         value = inner.take();
     }
     Ok(serde_json::from_value(value)?)
 }
 
-/// What decided, then policy by policy.
+/// Text form: the decision, then each policy.
 fn text(decisions: &[Decision]) -> String {
     let texts: Vec<_> = decisions.iter().map(decision_text).collect();
     let all = match decisions {
@@ -207,7 +211,7 @@ fn reason(decision: &Decision) -> String {
         Reason::Host => "for the host is not bound by permission".to_owned(),
         Reason::AllowAll => r#"for the permission is "allow-all""#.to_owned(),
         Reason::Policy(index) => {
-            let described = described(decision.policy().and_then(|policy| policy.description.as_deref()));
+            let described = description_suffix(decision.policy().and_then(|policy| policy.description.as_deref()));
             format!("by policy {}[{index}]{described}", decision.operation.name())
         }
         Reason::NoPolicy if decision.policies.is_empty() => {
@@ -217,7 +221,7 @@ fn reason(decision: &Decision) -> String {
     }
 }
 
-fn described(description: Option<&str>) -> String {
+fn description_suffix(description: Option<&str>) -> String {
     description.map(|text| format!(" ({text})")).unwrap_or_default()
 }
 
@@ -229,10 +233,10 @@ fn policy_text(policy: &PolicyOutcome) -> String {
         (false, false) => "would deny, but does not match",
     };
     let always = if policy.conditions.is_empty() { ", for it has no conditions" } else { "" };
-    format!("[{}]{} {effect}{always}", policy.index, described(policy.description.as_deref()))
+    format!("[{}]{} {effect}{always}", policy.index, description_suffix(policy.description.as_deref()))
 }
 
-/// `user.id` for `{ "user": "id" }`; literals as they are.
+/// Returns `user.id` for `{ "user": "id" }`, and literals unchanged.
 fn operand_text(operand: &Value) -> String {
     let named = operand.as_object().and_then(|operand| operand.iter().next());
     match named.and_then(|(kind, key)| Some((kind, key.as_str()?))) {

@@ -1,4 +1,4 @@
-//! `tailor-idp init`.
+//! `tailor-idp init`: writes a starter project.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -8,19 +8,21 @@ use anyhow::Context;
 use clap::Args;
 use tailor_idp::settings::FILE_NAME;
 
-use super::{WrongUse, output};
+use super::error::UsageError;
+use super::output;
 
-/// Write a start: settings, a handler, and a golden test for it
+/// Create a project: settings, a handler, and a golden test for it
 ///
-/// A settings file with comments, and a handler in a folder that is its golden test, with an argument and the expected output.
-/// Overwrites nothing.
+/// Writes a settings file with comments, and a handler in a folder that is also its golden test, with an argument and the
+/// expected output. Never overwrites files.
 #[derive(Args)]
 pub(super) struct Init {
-    /// The folder; made where it is not there [default: this one]
+    /// The folder; created if it does not exist [default: this one]
     #[arg(value_name = "DIR", default_value = ".", hide_default_value = true)]
     folder: PathBuf,
 }
 
+/// Files of the starter project: path and content.
 const STARTER: [(&str, &str); 4] = [
     (FILE_NAME, include_str!("starter/tailor-idp.toml")),
     ("handlers/sign-up/main.js", include_str!("starter/main.js")),
@@ -30,10 +32,12 @@ const STARTER: [(&str, &str); 4] = [
 
 impl Init {
     pub(super) fn execute(self) -> anyhow::Result<()> {
-        let there: Vec<_> = STARTER.iter().map(|(name, _)| *name).filter(|name| self.path(name).exists()).collect();
-        if !there.is_empty() {
-            let there = there.join(", ");
-            return Err(WrongUse(format!("{} has {there} already: nothing was written", self.folder.display())).into());
+        let existing: Vec<_> = STARTER.iter().map(|(name, _)| *name).filter(|name| self.path(name).exists()).collect();
+        if !existing.is_empty() {
+            let existing = existing.join(", ");
+            return Err(
+                UsageError(format!("{} has {existing} already: nothing was written", self.folder.display())).into()
+            );
         }
         for (name, text) in STARTER {
             let path = self.path(name);
@@ -52,7 +56,7 @@ impl Init {
     }
 }
 
-/// Fails where a file has come up in the meantime.
+/// Fails if the file exists by now.
 fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;

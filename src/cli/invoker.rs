@@ -1,13 +1,13 @@
-//! `--invoker`: who a script runs for.
+//! `--invoker`: the user or machine that a script runs for.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use tailor_idp::idp::Invoker;
 
-use super::WrongUse;
+use super::error::UsageError;
 
-/// The fields of an invoker: what each must be, and whether it must be there.
+/// Fields of an invoker: name, expected type, and whether it is required.
 const FIELDS: [(&str, &str, bool); 5] = [
     ("id", "a string", true),
     ("type", r#""user" or "machine_user""#, true),
@@ -16,20 +16,20 @@ const FIELDS: [(&str, &str, bool); 5] = [
     ("attributeMap", "an object", false),
 ];
 
-/// An invoker from JSON, or from a file with JSON. `null` is nobody.
-pub(super) fn read(given: &str) -> Result<Option<Invoker>, WrongUse> {
+/// Reads an invoker from JSON, or from a file with JSON. `null` means no invoker.
+pub(super) fn read(given: &str) -> Result<Option<Invoker>, UsageError> {
     let (origin, text) = if is_inline(given) {
         ("--invoker".to_owned(), given.to_owned())
     } else {
         let text = std::fs::read_to_string(Path::new(given));
-        let text = text.map_err(|error| WrongUse(format!("cannot read --invoker {given}: {error}")))?;
+        let text = text.map_err(|error| UsageError(format!("cannot read --invoker {given}: {error}")))?;
         (given.to_owned(), text)
     };
-    let value = serde_json::from_str(&text).map_err(|error| WrongUse(format!("{origin} is not JSON: {error}")))?;
-    from_value(value).map_err(|error| WrongUse(format!("{origin}: {error}")))
+    let value = serde_json::from_str(&text).map_err(|error| UsageError(format!("{origin} is not JSON: {error}")))?;
+    from_value(value).map_err(|error| UsageError(format!("{origin}: {error}")))
 }
 
-/// The file, where it is one.
+/// The path, if the argument is a file rather than JSON.
 pub(super) fn file(given: &str) -> Option<PathBuf> {
     (!is_inline(given)).then(|| given.into())
 }
@@ -48,20 +48,22 @@ fn from_value(value: Value) -> Result<Option<Invoker>, String> {
     for (name, expected, required) in FIELDS {
         match fields.get(name) {
             None if required => faults.push(format!("{name} is missing: it must be {expected}")),
-            Some(value) if !fits(name, value) => faults.push(format!("{name} must be {expected}: got {value}")),
+            Some(value) if !has_expected_type(name, value) => {
+                faults.push(format!("{name} must be {expected}: got {value}"))
+            }
             _ => {}
         }
     }
-    let strange = fields.keys().filter(|name| !FIELDS.iter().any(|(known, ..)| known == name));
+    let unknown = fields.keys().filter(|name| !FIELDS.iter().any(|(known, ..)| known == name));
     let known = FIELDS.map(|(name, ..)| name).join(", ");
-    faults.extend(strange.map(|name| format!("unknown field {name:?}: expected {known}")));
+    faults.extend(unknown.map(|name| format!("unknown field {name:?}: expected {known}")));
     if !faults.is_empty() {
         return Err(faults.join("; "));
     }
     serde_json::from_value(value).map(Some).map_err(|error| error.to_string())
 }
 
-fn fits(name: &str, value: &Value) -> bool {
+fn has_expected_type(name: &str, value: &Value) -> bool {
     match name {
         "type" => matches!(value.as_str(), Some("user" | "machine_user")),
         "attributes" => value.as_array().is_some_and(|list| list.iter().all(Value::is_string)),

@@ -1,107 +1,21 @@
-//! `tailor-idp mail`.
-
-use std::path::PathBuf;
+//! `tailor-idp mail`: the outbox of password-reset mails.
 
 use anyhow::anyhow;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
+use tailor_idp::idp::local::{MailRecord, MailState};
+use tailor_idp::idp::mail::MailWorker;
 use tailor_idp::idp::{Code, Timestamp};
-use tailor_idp::mail::{MailSettings, MailTransport, MailWorker, SmtpServer};
-use tailor_idp::store::{MailRecord, MailState};
-use url::Url;
 
-use super::stand_ins::MailFlags;
-use super::store::{Absent, DatabaseArgs, SettingsFile};
-use super::{WrongUse, output, signal};
+use super::error::UsageError;
+use super::overrides::MailFlags;
+use super::store::{DatabaseArgs, MissingNamespace};
+use super::transport::{DEFAULT_LISTEN, NO_TRANSPORT, TransportArgs};
+use super::{output, signal};
 
-/// The environment variable for what should not show in a list of processes.
-const SMTP_URL_VARIABLE: &str = "TAILOR_IDP_SMTP_URL";
-/// Where `serve` listens if nothing else is said: reached from this machine only.
-pub(super) const DEFAULT_LISTEN: &str = "127.0.0.1:8787";
-
-/// The sender's address where nobody has set one: for mails that stay here.
-const DEFAULT_FROM: &str = "no-reply@localhost.localdomain";
-
-/// Why there is no way for mails.
-pub(super) const NOWHERE: &str = "the settings have no [mail]: add it, or give --mail-dir or --smtp-url";
-
-/// How mails leave.
-#[derive(Args)]
-#[command(next_help_heading = "Mail")]
-pub(super) struct TransportArgs {
-    /// Write mails as .eml files into this folder [default: what the settings say; without settings, mails]
-    #[arg(long, value_name = "PATH", conflicts_with = "smtp_url")]
-    mail_dir: Option<PathBuf>,
-
-    /// Send mails to this server: smtp://user:password@host:587 (STARTTLS; ?tls=none for a connection in the clear) or smtps://…; better
-    /// given as TAILOR_IDP_SMTP_URL, where other users of the machine do not see the password
-    #[arg(long, value_name = "URL")]
-    smtp_url: Option<String>,
-
-    /// A PEM file with a certificate to trust beside the public ones
-    #[arg(long, value_name = "FILE")]
-    smtp_ca: Option<PathBuf>,
-
-    /// The sender's address [default: that of the settings, else no-reply@localhost.localdomain]
-    #[arg(long, value_name = "ADDRESS")]
-    mail_from: Option<String>,
-
-    /// Under which URL browsers reach `tailor-idp serve`: links start with it [default: that of the settings, else http://127.0.0.1:8787, or the address of --listen]
-    #[arg(long, value_name = "URL")]
-    base_url: Option<Url>,
-}
-
-impl TransportArgs {
-    /// What links start with: the flag's say, else the settings', else the address that is listened on.
-    pub(super) fn base_url(&self, listen: &str, file: Option<&SettingsFile>) -> Result<Url, WrongUse> {
-        let url = match (&self.base_url, file.and_then(|file| file.settings.reset_page.as_ref())) {
-            (Some(url), _) | (None, Some(url)) => url.clone(),
-            (None, None) => {
-                Url::parse(&format!("http://{listen}")).map_err(|error| WrongUse(format!("{listen}: {error}")))?
-            }
-        };
-        MailSettings::check_base_url(&url).map_err(|error| WrongUse(error.to_string()))?;
-        Ok(url)
-    }
-
-    /// The flags' say, else the settings', else what does for local work. `None` where there are settings, and nothing says
-    /// where to: links that work are not left in some folder.
-    pub(super) fn settings(&self, base_url: &Url, file: Option<&SettingsFile>) -> anyhow::Result<Option<MailSettings>> {
-        let smtp_url = match (&self.smtp_url, &self.mail_dir) {
-            (Some(url), _) => Some(url.clone()),
-            (None, Some(_)) => None,
-            (None, None) => std::env::var(SMTP_URL_VARIABLE).ok(),
-        };
-        let set = file.and_then(|file| file.settings.mail.as_ref());
-        let mut transport = match (smtp_url, &self.mail_dir, set) {
-            (Some(url), ..) => {
-                MailTransport::Smtp(SmtpServer::from_url(&url).map_err(|error| WrongUse(error.to_string()))?)
-            }
-            (None, Some(folder), _) => MailTransport::Folder(folder.clone()),
-            // Only here: a flag makes do without the secret.
-            (None, None, Some(set)) => set.resolve()?,
-            (None, None, None) if file.is_some() => return Ok(None),
-            (None, None, None) => MailTransport::Folder("mails".into()),
-        };
-        match (&mut transport, &self.smtp_ca) {
-            (MailTransport::Smtp(server), Some(path)) => server.root_certificate = Some(path.clone()),
-            (MailTransport::Folder(folder), Some(_)) => {
-                let text = format!("--smtp-ca is for a mail server, and mails go into {}", folder.display());
-                return Err(WrongUse(format!("{text}: leave it out, or give --smtp-url")).into());
-            }
-            (_, None) => {}
-        }
-        let from_set = set.and_then(|set| set.from.clone());
-        let from_address = self.mail_from.clone().or(from_set).unwrap_or_else(|| DEFAULT_FROM.to_owned());
-        let settings = MailSettings { transport, from_address, base_url: base_url.clone() };
-        settings.check().map_err(|error| WrongUse(error.to_string()))?;
-        Ok(Some(settings))
-    }
-}
-
-/// Look into the outbox of password-reset mails, and send what is due
+/// List, show, retry and send the password-reset mails in the outbox
 ///
-/// A mail is queued with the call of a script, and kept for a week after it was sent or given up.
+/// A script's call queues a mail. Mails are kept for a week after they were sent or given up.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -146,7 +60,7 @@ enum MailCommand {
         /// Only those in this state
         #[arg(long, value_name = "STATE")]
         state: Option<State>,
-        /// How many at the most, a namespace
+        /// Maximum number of mails per namespace
         #[arg(long, default_value_t = 100, value_name = "N")]
         limit: u32,
         /// Print JSON rather than a table
@@ -161,23 +75,24 @@ enum MailCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Queue a dead mail anew, with all its attempts
+    /// Queue a dead mail again, with the full number of attempts
     Retry {
         /// Its number
         id: i64,
     },
-    /// Send what is due, and exit: with 0, or with 1 if an attempt failed
+    /// Send the mails that are due, and exit: with 0, or with 1 if an attempt failed
     Send(TransportArgs),
 }
 
 impl Mail {
     pub(super) async fn execute(self) -> anyhow::Result<()> {
-        let (idp, file) = self.database.open(Absent::LeftOut).await?;
+        let (idp, file) = self.database.open(MissingNamespace::Skip).await?;
         match self.command {
             MailCommand::List { state, limit, json } => {
                 let mut found = Vec::new();
-                for namespace in idp.namespaces() {
-                    let mails = idp.reset_mails(namespace.as_str(), state.map(MailState::from), limit).await?;
+                for local in idp.locals() {
+                    let namespace = local.namespace();
+                    let mails = local.reset_mails(state.map(MailState::from), limit).await?;
                     found.extend(mails.into_iter().map(|mail| (namespace.to_string(), mail)));
                 }
                 if json {
@@ -192,14 +107,14 @@ impl Mail {
             }
             MailCommand::Retry { id } => {
                 let (namespace, mail) = find(&idp, id).await?;
-                idp.retry_reset_mail(&namespace, id).await?;
+                idp.local(&namespace)?.retry_reset_mail(id).await?;
                 output::print(&format!("mail {id} to {} is queued", mail.to))
             }
             MailCommand::Send(transport) => {
                 let base_url = transport.base_url(DEFAULT_LISTEN, file.as_ref())?;
                 let settings = transport.settings(&base_url, file.as_ref())?;
-                let settings = settings.ok_or_else(|| WrongUse(format!("no mail was sent: {NOWHERE}")))?;
-                let worker = MailWorker::new(idp, settings).map_err(|error| WrongUse(error.to_string()))?;
+                let settings = settings.ok_or_else(|| UsageError(format!("no mail was sent: {NO_TRANSPORT}")))?;
+                let worker = MailWorker::new(idp, settings).map_err(|error| UsageError(error.to_string()))?;
                 let stopped = signal::stopped()?;
                 let tally = worker
                     .send_due(&stopped, |delivery| {
@@ -219,11 +134,12 @@ impl Mail {
     }
 }
 
-/// Each database numbers its mails: with several, an id may stand for more than one.
-async fn find(idp: &tailor_idp::idp::Idp, id: i64) -> anyhow::Result<(String, MailRecord)> {
+/// Finds a mail in all open namespaces. Ids are unique per database only, so there may be several.
+async fn find(idp: &tailor_idp::idp::Router, id: i64) -> anyhow::Result<(String, MailRecord)> {
     let mut found = Vec::new();
-    for namespace in idp.namespaces() {
-        match idp.reset_mail(namespace.as_str(), id).await {
+    for local in idp.locals() {
+        let namespace = local.namespace();
+        match local.reset_mail(id).await {
             Ok(mail) => found.push((namespace.to_string(), mail)),
             Err(error) if error.code() == Code::NotFound => {}
             Err(error) => return Err(error.into()),
@@ -231,7 +147,7 @@ async fn find(idp: &tailor_idp::idp::Idp, id: i64) -> anyhow::Result<(String, Ma
     }
     if found.len() > 1 {
         let names = found.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
-        return Err(WrongUse(format!("mail {id} is in namespaces {names}: say which with --namespace NAME")).into());
+        return Err(UsageError(format!("mail {id} is in namespaces {names}: say which with --namespace NAME")).into());
     }
     found.pop().ok_or_else(|| anyhow!("mail not found: {id}"))
 }

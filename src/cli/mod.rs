@@ -1,7 +1,8 @@
-//! The command line: what it takes, and how a command ends.
+//! The command-line program: argument parsing and dispatch.
 
 mod check;
 mod enrollment;
+mod error;
 mod events;
 mod explain;
 mod import;
@@ -9,23 +10,25 @@ mod init;
 mod inspect;
 mod invoker;
 mod mail;
+mod mfa_key;
 mod output;
+mod overrides;
 mod run;
 mod serve;
+mod settings;
 mod signal;
-mod stand_ins;
 mod store;
 mod test;
+mod transport;
 mod users;
 mod watch;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tailor_idp::settings::SettingsError;
 use tracing_subscriber::EnvFilter;
 
-/// Sets what is logged, such as `debug` or `tailor_idp=trace`.
+/// Environment variable with the log filter, such as `debug` or `tailor_idp=trace`.
 const LOG_VARIABLE: &str = "TAILOR_IDP_LOG";
 const DEFAULT_LOG: &str = "warn";
 
@@ -53,7 +56,7 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (V8)");
 #[cfg(not(feature = "v8"))]
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (QuickJS, a preview: see docs/engines.md)");
 
-// Their help is the structs': a line here would take its place.
+// Each command's help is the doc comment of its struct; a doc comment on the variant would replace it.
 #[derive(Subcommand)]
 enum Command {
     Run(run::Run),
@@ -69,24 +72,6 @@ enum Command {
     Types,
 }
 
-/// The caller's mistake rather than a failure: exit code 2.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct WrongUse(String);
-
-/// The end of a program that runs until it is interrupted: what a shell makes of SIGINT.
-const INTERRUPTED: u8 = 130;
-
-/// Somebody has interrupted what would go on.
-#[derive(Debug, thiserror::Error)]
-#[error("interrupted")]
-struct Interrupted;
-
-/// The script's failure, which has been printed as the script's.
-#[derive(Debug, thiserror::Error)]
-#[error("the script failed")]
-struct ScriptFailed;
-
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
     let filter = std::env::var(LOG_VARIABLE).unwrap_or_else(|_| DEFAULT_LOG.to_owned());
@@ -97,24 +82,11 @@ pub(crate) fn main() -> ExitCode {
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(filter).init();
     match dispatch(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.is::<Interrupted>() => ExitCode::from(INTERRUPTED),
         Err(error) => {
-            print_failure(&error);
-            if error.is::<WrongUse>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+            error::print(&error);
+            error::exit_code(&error)
         }
     }
-}
-
-/// Says what has failed, if that has not been said.
-fn print_failure(error: &anyhow::Error) {
-    if error.is::<ScriptFailed>() || error.is::<test::CasesFailed>() {
-        return;
-    }
-    if error.is::<SettingsError>() {
-        // A line a fault, each in the form that editors find their way by.
-        return output::print_error(&error.to_string());
-    }
-    output::note("error", &format!("{error:#}"));
 }
 
 fn dispatch(command: Command) -> anyhow::Result<()> {

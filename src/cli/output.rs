@@ -1,10 +1,10 @@
-//! Writing to the terminal, or to whatever stands in its place.
+//! Writing to stdout and stderr.
 
 use std::io::{ErrorKind, Write};
 
 use comfy_table::{Table, presets};
 
-/// A line, or several, on stdout. A reader that has gone away, as `head` does, is no failure.
+/// Prints text and a line break to stdout. A closed pipe, as with `head`, is not an error.
 pub(super) fn print(text: &str) -> anyhow::Result<()> {
     match writeln!(std::io::stdout().lock(), "{text}") {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
@@ -12,24 +12,24 @@ pub(super) fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
-/// A table without lines, as a terminal's other programs print them. Its text is `trim_fmt`'s.
+/// A table without borders. Format it with `trim_fmt`.
 pub(super) fn table() -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table
 }
 
-/// A value as JSON on stdout.
+/// Prints a value as JSON to stdout.
 pub(super) fn print_json(value: &serde_json::Value) -> anyhow::Result<()> {
     print(&format!("{value:#}"))
 }
 
-/// A line on stderr. Where even that cannot be written, nothing can be said.
+/// Prints `kind: text` to stderr. Write errors are ignored: there is nowhere left to report them.
 pub(super) fn note(kind: &str, text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{kind}: {text}");
 }
 
-/// Text on stderr, as it is.
+/// Prints text and a line break to stderr.
 pub(super) fn print_error(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }

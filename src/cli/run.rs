@@ -1,4 +1,4 @@
-//! `tailor-idp run`.
+//! `tailor-idp run`: runs a script once, or on every change.
 
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
@@ -14,22 +14,23 @@ use serde_json::Value;
 use tailor_idp::function::{CodeFrame, Execution, FetchPolicy, FunctionRuntime, Invocation, Script};
 use tailor_idp::settings::FunctionLimits;
 
+use super::error::{self, AlreadyPrinted, Interrupted, UsageError};
 use super::inspect::{Debugger, InspectArgs};
 use super::store::ScriptStoreArgs;
 use super::watch::FileWatch;
-use super::{Interrupted, ScriptFailed, WrongUse, invoker, output, print_failure, signal};
+use super::{invoker, output, signal};
 
-/// What is left to threads to end after the run.
-const SHUTDOWN: Duration = Duration::from_secs(5);
+/// Time that threads have to end after the run.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Run a handler once and print what it returns
 ///
-/// The handler is the default export of an ES module, else its export `main`, else `globalThis.main`. It gets one JSON value.
+/// The handler is the default export of an ES module, else its export `main`, else `globalThis.main`. It takes one JSON value.
 /// The result goes to stdout as JSON; what the script logs goes to stderr.
 ///
-/// The types of TypeScript (`.ts`, `.mts`) are taken away, not checked. A script can import files beside it by a relative path
-/// with the extension written out; bundle what else it imports. It has the web's APIs (URL, timers, streams, WebCrypto) and
-/// `tailor.idp`, and nothing of the machine. See `tailor-idp types`.
+/// The types of TypeScript (`.ts`, `.mts`) are stripped, not checked. A script can import local files by a relative path with
+/// the file extension; bundle all other imports. It has web APIs (URL, timers, streams, WebCrypto) and `tailor.idp`, and no
+/// access to the machine. See `tailor-idp types`.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -58,7 +59,7 @@ pub(super) struct Run {
     #[arg(long, value_name = "FILE", group = "argument")]
     arg_file: Option<PathBuf>,
 
-    /// Who the script runs for, as JSON or a file with JSON; nobody if it is not said
+    /// Who the script runs for, as JSON or a file with JSON [default: nobody]
     #[arg(long, value_name = "JSON|FILE")]
     invoker: Option<String>,
 
@@ -70,11 +71,11 @@ pub(super) struct Run {
     #[arg(long, value_name = "SIZE", value_parser = FunctionLimits::parse_memory)]
     memory: Option<u64>,
 
-    /// Print to stderr what the run took
+    /// Print the time, CPU time and memory of the run to stderr
     #[arg(long)]
     stats: bool,
 
-    /// A host that the script may fetch from, beside those of the settings; can be given several times: api.example.com,
+    /// A host that the script may fetch from, in addition to those of the settings; can be given several times: api.example.com,
     /// *.example.com, localhost:8080, 10.0.0.7, or * for the public internet
     #[arg(long, value_name = "HOST")]
     allow_fetch: Vec<String>,
@@ -84,22 +85,22 @@ pub(super) struct Run {
     record: bool,
 
     /// Run again whenever the script, a file that it imports, or the file of the argument, the invoker or the settings
-    /// changes, until Ctrl-C; users in memory start afresh each time, those of a database stay
+    /// changes, until Ctrl-C; users in memory are gone after each run, those of a database stay
     #[arg(long)]
     watch: bool,
 
-    /// What was on stdin: it is there once, and the run may be repeated.
+    /// Content of stdin, which can be read only once while the run may be repeated.
     #[arg(skip)]
     stdin_text: OnceCell<String>,
 
-    /// Load the global scope from its sources: shows that the snapshot holds the same
+    /// Load the global scope from its sources instead of the snapshot, to compare the two
     #[arg(long, hide = true)]
     without_snapshot: bool,
 
     #[command(flatten)]
     store: ScriptStoreArgs,
 
-    // The last, with a heading of its own.
+    // Last, because its heading would apply to the flags after it.
     #[command(flatten)]
     inspect: InspectArgs,
 }
@@ -108,20 +109,20 @@ impl Run {
     pub(super) async fn execute(self) -> anyhow::Result<()> {
         let debugger = self.inspect.listen()?;
         if self.watch {
-            return self.again_and_again(debugger.as_ref()).await;
+            return self.run_on_changes(debugger.as_ref()).await;
         }
-        self.once(debugger.as_ref(), std::future::pending::<()>()).await.map(drop)
+        self.run_once(debugger.as_ref(), std::future::pending::<()>()).await.map(drop)
     }
 
-    /// Runs whenever a file changes that the run depends on, until the program is interrupted.
-    async fn again_and_again(&self, debugger: Option<&Debugger>) -> anyhow::Result<()> {
+    /// Runs, and runs again whenever a file of the run changes, until the program is interrupted.
+    async fn run_on_changes(&self, debugger: Option<&Debugger>) -> anyhow::Result<()> {
         let mut stopped = signal::stopped()?;
         let mut watch = FileWatch::new()?;
         let mut files = BTreeSet::new();
         output::note("watch", "runs again whenever the script, what it imports, or another file of the run changes");
         loop {
             files = self.files(files);
-            // What changes from here on is noticed: the run reads the files once more.
+            // Hash the files before the run reads them, so that no change is missed.
             let before = watch.watch(&files)?;
             let mut end = pin!(async {
                 tokio::select! {
@@ -129,9 +130,9 @@ impl Run {
                     _ = stopped.wait_for(|stopped| *stopped) => None,
                 }
             });
-            let ended = self.once(debugger, end.as_mut()).await;
+            let ended = self.run_once(debugger, end.as_mut()).await;
             if let Err(error) = &ended {
-                print_failure(error);
+                error::print(error);
             }
             let changed = match ended {
                 Ok(Some(changed)) => changed,
@@ -145,10 +146,10 @@ impl Run {
         }
     }
 
-    /// The files that the run depends on. Those of the script are those it had `before`, if it cannot be read now.
+    /// The files that the run depends on. If the script cannot be read, its files are those of `before`.
     fn files(&self, before: BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
         let mut files = Script::from_file(&self.script).map_or(before, |script| script.files().into_iter().collect());
-        // As it was named: it may not be there, or be a link.
+        // Add the path as given: it may not exist, or be a symbolic link.
         if !self.script.canonicalize().is_ok_and(|path| files.contains(&path)) || self.script.is_symlink() {
             files.insert(self.script.clone());
         }
@@ -158,22 +159,26 @@ impl Run {
         files
     }
 
-    /// Runs once, and prints what comes of it. Ends the run as soon as `end` is done, and returns what that says.
-    async fn once<T>(&self, debugger: Option<&Debugger>, end: impl Future<Output = T>) -> anyhow::Result<Option<T>> {
-        // While the script is read and the store is opened.
+    /// Runs once and prints the result. Ends the run as soon as `end` completes, and then returns its output.
+    async fn run_once<T>(
+        &self,
+        debugger: Option<&Debugger>,
+        end: impl Future<Output = T>,
+    ) -> anyhow::Result<Option<T>> {
+        // Starts in the background, while the script is read and the store is opened.
         FunctionRuntime::start_engine();
-        let script = Script::from_file(&self.script).map_err(|error| WrongUse(error.to_string()))?;
+        let script = Script::from_file(&self.script).map_err(|error| UsageError(error.to_string()))?;
         let mut invocation = Invocation::new(self.argument()?).on_log(|line| output::print_error(&line.text));
         if let Some(invoker) = self.invoker.as_deref().map(invoker::read).transpose()?.flatten() {
             invocation = invocation.invoker(invoker);
         }
         let allowed = FetchPolicy::allow(self.allow_fetch.iter().map(String::as_str))
-            .map_err(|error| WrongUse(format!("--allow-fetch {error}")))?;
+            .map_err(|error| UsageError(format!("--allow-fetch {error}")))?;
         let (idp, mut limits, fetch) = self.store.open(&self.script).await?;
         limits.timeout = self.timeout.unwrap_or(limits.timeout);
         limits.memory = self.memory.unwrap_or(limits.memory);
         let allowed = fetch.allowed().or(&allowed);
-        // One run: nothing need be ready for another.
+        // A single run needs no prepared isolates.
         let mut runtime =
             FunctionRuntime::builder(Arc::new(idp)).limits(limits.limits()).fetch(fetch.allow(allowed)).prepared(0);
         if self.without_snapshot {
@@ -185,13 +190,13 @@ impl Run {
         let runtime = runtime.build();
         let execution = tokio::select! {
             biased;
-            said = end => Err(said),
+            output = end => Err(output),
             execution = runtime.run(&script, invocation) => Ok(execution),
         };
-        runtime.shutdown(SHUTDOWN).await;
+        runtime.shutdown(SHUTDOWN_TIMEOUT).await;
         let execution = match execution {
             Ok(execution) => execution,
-            Err(said) => return Ok(Some(said)),
+            Err(output) => return Ok(Some(output)),
         };
         if self.stats {
             print_stats(&execution);
@@ -207,17 +212,17 @@ impl Run {
                     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
                 let draw = if colours { CodeFrame::coloured } else { CodeFrame::to_string };
                 output::print_error(&error.with_code_frame(draw));
-                Err(ScriptFailed.into())
+                Err(AlreadyPrinted.into())
             }
         }
     }
 
-    fn argument(&self) -> Result<Value, WrongUse> {
+    fn argument(&self) -> Result<Value, UsageError> {
         let (origin, text) = match (&self.arg, &self.arg_file, &self.stdin) {
             (Some(text), _, _) => ("--arg".to_owned(), text.clone()),
             (_, Some(path), _) if path != Path::new("-") => {
                 let text = std::fs::read_to_string(path)
-                    .map_err(|error| WrongUse(format!("cannot read --arg-file {}: {error}", path.display())))?;
+                    .map_err(|error| UsageError(format!("cannot read --arg-file {}: {error}", path.display())))?;
                 (path.display().to_string(), text)
             }
             (_, None, None) => return Ok(Value::Object(serde_json::Map::new())),
@@ -227,18 +232,18 @@ impl Run {
                     None => {
                         let mut text = String::new();
                         let read = std::io::stdin().read_to_string(&mut text);
-                        read.map_err(|error| WrongUse(format!("cannot read the argument from stdin: {error}")))?;
+                        read.map_err(|error| UsageError(format!("cannot read the argument from stdin: {error}")))?;
                         self.stdin_text.get_or_init(|| text).clone()
                     }
                 };
                 ("stdin".to_owned(), text)
             }
         };
-        serde_json::from_str(&text).map_err(|error| WrongUse(format!("{origin} is not JSON: {error}")))
+        serde_json::from_str(&text).map_err(|error| UsageError(format!("{origin} is not JSON: {error}")))
     }
 }
 
-/// The path as it is seen from here.
+/// The path relative to the working directory, if it is inside it.
 fn name_of(path: &Path) -> String {
     let here = std::env::current_dir().ok().and_then(|here| here.canonicalize().ok());
     here.and_then(|here| path.strip_prefix(here).ok()).unwrap_or(path).display().to_string()

@@ -1,26 +1,28 @@
-//! `tailor-idp serve`.
+//! `tailor-idp serve`: the password-reset page and the mail worker.
 
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
-use tailor_idp::idp::Idp;
-use tailor_idp::mail::MailWorker;
-use tailor_idp::serve::Server;
+use tailor_idp::idp::Router;
+use tailor_idp::idp::mail::MailWorker;
+use tailor_idp::server::Server;
 use tokio::net::TcpListener;
 use url::Url;
 
-use super::mail::{DEFAULT_LISTEN, NOWHERE, TransportArgs};
-use super::stand_ins::PageFlags;
-use super::store::{Absent, DatabaseArgs, SettingsFile};
-use super::{WrongUse, output, signal};
+use super::error::UsageError;
+use super::overrides::PageFlags;
+use super::settings::SettingsFile;
+use super::store::{DatabaseArgs, MissingNamespace};
+use super::transport::{DEFAULT_LISTEN, NO_TRANSPORT, TransportArgs};
+use super::{output, signal};
 
-/// For how long the mail that is being sent may go on when the program stops. One that takes longer is sent again later.
-const MAIL_GRACE: Duration = Duration::from_secs(10);
+/// Time that the mail in progress has to finish when the program stops. An unfinished mail is sent again later.
+const MAIL_GRACE_PERIOD: Duration = Duration::from_secs(10);
 
-/// Serve the page behind password-reset links, and send the mails
+/// Serve the password-reset page, and send the mails
 ///
-/// Until SIGINT or SIGTERM. A mail that is being sent then may end; those that are queued wait for the next start.
+/// Runs until SIGINT or SIGTERM. A mail in progress is then finished; queued mails are sent after the next start.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -30,11 +32,11 @@ Examples:
 
 Speaks HTTP: put a proxy with TLS in front of it. See docs/mail.md.")]
 pub(super) struct Serve {
-    /// Where to listen: an address and a port; port 0 takes a free one
+    /// Address and port to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = DEFAULT_LISTEN)]
     listen: String,
 
-    /// Send no mails: another process does
+    /// Send no mails; another process sends them
     #[arg(long)]
     no_mail: bool,
 
@@ -47,7 +49,7 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) async fn execute(self) -> anyhow::Result<()> {
-        let (idp, file) = self.database.open(Absent::Made).await?;
+        let (idp, file) = self.database.open(MissingNamespace::Create).await?;
         let listener =
             TcpListener::bind(&self.listen).await.with_context(|| format!("cannot listen on {}", self.listen))?;
         let address = listener.local_addr()?;
@@ -63,21 +65,21 @@ impl Serve {
         });
         output::note("listening", &format!("on {address}, links start with {base_url}"));
         server.run(listener, stopped).await?;
-        if tokio::time::timeout(MAIL_GRACE, mails).await.is_err() {
+        if tokio::time::timeout(MAIL_GRACE_PERIOD, mails).await.is_err() {
             tracing::warn!("stopped while a mail was being sent: it is sent again later");
         }
         Ok(())
     }
 
-    /// What sends the mails, if this process is to.
-    fn worker(&self, idp: Idp, base_url: &Url, file: Option<&SettingsFile>) -> anyhow::Result<Option<MailWorker>> {
+    /// The mail worker, unless this process is not to send mails.
+    fn worker(&self, idp: Router, base_url: &Url, file: Option<&SettingsFile>) -> anyhow::Result<Option<MailWorker>> {
         if self.no_mail {
             return Ok(None);
         }
         let Some(settings) = self.transport.settings(base_url, file)? else {
-            output::note("note", &format!("mails stay in the queue: {NOWHERE}"));
+            output::note("note", &format!("mails stay in the queue: {NO_TRANSPORT}"));
             return Ok(None);
         };
-        Ok(Some(MailWorker::new(idp, settings).map_err(|error| WrongUse(error.to_string()))?))
+        Ok(Some(MailWorker::new(idp, settings).map_err(|error| UsageError(error.to_string()))?))
     }
 }

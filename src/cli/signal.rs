@@ -1,9 +1,9 @@
-//! What stops a program that runs until it is told to end.
+//! SIGINT and SIGTERM.
 
 use tokio::sync::watch;
 
-/// Becomes true with the first SIGINT or SIGTERM; a second one ends the program at once. Listens from the call on, so that
-/// none is missed, or kills, once a note says that the program is ready.
+/// Returns a value that becomes true on the first SIGINT or SIGTERM. A second signal ends the process at once. Handlers are
+/// installed before this returns: call it before reporting that the program is ready.
 pub(super) fn stopped() -> std::io::Result<watch::Receiver<bool>> {
     let mut interrupts = Interrupts::listen()?;
     let (stop, stopped) = watch::channel(false);

@@ -1,22 +1,24 @@
-//! `tailor-idp users`.
+//! `tailor-idp users`: reads and changes users.
 
 use std::io::{IsTerminal, Read};
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use tailor_idp::idp::{
-    Code, CreateUser, IdentityProvider, Idp, ListUsers, Password, Principal, User, UserPage, UserQuery,
+    CallContext, Code, CreateUser, IdentityProvider, ListUsers, Password, Principal, Router, User, UserKey, UserPage,
+    UserQuery,
 };
 
 use super::enrollment::EnrollMfa;
+use super::error::UsageError;
 use super::import::Import;
-use super::stand_ins::ChangeFlags;
+use super::overrides::ChangeFlags;
 use super::store::NamespaceArgs;
-use super::{WrongUse, enrollment, output};
+use super::{enrollment, output};
 
-/// Look into a store, or change it, from outside a script
+/// List, create, import and delete users without a script
 ///
-/// By the rules that hold for scripts, but for the permission. A user is named by id or by name.
+/// The rules for scripts apply, except the permission. Users are given by id or by name.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -38,12 +40,12 @@ pub(super) struct Users {
 
 #[derive(Subcommand)]
 enum UsersCommand {
-    /// List users, a page at a time, in the order of their creation
+    /// List users by page, oldest first
     List {
-        /// How many users a page has: 1 to 1000
+        /// Number of users per page: 1 to 1000
         #[arg(long, default_value_t = 100, value_name = "N")]
         first: i64,
-        /// Go on after the page that printed this token
+        /// Continue after the page that printed this token
         #[arg(long, value_name = "TOKEN")]
         after: Option<String>,
         /// Only the user with this name; can be given several times
@@ -72,7 +74,7 @@ enum UsersCommand {
         /// The id or the name
         user: String,
     },
-    /// Enrol an MFA factor and confirm it at once, for the tests of scripts; needs enableMfa in the settings, or --enable-mfa without
+    /// Enrol an MFA factor and confirm it at once, for tests of scripts; needs enableMfa in the settings, or --enable-mfa if there are none
     ///
     /// Prints the factor's id; with --json, also its secret and the URI for an authenticator app.
     EnrollMfa(EnrollMfa),
@@ -80,34 +82,30 @@ enum UsersCommand {
 
 impl Users {
     pub(super) async fn execute(self) -> anyhow::Result<()> {
-        let make = matches!(self.command, UsersCommand::Create { .. } | UsersCommand::Import(_));
+        let create = matches!(self.command, UsersCommand::Create { .. } | UsersCommand::Import(_));
         let mfa_key = match &self.command {
             UsersCommand::EnrollMfa(enroll) => Some(enroll.key(|| self.namespace.mfa_key())?),
             _ => None,
         };
-        let (namespace, idp) = self.namespace.open(make, mfa_key).await?;
-        let namespace = namespace.as_str();
+        let (namespace, idp) = self.namespace.open(create, mfa_key).await?;
+        let host = CallContext::new(namespace, Principal::Host);
         let json = self.json;
         match self.command {
             UsersCommand::List { first, after, name } => {
                 let names = (!name.is_empty()).then_some(name);
                 let query = UserQuery { ids: None, names };
-                let page =
-                    idp.users(namespace, &Principal::Host, ListUsers { first: Some(first), after, query }).await?;
+                let page = idp.users(&host, ListUsers { first: Some(first), after, query }).await?;
                 if json { output::print_json(&page_json(&page)) } else { print_page(&page) }
             }
-            UsersCommand::Get { user } => print_user(&find(&idp, namespace, &user).await?, json),
+            UsersCommand::Get { user } => print_user(&find(&idp, &host, &user).await?, json),
             UsersCommand::Create { name, password_stdin, disabled } => {
                 let password = if password_stdin { Some(read_password()?) } else { None };
-                print_user(
-                    &idp.create_user(namespace, &Principal::Host, CreateUser { name, password, disabled }).await?,
-                    json,
-                )
+                print_user(&idp.create_user(&host, CreateUser { name, password, disabled }).await?, json)
             }
-            UsersCommand::Import(import) => import.execute(&idp, namespace, json).await,
+            UsersCommand::Import(import) => import.execute(&idp, host.namespace.as_str(), json).await,
             UsersCommand::Delete { user } => {
-                let user = find(&idp, namespace, &user).await?;
-                idp.delete_user(namespace, &Principal::Host, &user.id).await?;
+                let user = find(&idp, &host, &user).await?;
+                idp.delete_user(&host, &user.id).await?;
                 if json {
                     print_user(&user, json)
                 } else {
@@ -115,32 +113,32 @@ impl Users {
                 }
             }
             UsersCommand::EnrollMfa(EnrollMfa { user, .. }) => {
-                enrollment::enroll(&idp, namespace, &find(&idp, namespace, &user).await?, json).await
+                enrollment::enroll(&idp, host.namespace.as_str(), &find(&idp, &host, &user).await?, json).await
             }
         }
     }
 }
 
-/// The user with this id, else the one with this name.
-pub(super) async fn find(idp: &Idp, namespace: &str, user: &str) -> anyhow::Result<User> {
-    match idp.user(namespace, &Principal::Host, user).await {
-        Err(error) if error.code() == Code::NotFound => Ok(idp.user_by_name(namespace, &Principal::Host, user).await?),
+/// Finds a user by id, else by name.
+pub(super) async fn find(idp: &Router, context: &CallContext, user: &str) -> anyhow::Result<User> {
+    match idp.user(context, UserKey::Id(user)).await {
+        Err(error) if error.code() == Code::NotFound => Ok(idp.user(context, UserKey::Name(user)).await?),
         found => Ok(found?),
     }
 }
 
-/// Holds any password that the rules allow, so that none is moved, and left behind, while it is read.
-const PASSWORD_BUFFER: usize = 64 * 1024;
+/// Initial capacity in bytes. Fits every valid password: a growing buffer would leave copies of it in memory.
+const PASSWORD_CAPACITY: usize = 64 * 1024;
 
 fn read_password() -> anyhow::Result<Password> {
     let mut stdin = std::io::stdin();
     if stdin.is_terminal() {
-        return Err(WrongUse(
+        return Err(UsageError(
             "--password-stdin reads from a file or a pipe, so that no password shows on a screen".into(),
         )
         .into());
     }
-    let mut text = zeroize::Zeroizing::new(String::with_capacity(PASSWORD_BUFFER));
+    let mut text = zeroize::Zeroizing::new(String::with_capacity(PASSWORD_CAPACITY));
     stdin.read_to_string(&mut text)?;
     Ok(text.trim_end_matches(['\r', '\n']).into())
 }
@@ -171,7 +169,7 @@ fn table(users: &[User]) -> String {
         match user.mfa_factor_ids.len() {
             0 => {}
             factors if user.mfa_enrolled => state.push(format!("MFA ({factors})")),
-            // The settings have no enableMfa: the factors are there, and count for nothing.
+            // The user has factors, but the settings do not have enableMfa.
             factors => state.push(format!("MFA off ({factors})")),
         }
         table.add_row([user.id.clone(), user.name.clone(), created, state.join(", ")]);
@@ -187,14 +185,16 @@ fn page_json(page: &UserPage) -> Value {
     })
 }
 
-/// As scripts see it.
+/// The user as scripts see it.
 fn user_json(user: &User) -> Value {
+    // Exhaustive: the compiler points here when a field is added.
+    let User { id, name, disabled, created_at, mfa_enrolled, mfa_factor_ids } = user;
     json!({
-        "id": user.id,
-        "name": user.name,
-        "disabled": user.disabled,
-        "createdAt": user.created_at.map(|moment| moment.to_string()),
-        "mfaEnrolled": user.mfa_enrolled,
-        "mfaFactorIds": user.mfa_factor_ids,
+        "id": id,
+        "name": name,
+        "disabled": disabled,
+        "createdAt": created_at.map(|moment| moment.to_string()),
+        "mfaEnrolled": mfa_enrolled,
+        "mfaFactorIds": mfa_factor_ids,
     })
 }

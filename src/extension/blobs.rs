@@ -1,4 +1,4 @@
-//! Blobs whose bytes count.
+//! Blobs whose bytes count as external memory.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,30 +10,30 @@ use deno_web::{Blob, BlobPart, BlobStore, BlobStoreTrait};
 use parking_lot::Mutex;
 use uuid::Uuid;
 
-use super::kept::{Charge, Kept};
+use super::external_memory::{Charge, ExternalMemory};
 
-/// What an entry costs beside its bytes: the part or URL, and its place in a table.
+/// Estimated overhead of an entry in bytes: the part or URL, and its slot in a table.
 const ENTRY: usize = 512;
 
 /// The blobs of one isolate.
 ///
-/// A part's bytes are counted by the part, which slices and URLs share: see [`op_blob_create_part`].
+/// The bytes of a part are charged once, by the part itself, which slices and URLs share: see [`op_blob_create_part`].
 #[derive(Debug)]
-pub(crate) struct CountedBlobStore {
+pub(crate) struct TrackedBlobStore {
     blobs: BlobStore,
-    kept: Kept,
+    memory: ExternalMemory,
     urls: Mutex<HashMap<Url, Charge>>,
 }
 
-impl CountedBlobStore {
-    pub(crate) fn new(kept: Kept) -> Self {
-        Self { blobs: BlobStore::default(), kept, urls: Mutex::default() }
+impl TrackedBlobStore {
+    pub(crate) fn new(memory: ExternalMemory) -> Self {
+        Self { blobs: BlobStore::default(), memory, urls: Mutex::default() }
     }
 }
 
-impl BlobStoreTrait for CountedBlobStore {
+impl BlobStoreTrait for TrackedBlobStore {
     fn insert_part(&self, part: Arc<dyn BlobPart + Send + Sync>) -> Uuid {
-        self.kept.keep(ENTRY);
+        self.memory.add(ENTRY);
         self.blobs.insert_part(part)
     }
 
@@ -43,7 +43,7 @@ impl BlobStoreTrait for CountedBlobStore {
 
     fn remove_part(&self, id: &Uuid) -> Option<Arc<dyn BlobPart + Send + Sync>> {
         let part = self.blobs.remove_part(id)?;
-        self.kept.release(ENTRY);
+        self.memory.release(ENTRY);
         Some(part)
     }
 
@@ -53,7 +53,7 @@ impl BlobStoreTrait for CountedBlobStore {
 
     fn insert_object_url(&self, blob: Blob, location: Option<Url>) -> Url {
         let bytes = ENTRY + blob.media_type.len() + blob.parts.len() * size_of::<Arc<dyn BlobPart>>();
-        let charge = self.kept.charge(bytes);
+        let charge = self.memory.charge(bytes);
         let url = self.blobs.insert_object_url(blob, location);
         self.urls.lock().insert(url.clone(), charge);
         url
@@ -71,13 +71,13 @@ impl BlobStoreTrait for CountedBlobStore {
 }
 
 #[derive(Debug)]
-struct CountedPart {
+struct TrackedPart {
     data: Vec<u8>,
     _charge: Charge,
 }
 
 #[async_trait]
-impl BlobPart for CountedPart {
+impl BlobPart for TrackedPart {
     async fn read<'a>(&'a self) -> &'a [u8] {
         &self.data
     }
@@ -87,10 +87,10 @@ impl BlobPart for CountedPart {
     }
 }
 
-/// In the place of the web extension's op of this name. Counts before it copies.
+/// Replaces the op of deno_web. Charges the bytes before it copies them.
 #[op2]
 pub(super) fn op_blob_create_part(state: &mut OpState, #[buffer] data: JsBuffer) -> Uuid {
-    let charge = Kept::of(state).charge(data.len());
+    let charge = ExternalMemory::of(state).charge(data.len());
     let store = state.borrow::<Arc<dyn BlobStoreTrait>>();
-    store.insert_part(Arc::new(CountedPart { data: data.to_vec(), _charge: charge }))
+    store.insert_part(Arc::new(TrackedPart { data: data.to_vec(), _charge: charge }))
 }

@@ -1,9 +1,9 @@
-//! A call of a client method, from the arguments to the promise that the script gets.
+//! Calls of client methods, from the arguments to the settled promise.
 //!
-//! The promise is made and settled here, by the engine's own means. The engine's JavaScript for async ops uses
-//! `Promise.prototype`, `Function.prototype.call` and arrays, which a script may have replaced.
+//! The promise is created and settled with the V8 API. deno_core's async ops are not used: their JavaScript depends on
+//! `Promise.prototype`, `Function.prototype.call` and arrays, which a script can replace.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::error::Error;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -11,6 +11,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 use deno_core::futures::FutureExt;
 use deno_core::futures::task::AtomicWaker;
@@ -18,94 +19,137 @@ use deno_core::v8::{self, Global, Local, PinScope, Value};
 use deno_core::{ExternalOpsTracker, OpState, V8TaskSpawner, unsync};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-use super::convert::{Answer, Refusal};
-use super::error::Site;
-use crate::idp::{Code, IdentityProvider, IdpError, Principal};
+use super::call_budget::{CallBudget, InFlight};
+use super::error::{CallError, CallSite, Fallible};
+use super::output::IntoScript;
+use crate::idp::{CallContext, Code, IdentityProvider, IdpError, NamespaceName, Principal};
 
-/// What a client's JavaScript says of itself.
+/// Defines the ops of client methods: `op: "method", read => |input| operation(input);` for each.
+///
+/// - `op` is the name of the op, and `"method"` the name of the method in JavaScript, for error texts.
+/// - `read` turns the argument of the method into the input: `fn(&mut PinScope, Local<Value>) -> Fallible<Input>`.
+/// - `operation` is the method of [`IdentityProvider`]: it gets the context of the call, and then `input`.
+macro_rules! client_ops {
+    ($($op:ident: $method:literal, $read:expr => |$input:ident| $operation:ident($argument:expr);)*) => {$(
+        #[deno_core::op2]
+        fn $op<'s>(
+            scope: &mut v8::PinScope<'s, '_>,
+            state: std::rc::Rc<std::cell::RefCell<OpState>>,
+            namespace: v8::Local<'s, v8::Value>,
+            make_user: v8::Local<'s, v8::Value>,
+            argument: v8::Local<'s, v8::Value>,
+        ) -> v8::Local<'s, v8::Value> {
+            let client = super::call::Client { namespace, make_user };
+            super::call::call(scope, &state, $method, client, argument, $read, |target, $input| async move {
+                target.idp.$operation(&target.context, $argument).await
+            })
+        }
+    )*};
+}
+pub(super) use client_ops;
+
+/// What the JavaScript of a client passes with each call.
 pub(super) struct Client<'s> {
-    /// Of anything but a client there is none.
+    /// A string; `undefined` if the method was called on anything but a client.
     pub(super) namespace: Local<'s, Value>,
-    /// Makes the objects of users.
+    /// Creates the objects of users: see [`super::user`].
     pub(super) make_user: Local<'s, Value>,
 }
 
-/// What a method's work needs: the identity provider, the client's namespace, and who asks.
-pub(super) struct Target {
+/// The identity provider and the context of a call.
+pub(super) struct CallTarget {
     pub(super) idp: Arc<dyn IdentityProvider>,
-    pub(super) namespace: String,
-    pub(super) principal: Principal,
+    pub(super) context: CallContext,
 }
 
-/// Starts a call of `method`: reads its input, starts the work, and returns the promise of the answer.
+/// The execution that makes the calls, for their context. Set by the function runtime; empty in a runtime of the host.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct CallScope {
+    /// The time at which the execution is terminated.
+    pub(crate) deadline: Option<Instant>,
+    /// The id of the execution: see [`CallContext::execution_id`].
+    pub(crate) id: Option<Arc<str>>,
+}
+
+impl CallTarget {
+    /// The target of a call: the namespace comes from the client, the rest from the state of the execution.
+    fn new(state: &OpState, namespace: NamespaceName) -> Self {
+        let CallScope { deadline, id } = state.borrow::<CallScope>().clone();
+        let mut context = CallContext::new(namespace, state.borrow::<Principal>().clone());
+        context.deadline = deadline;
+        context.execution_id = id;
+        Self { idp: Arc::clone(state.borrow::<Arc<dyn IdentityProvider>>()), context }
+    }
+}
+
+/// Calls `method`: reads its argument, runs the operation, and returns the promise of its result.
 ///
-/// An answer that is there at once, as a read from the cache is, settles the promise at once.
+/// A result that is ready at once, such as a read from a cache, settles the promise before it is returned.
 pub(super) fn call<'s, I, T, F>(
     scope: &mut PinScope<'s, '_>,
     state: &Rc<RefCell<OpState>>,
     method: &'static str,
     client: Client<'s>,
-    read: impl FnOnce(&mut PinScope<'s, '_>) -> Result<I, Refusal>,
-    work: impl FnOnce(Target, I) -> F,
+    argument: Local<'s, Value>,
+    read: impl FnOnce(&mut PinScope<'s, '_>, Local<'s, Value>) -> Fallible<I>,
+    operation: impl FnOnce(CallTarget, I) -> F,
 ) -> Local<'s, Value>
 where
-    T: Answer + 'static,
+    T: IntoScript + 'static,
     F: Future<Output = Result<T, IdpError>> + 'static,
 {
     let Some(resolver) = v8::PromiseResolver::new(scope) else {
-        // The script is being terminated: nothing of it will look at the value.
+        // The script is being terminated and cannot use the value.
         return v8::undefined(scope).into();
     };
     let promise = resolver.get_promise(scope).into();
     let (true, Ok(make_user)) = (client.namespace.is_string(), client.make_user.try_cast::<v8::Function>()) else {
-        let message = format!("tailor.idp.Client: {method} was called on something that is no client");
-        let message = v8::String::new(scope, &message).unwrap_or_else(|| v8::String::empty(scope));
-        let error = v8::Exception::type_error(scope, message);
-        resolver.reject(scope, error);
+        reject_foreign_receiver(scope, resolver, method);
         return promise;
     };
-    let input = match read(scope) {
+    let input = match read(scope, argument) {
         Ok(input) => input,
-        Err(Refusal::Rule(error)) => {
-            Site::here(scope).reject(scope, resolver, method, &error);
+        Err(CallError::Failed(error)) => {
+            CallSite::current(scope).reject(scope, resolver, method, &error);
             return promise;
         }
-        Err(Refusal::Thrown(thrown)) => {
-            let thrown = Local::new(scope, thrown);
-            resolver.reject(scope, thrown);
+        Err(CallError::Thrown(exception)) => {
+            reject_with(scope, resolver, exception);
             return promise;
         }
     };
-    if !state.borrow().borrow::<CallBudget>().takes_one_more() {
+    if !state.borrow().borrow::<CallBudget>().admit() {
         // The script is being terminated.
         return promise;
     }
-    let target = {
-        let state = state.borrow();
-        let idp = Arc::clone(state.borrow::<Arc<dyn IdentityProvider>>());
-        let principal = state.borrow::<Principal>().clone();
-        Target { idp, namespace: client.namespace.to_rust_string_lossy(scope), principal }
+    let target = match NamespaceName::new(&client.namespace.to_rust_string_lossy(scope)) {
+        Ok(namespace) => CallTarget::new(&state.borrow(), namespace),
+        // The constructor has checked the form.
+        Err(_) => {
+            reject_foreign_receiver(scope, resolver, method);
+            return promise;
+        }
     };
-    let mut work = Box::pin(guarded(work(target, input)));
-    let mut once = Context::from_waker(Waker::noop());
-    match pin!(&mut work).poll(&mut once) {
-        Poll::Ready(answer) => settle(scope, resolver, method, make_user, answer, Site::here),
-        Poll::Pending if !is_on_one_thread() => {
+    let mut result = Box::pin(catch_panic(operation(target, input)));
+    let mut poll_once = Context::from_waker(Waker::noop());
+    match pin!(&mut result).poll(&mut poll_once) {
+        Poll::Ready(result) => settle(scope, resolver, method, make_user, result, CallSite::current),
+        Poll::Pending if !is_current_thread_runtime() => {
             let error = IdpError::new(Code::Internal, "scripts must run on a current_thread tokio runtime");
-            settle::<T>(scope, resolver, method, make_user, Err(error), Site::here);
+            settle::<T>(scope, resolver, method, make_user, Err(error), CallSite::current);
         }
         Poll::Pending => {
-            // The script's line, which is gone when the answer comes. The wait hides what this costs.
-            let site = Site::here(scope).kept(scope);
+            // Captured now, because the script's stack is gone when the result arrives. The wait hides the cost.
+            let site = CallSite::current(scope).into_global(scope);
             let resolver = Global::new(scope, resolver);
             let make_user = Global::new(scope, make_user);
-            let pending = Pending::new(&state.borrow());
+            let pending = PendingCall::new(&state.borrow());
             unsync::spawn(async move {
-                let answer = work.await;
-                pending.finish(move |scope| {
+                let result = result.await;
+                pending.complete(move |scope| {
                     let resolver = Local::new(scope, resolver);
                     let make_user = Local::new(scope, make_user);
-                    settle(scope, resolver, method, make_user, answer, |scope| Site::of(scope, site));
+                    settle(scope, resolver, method, make_user, result, |scope| CallSite::from_global(scope, site));
                 });
             });
         }
@@ -113,102 +157,60 @@ where
     promise
 }
 
-fn settle<'s, T: Answer>(
+fn settle<'s, T: IntoScript>(
     scope: &mut PinScope<'s, '_>,
     resolver: Local<'s, v8::PromiseResolver>,
     method: &str,
     make_user: Local<'s, v8::Function>,
-    answer: Result<T, IdpError>,
-    site: impl FnOnce(&mut PinScope<'s, '_>) -> Site<'s>,
+    result: Result<T, IdpError>,
+    site: impl FnOnce(&mut PinScope<'s, '_>) -> CallSite<'s>,
 ) {
-    let value = answer.map_err(Refusal::Rule).and_then(|answer| answer.into_script(scope, make_user));
-    match value {
+    match result.map_err(CallError::Failed).and_then(|output| output.into_script(scope, make_user)) {
         Ok(value) => drop(resolver.resolve(scope, value)),
-        Err(Refusal::Rule(error)) => site(scope).reject(scope, resolver, method, &told(method, error)),
-        // There is no stack left for an answer, or the script is being terminated.
-        Err(Refusal::Thrown(thrown)) => {
-            let thrown = Local::new(scope, thrown);
-            resolver.reject(scope, thrown);
-        }
+        Err(CallError::Failed(error)) => site(scope).reject(scope, resolver, method, &redact_for_script(method, error)),
+        // No stack is left to build the result, or the script is being terminated.
+        Err(CallError::Thrown(exception)) => reject_with(scope, resolver, exception),
     }
 }
 
-/// How many calls a script has made, and how many of them have no answer yet.
+/// Rejects a call of a method on an object that is not a client.
+fn reject_foreign_receiver(scope: &mut PinScope<'_, '_>, resolver: Local<'_, v8::PromiseResolver>, method: &str) {
+    let message = format!("tailor.idp.Client: {method} was called on something that is no client");
+    let message = v8::String::new(scope, &message).unwrap_or_else(|| v8::String::empty(scope));
+    let error = v8::Exception::type_error(scope, message);
+    resolver.reject(scope, error);
+}
+
+/// Rejects a call with the exception that the script threw.
+fn reject_with<'s>(scope: &mut PinScope<'s, '_>, resolver: Local<'s, v8::PromiseResolver>, exception: Global<Value>) {
+    let exception = Local::new(scope, exception);
+    resolver.reject(scope, exception);
+}
+
+/// Keeps the event loop alive until the result of a call arrives.
 ///
-/// Without bounds, as a host with a runtime of its own has it, it only counts.
-#[derive(Clone, Default)]
-pub(crate) struct CallBudget {
-    under_way: Rc<Cell<usize>>,
-    made: Rc<Cell<usize>>,
-    bounds: Option<Rc<CallBounds>>,
-}
-
-pub(crate) struct CallBounds {
-    pub(crate) under_way: usize,
-    pub(crate) made: usize,
-    /// Ends the script.
-    pub(crate) exceeded: Box<dyn Fn(CallBound)>,
-}
-
-/// What was exceeded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum CallBound {
-    UnderWay,
-    Made,
-}
-
-impl CallBudget {
-    pub(crate) fn within(bounds: CallBounds) -> Self {
-        Self { bounds: Some(Rc::new(bounds)), ..Self::default() }
-    }
-
-    /// How many calls have no answer yet.
-    pub(crate) fn under_way(&self) -> usize {
-        self.under_way.get()
-    }
-
-    /// Counts a call, if there may be another.
-    fn takes_one_more(&self) -> bool {
-        self.made.set(self.made.get() + 1);
-        let Some(bounds) = &self.bounds else { return true };
-        let exceeded = if self.made.get() > bounds.made {
-            CallBound::Made
-        } else if self.under_way.get() >= bounds.under_way {
-            CallBound::UnderWay
-        } else {
-            return true;
-        };
-        (bounds.exceeded)(exceeded);
-        false
-    }
-}
-
-/// Keeps the event loop going while an answer is to come.
-///
-/// Holds nothing of the runtime but what may outlive it: the host may drop the runtime at any time.
-struct Pending {
+/// Holds only handles that can outlive the runtime: the host can drop the runtime at any time.
+struct PendingCall {
     operations: ExternalOpsTracker,
-    under_way: Rc<Cell<usize>>,
     tasks: V8TaskSpawner,
     event_loop: Arc<AtomicWaker>,
+    _in_flight: InFlight,
 }
 
-impl Pending {
+impl PendingCall {
     fn new(state: &OpState) -> Self {
         let operations = state.external_ops_tracker.clone();
-        let under_way = Rc::clone(&state.borrow::<CallBudget>().under_way);
         operations.ref_op();
-        under_way.set(under_way.get() + 1);
         Self {
             operations,
-            under_way,
             tasks: state.borrow::<V8TaskSpawner>().clone(),
             event_loop: Arc::clone(&state.waker),
+            _in_flight: state.borrow::<CallBudget>().track(),
         }
     }
 
     /// Runs `settle` in the event loop.
-    fn finish(self, settle: impl FnOnce(&mut PinScope<'_, '_>) + 'static) {
+    fn complete(self, settle: impl FnOnce(&mut PinScope<'_, '_>) + 'static) {
         let tasks = self.tasks.clone();
         tasks.spawn(move |scope| {
             settle(scope);
@@ -217,37 +219,36 @@ impl Pending {
     }
 }
 
-impl Drop for Pending {
+impl Drop for PendingCall {
     fn drop(&mut self) {
         self.operations.unref_op();
-        self.under_way.set(self.under_way.get() - 1);
         self.event_loop.wake();
     }
 }
 
-/// Turns a panic of a host's identity provider into a failure of the call.
-async fn guarded<T>(work: impl Future<Output = Result<T, IdpError>>) -> Result<T, IdpError> {
+/// Turns a panic of a host's identity provider into an error.
+async fn catch_panic<T>(result: impl Future<Output = Result<T, IdpError>>) -> Result<T, IdpError> {
     let panicked = |_| Err(IdpError::new(Code::Internal, "the identity provider panicked"));
-    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(panicked)
+    AssertUnwindSafe(result).catch_unwind().await.unwrap_or_else(panicked)
 }
 
-/// What a script may know of a failure. The rest goes to the host's log.
-fn told(method: &str, failure: IdpError) -> IdpError {
-    let source = failure.source();
-    match failure.code() {
+/// Logs the errors that concern the host, and removes from them what scripts must not see.
+fn redact_for_script(method: &str, error: IdpError) -> IdpError {
+    let source = error.source();
+    match error.code() {
         Code::Internal => {
-            tracing::error!(method, detail = failure.detail(), source, "a call failed");
+            tracing::error!(method, detail = error.detail(), source, "a call failed");
             IdpError::new(Code::Internal, "internal error")
         }
         Code::Unavailable | Code::DeadlineExceeded | Code::Unauthenticated => {
-            tracing::warn!(method, detail = failure.detail(), source, "a call failed");
-            failure
+            tracing::warn!(method, detail = error.detail(), source, "a call failed");
+            error
         }
-        _ => failure,
+        _ => error,
     }
 }
 
-/// An answer that comes later is waited for on the isolate's own thread, which takes a runtime of one thread.
-fn is_on_one_thread() -> bool {
+/// Pending results are awaited on the thread of the isolate, which requires a `current_thread` runtime.
+fn is_current_thread_runtime() -> bool {
     Handle::try_current().is_ok_and(|tokio| tokio.runtime_flavor() == RuntimeFlavor::CurrentThread)
 }

@@ -1,7 +1,7 @@
-//! CompressionStream and DecompressionStream, whose output is bounded.
+//! Ops of `CompressionStream` and `DecompressionStream` with a limit on their output.
 //!
-//! The ops take the place of the web extension's, which put the whole output of a chunk into memory: a chunk of some
-//! kilobytes can have gigabytes of it.
+//! They replace the ops of deno_web, which buffer the whole output of a chunk: a chunk of a few kilobytes can expand to
+//! gigabytes.
 
 use std::cell::RefCell;
 use std::ffi::CStr;
@@ -15,35 +15,36 @@ use deno_error::JsErrorBox;
 use flate2::Compression;
 use flate2::write::{DeflateDecoder, DeflateEncoder, GzDecoder, GzEncoder, ZlibDecoder, ZlibEncoder};
 
-use super::kept::{Charge, Kept};
+use super::external_memory::{Charge, ExternalMemory};
 
-/// Of the web extension: nginx's level for compression on the way.
+/// As in deno_web, which uses the default of nginx for responses compressed on the fly.
 const BROTLI_QUALITY: u32 = 6;
-/// As a power of two: 4 MiB.
+/// Base-2 logarithm of the window size in bytes: 4 MiB.
 const BROTLI_WINDOW: u32 = 22;
 const BROTLI_BUFFER: usize = 4096;
 
-/// What a stream keeps: tables and a window, the larger ones of brotli.
-const DEFLATE: usize = 256 * 1024;
-const BROTLI: usize = 1024 * 1024;
+/// Estimated size in bytes of the tables and the window of a stream: deflate, zlib and gzip.
+const DEFLATE_STATE: usize = 256 * 1024;
+/// Estimated size in bytes of the tables and the window of a stream: Brotli.
+const BROTLI_STATE: usize = 1024 * 1024;
 
-/// How much output is counted at a time.
+/// Granularity in bytes in which output is charged.
 const STEP: usize = 64 * 1024;
 
-/// Takes output while it may be kept.
+/// Collects output. Fails once the limit on external memory is exceeded.
 struct Output {
     bytes: Vec<u8>,
-    kept: Kept,
-    counted: usize,
+    memory: ExternalMemory,
+    charged: usize,
 }
 
 impl Output {
-    fn new(kept: Kept) -> Self {
-        Self { bytes: Vec::new(), kept, counted: 0 }
+    fn new(memory: ExternalMemory) -> Self {
+        Self { bytes: Vec::new(), memory, charged: 0 }
     }
 
     fn take(&mut self) -> Vec<u8> {
-        self.kept.release(std::mem::take(&mut self.counted));
+        self.memory.release(std::mem::take(&mut self.charged));
         std::mem::take(&mut self.bytes)
     }
 }
@@ -51,10 +52,10 @@ impl Output {
 impl Write for Output {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         self.bytes.extend_from_slice(data);
-        while self.counted < self.bytes.len() {
-            self.counted += STEP;
-            self.kept.keep(STEP);
-            if self.kept.is_exceeded() {
+        while self.charged < self.bytes.len() {
+            self.charged += STEP;
+            self.memory.add(STEP);
+            if self.memory.is_exceeded() {
                 return Err(io::Error::other("the output is too large"));
             }
         }
@@ -68,7 +69,7 @@ impl Write for Output {
 
 impl Drop for Output {
     fn drop(&mut self) {
-        self.kept.release(self.counted);
+        self.memory.release(self.charged);
     }
 }
 
@@ -84,8 +85,8 @@ enum Coder {
 }
 
 impl Coder {
-    fn new(format: &str, is_decoder: bool, kept: &Kept) -> Option<Self> {
-        let output = Output::new(kept.clone());
+    fn new(format: &str, is_decoder: bool, memory: &ExternalMemory) -> Option<Self> {
+        let output = Output::new(memory.clone());
         let level = Compression::default();
         Some(match (format, is_decoder) {
             ("deflate", false) => Self::Deflate(ZlibEncoder::new(output, level)),
@@ -103,7 +104,7 @@ impl Coder {
     }
 
     fn write(&mut self, input: &[u8]) -> io::Result<Vec<u8>> {
-        // What a decoder has, it gives at once; an encoder may go on with it.
+        // Decoders are flushed so that output appears as soon as possible. Flushing an encoder would cost compression.
         Ok(match self {
             Self::Deflate(coder) => coder.write_all(input).map(|()| coder.get_mut())?,
             Self::DeflateRaw(coder) => coder.write_all(input).map(|()| coder.get_mut())?,
@@ -134,10 +135,10 @@ impl Coder {
     }
 }
 
-/// A stream, until it is finished.
+/// A stream. `None` once it is finished.
 pub(super) struct CompressionResource(RefCell<Option<(Coder, Charge)>>);
 
-// SAFETY: it has nothing of the engine's.
+// SAFETY: it holds no references to objects of the V8 heap.
 unsafe impl GarbageCollected for CompressionResource {
     fn trace(&self, _visitor: &mut Visitor) {}
 
@@ -161,9 +162,9 @@ pub(super) fn op_compression_new(
     #[string] format: &str,
     is_decoder: bool,
 ) -> Result<CompressionResource, JsErrorBox> {
-    let kept = Kept::of(state);
-    let coder = Coder::new(format, is_decoder, &kept).ok_or_else(|| JsErrorBox::type_error("Unsupported format"))?;
-    let charge = kept.charge(if format == "brotli" { BROTLI } else { DEFLATE });
+    let memory = ExternalMemory::of(state);
+    let coder = Coder::new(format, is_decoder, &memory).ok_or_else(|| JsErrorBox::type_error("Unsupported format"))?;
+    let charge = memory.charge(if format == "brotli" { BROTLI_STATE } else { DEFLATE_STATE });
     Ok(CompressionResource(RefCell::new(Some((coder, charge)))))
 }
 

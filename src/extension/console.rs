@@ -1,4 +1,4 @@
-//! What is measured before it is formatted for the log.
+//! `console`: limits on what is formatted for the log. See `js/console.js`.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use deno_core::{ExtensionFileSource, ascii_str_include};
 const CONSOLE: &[ExtensionFileSource] =
     &[ExtensionFileSource::new("ext:tailor_console/console.js", ascii_str_include!("../../js/console.js"))];
 
-/// The engine's own scripts have a view of it of their own, with other ops than modules have.
+/// Returns the `__bootstrap` object of the lazily loaded scripts of extensions. Modules get another one, with other ops.
 const VIEW: &[ExtensionFileSource] = &[ExtensionFileSource::new(
     "ext:tailor_console/view.js",
     deno_core::ascii_str!("(function () { return __bootstrap; })();"),
@@ -18,9 +18,9 @@ deno_core::extension!(
     deps = [deno_web],
     esm_entry_point = "ext:tailor_console/console.js",
     customizer = |extension: &mut deno_core::Extension| {
-        // In the binary rather than on the disk of whoever built it.
+        // Embeds the sources: the `esm` key would read them from the build machine's disk at run time.
         extension.esm_files = Cow::Borrowed(CONSOLE);
         extension.lazy_loaded_js_files = Cow::Borrowed(VIEW);
     },
-    docs = "Bounds on what `console` formats. To be loaded before whatever loads the formatter.",
+    docs = "Limits what `console` formats. Must be loaded before any script that loads the formatter.",
 );

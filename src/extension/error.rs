@@ -1,43 +1,62 @@
-//! A failed operation on its way to the script.
+//! Errors of client methods, and the errors that scripts see.
 
-use deno_core::v8::{self, Global, Local, Object, PinScope, PropertyAttribute};
+use deno_core::v8::{self, Global, Local, Object, PinScope, PropertyAttribute, Value};
 
 use crate::idp::IdpError;
 
-/// The error of a call that has not failed yet: its stack is that of the script's line that made the call.
-pub(super) struct Site<'s>(Local<'s, Object>);
+/// Why a call fails.
+pub(super) enum CallError {
+    /// An argument is invalid, or the operation failed.
+    Failed(IdpError),
+    /// JavaScript that ran while a value was converted threw this exception.
+    Thrown(Global<Value>),
+}
 
-impl<'s> Site<'s> {
-    /// The line that the script is at.
-    pub(super) fn here(scope: &mut PinScope<'s, '_>) -> Self {
+/// The result of a step that can run JavaScript, such as reading a property.
+pub(super) type Fallible<T> = Result<T, CallError>;
+
+impl From<IdpError> for CallError {
+    fn from(error: IdpError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// The place of a call in the script.
+///
+/// Represented by the error object that the call rejects with if it fails: V8 captures the stack when the object is created.
+pub(super) struct CallSite<'s>(Local<'s, Object>);
+
+impl<'s> CallSite<'s> {
+    /// The current place in the script.
+    pub(super) fn current(scope: &mut PinScope<'s, '_>) -> Self {
         let message = v8::String::empty(scope);
         let error = v8::Exception::error(scope, message);
         Self(error.try_cast().unwrap_or_else(|_| Object::new(scope)))
     }
 
-    /// Keeps the site until the answer has come.
-    pub(super) fn kept(self, scope: &mut PinScope<'s, '_>) -> Global<Object> {
+    /// Keeps the site beyond the current scope, until the result arrives.
+    pub(super) fn into_global(self, scope: &mut PinScope<'s, '_>) -> Global<Object> {
         Global::new(scope, self.0)
     }
 
-    /// A site that was kept.
-    pub(super) fn of(scope: &mut PinScope<'s, '_>, kept: Global<Object>) -> Self {
-        Self(Local::new(scope, kept))
+    /// Restores a site from [`into_global`](Self::into_global).
+    pub(super) fn from_global(scope: &mut PinScope<'s, '_>, site: Global<Object>) -> Self {
+        Self(Local::new(scope, site))
     }
 
-    /// Rejects with an error of the platform's form, and a `code`, made at this site.
+    /// Rejects the promise with an error that has the platform's message, a `code`, and the stack of this site.
     ///
-    /// Both are defined, not assigned: a setter that a script has put on a prototype does not see them. The engine puts
-    /// the message into the stack when the script asks for that.
+    /// Both properties are defined, not assigned, so that setters on a prototype are not called. V8 adds the message to the
+    /// stack when the script first reads `stack`.
     pub(super) fn reject(
         self,
         scope: &mut PinScope<'s, '_>,
         resolver: Local<'s, v8::PromiseResolver>,
         method: &str,
-        failure: &IdpError,
+        error: &IdpError,
     ) {
-        self.define(scope, "message", &failure.message(method));
-        self.define(scope, "code", failure.code().name());
+        self.define(scope, "message", &error.message(method));
+        self.define(scope, "code", error.code().name());
         resolver.reject(scope, self.0.into());
     }
 
@@ -48,7 +67,7 @@ impl<'s> Site<'s> {
     }
 }
 
-/// What `new tailor.idp.Client(…)` throws.
+/// Thrown by `new tailor.idp.Client(…)` for an invalid argument.
 #[derive(Debug, thiserror::Error, deno_error::JsError)]
 #[class(type)]
 #[error("tailor.idp.Client: {0}")]

@@ -4,19 +4,18 @@ use std::borrow::Cow;
 
 use deno_core::{ExtensionFileSource, OpState, ascii_str_include, op2};
 
-use super::closed_ops;
-use super::kept::{
-    CryptoCalls, op_function_crypto_begin, op_function_crypto_end, op_function_keep, op_function_release,
-    op_function_text, op_function_timers,
-};
-use super::scripts::{self, op_function_define_lazily, op_function_script, op_function_script_done};
+use super::crypto_calls::{CryptoCalls, op_function_crypto_begin, op_function_crypto_end};
+use super::external_memory::{op_function_check_text, op_function_memory_add, op_function_memory_release};
+use super::lazy_scripts::{self, op_function_cache_script, op_function_compile_script, op_function_define_lazy};
+use super::op_allowlist;
+use super::timers::op_function_check_timers;
 
-/// How a script logged a line.
+/// Severity of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LogLevel {
     /// `console.debug`.
     Debug,
-    /// `console.log`, `console.info` and what has no level.
+    /// `console.log`, `console.info` and all methods without a level.
     Info,
     /// `console.warn`.
     Warn,
@@ -25,7 +24,7 @@ pub enum LogLevel {
 }
 
 impl LogLevel {
-    /// The level as log lines carry it: `DEBUG`, `INFO`, `WARN` or `ERROR`.
+    /// The name of the level in log lines: `DEBUG`, `INFO`, `WARN` or `ERROR`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Debug => "DEBUG",
@@ -36,7 +35,7 @@ impl LogLevel {
     }
 }
 
-/// Takes what a script logs, a line or several at a time, without the last line break.
+/// Receives the output of `console`: one or more lines per call, without the final line break.
 pub type ConsoleSink = Box<dyn Fn(LogLevel, &str)>;
 
 const BOOTSTRAP: &[ExtensionFileSource] = &[
@@ -44,15 +43,15 @@ const BOOTSTRAP: &[ExtensionFileSource] = &[
     ExtensionFileSource::new("ext:tailor_function/clones.js", ascii_str_include!("../../js/clones.js")),
     ExtensionFileSource::new("ext:tailor_function/guards/buffers.js", ascii_str_include!("../../js/guards/buffers.js")),
     ExtensionFileSource::new("ext:tailor_function/guards/lengths.js", ascii_str_include!("../../js/guards/lengths.js")),
-    ExtensionFileSource::new("ext:tailor_function/guards/lists.js", ascii_str_include!("../../js/guards/lists.js")),
-    ExtensionFileSource::new("ext:tailor_function/guards/texts.js", ascii_str_include!("../../js/guards/texts.js")),
-    ExtensionFileSource::new("ext:tailor_function/originals.js", ascii_str_include!("../../js/originals.js")),
-    ExtensionFileSource::new("ext:tailor_function/scripts.js", ascii_str_include!("../../js/scripts.js")),
+    ExtensionFileSource::new("ext:tailor_function/guards/arrays.js", ascii_str_include!("../../js/guards/arrays.js")),
+    ExtensionFileSource::new("ext:tailor_function/guards/strings.js", ascii_str_include!("../../js/guards/strings.js")),
+    ExtensionFileSource::new("ext:tailor_function/prototypes.js", ascii_str_include!("../../js/prototypes.js")),
+    ExtensionFileSource::new("ext:tailor_function/lazy_scripts.js", ascii_str_include!("../../js/lazy_scripts.js")),
 ];
 
-/// What the bootstrap loads to bound what the engine does not.
-const BOUNDS: &[ExtensionFileSource] = &[
-    ExtensionFileSource::new("ext:tailor_function/texts.js", ascii_str_include!("../../js/texts.js")),
+/// Scripts loaded by the bootstrap that limit APIs of deno_core and of the web extensions.
+const LIMITS: &[ExtensionFileSource] = &[
+    ExtensionFileSource::new("ext:tailor_function/string_ops.js", ascii_str_include!("../../js/string_ops.js")),
     ExtensionFileSource::new("ext:tailor_function/timers.js", ascii_str_include!("../../js/timers.js")),
     ExtensionFileSource::new("ext:tailor_function/crypto.js", ascii_str_include!("../../js/crypto.js")),
 ];
@@ -61,30 +60,30 @@ deno_core::extension!(
     tailor_function,
     deps = [tailor_console, deno_webidl, deno_web, deno_crypto, tailor_fetch],
     ops = [
+        op_function_cache_script,
+        op_function_check_text,
+        op_function_check_timers,
+        op_function_compile_script,
         op_function_console,
         op_function_crypto_begin,
         op_function_crypto_end,
-        op_function_define_lazily,
-        op_function_keep,
-        op_function_release,
-        op_function_script,
-        op_function_script_done,
-        op_function_text,
-        op_function_timers,
+        op_function_define_lazy,
+        op_function_memory_add,
+        op_function_memory_release,
     ],
     esm_entry_point = "ext:tailor_function/bootstrap.js",
     options = { console: ConsoleSink },
-    // Of every extension and of the engine itself.
-    middleware = closed_ops::close,
+    // Applies to the ops of all extensions and of deno_core.
+    middleware = op_allowlist::enforce,
     state = |state, options| {
         state.put(options.console);
         state.put(CryptoCalls::default());
     },
     customizer = |extension: &mut deno_core::Extension| {
-        // In the binary rather than on the disk of whoever built it.
+        // Embeds the sources: the `esm` key would read them from the build machine's disk at run time.
         extension.esm_files = Cow::Borrowed(BOOTSTRAP);
-        extension.lazy_loaded_js_files = Cow::Borrowed(BOUNDS);
-        extension.external_references = Cow::Owned(scripts::external_references().to_vec());
+        extension.lazy_loaded_js_files = Cow::Borrowed(LIMITS);
+        extension.external_references = Cow::Owned(lazy_scripts::external_references().to_vec());
     },
     docs = "The global scope of function scripts: web APIs and `console`.",
 );
@@ -97,7 +96,7 @@ fn op_function_console(state: &mut OpState, #[string] text: &str, #[smi] level: 
         2 => LogLevel::Warn,
         _ => LogLevel::Error,
     };
-    // `console.trace` sends the line break by itself.
+    // `console.trace` logs the final line break in a separate call.
     if text != "\n" {
         let sink = state.borrow::<ConsoleSink>();
         sink(level, text.strip_suffix('\n').unwrap_or(text));

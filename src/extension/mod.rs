@@ -1,13 +1,18 @@
-//! The deno_core extensions: the bridge between scripts and Rust.
+//! The deno_core extensions that connect scripts to Rust.
 //!
-//! - [`tailor_idp`] puts `tailor.idp.Client` on `globalThis`. A host adds it to a runtime of its own.
-//! - [`tailor_fetch`] is `fetch`, within what the host allows.
-//! - [`tailor_function`] makes the global scope of function scripts: web APIs and `console`.
+//! | extension | defines |
+//! | --- | --- |
+//! | [`tailor_idp`] | `tailor.idp.Client` and `tailor.context` on `globalThis` |
+//! | [`tailor_fetch`] | `fetch`, restricted to the hosts that a [`FetchPolicy`] allows |
+//! | [`tailor_function`] | the global scope of function scripts: web APIs and `console` |
 //!
-//! A host with a runtime of its own:
+//! # Embedding `tailor.idp` in another runtime
+//!
+//! Add [`tailor_idp`] to a [`JsRuntime`](deno_core::JsRuntime). It needs an [`IdentityProvider`](crate::idp::IdentityProvider)
+//! and the [`Principal`](crate::idp::Principal) on whose behalf the scripts call it:
 //!
 //! ```no_run
-//! # fn f(idp: tailor_idp::idp::Idp) {
+//! # fn f(idp: tailor_idp::idp::Router) {
 //! use std::sync::Arc;
 //! use tailor_idp::deno_core::{JsRuntime, RuntimeOptions};
 //! use tailor_idp::extension;
@@ -17,37 +22,47 @@
 //!     extensions: vec![extension::tailor_idp::init(Arc::new(idp), Principal::Anonymous)],
 //!     ..Default::default()
 //! });
+//! extension::hide_extension_frames(&mut runtime); // optional: shorter stack traces
 //! # }
 //! ```
 //!
-//! V8 shares its read-only heap among the isolates of a process, so all of them have to start from one snapshot, or all from
-//! none. A process that has such a runtime cannot at the same time have a [`FunctionRuntime`](crate::function), whose isolates
-//! start from a snapshot of their own: V8 ends the process.
-//!
-//! The build script compiles this module too, to bake the startup snapshot: so it may know the interface of the
-//! identity provider, and nothing of how it is implemented.
+//! - Run scripts on a `current_thread` tokio runtime. On any other, calls that have to wait are rejected with `INTERNAL`.
+//! - To act for another principal, put it into the runtime's [`OpState`](deno_core::OpState). It applies to later calls.
+//! - No limits apply to the number of calls or to memory. The [function runtime](crate::function) has both.
+//! - All isolates of a process must start from the same snapshot, or all from none, because V8 shares its read-only heap
+//!   among them. A process with such a runtime cannot have a [`FunctionRuntime`](crate::function::FunctionRuntime) at the
+//!   same time, whose isolates start from a snapshot of their own: V8 aborts the process.
+
+// The build script compiles this module too, to create the startup snapshot. It may depend on the interface of the identity
+// provider, but not on its implementation.
 
 mod blobs;
 mod call;
-mod closed_ops;
+mod call_budget;
 mod compression;
 mod console;
-mod convert;
+mod crypto_calls;
 mod error;
+mod external_memory;
 mod fetch;
 mod function;
 mod idp;
-mod kept;
-mod ports;
-mod scripts;
-mod stack;
+mod input;
+mod lazy_scripts;
+mod message_ports;
+mod op_allowlist;
+mod output;
+mod stack_trace;
+mod timers;
+mod user;
 
 use deno_core::Extension;
 
-pub(crate) use blobs::CountedBlobStore;
-pub(crate) use call::{CallBound, CallBounds, CallBudget};
+pub(crate) use blobs::TrackedBlobStore;
+pub(crate) use call::CallScope;
+pub(crate) use call_budget::{CallBudget, CallLimit, CallLimits};
 pub(crate) use console::tailor_console;
-pub(crate) use convert::{is_array, well_formed};
+pub(crate) use external_memory::{ExternalMemory, MemoryTracker};
 pub(crate) use fetch::Fetch;
 pub use fetch::{
     DEFAULT_FETCH_MAX_BODY, DEFAULT_FETCH_MAX_REQUESTS, DEFAULT_FETCH_TIMEOUT, FetchPolicy, FetchSettings,
@@ -55,21 +70,26 @@ pub use fetch::{
 };
 pub use function::{ConsoleSink, LogLevel, tailor_function};
 pub use idp::tailor_idp;
-pub(crate) use kept::{Keeper, Kept, TimerBound};
-pub(crate) use scripts::{Give, KeepsCode};
-pub use stack::hide_extension_frames;
+pub(crate) use input::{is_array, well_formed};
+#[cfg(all(test, feature = "v8"))]
+pub(crate) use lazy_scripts::words as lazy_script_words;
+pub(crate) use lazy_scripts::{LazyGlobals, UseCodeCache};
+pub use stack_trace::hide_extension_frames;
+pub(crate) use timers::TimerLimit;
 
-/// The extensions of a function's runtime, in the order of the snapshot, still without their state.
+/// The extensions of an isolate for function scripts, in the order of the snapshot, without their state.
 ///
-/// The build script and the runtime both call this, so that snapshot and program cannot differ.
+/// Used by the build script and by the runtime, which must agree.
 pub(crate) fn function_extensions() -> Vec<Extension> {
-    vec![
+    let extensions = vec![
         deno_webidl::deno_webidl::lazy_init(),
-        closed_ops::only_open(deno_web::deno_web::lazy_init()),
-        closed_ops::only_open(deno_crypto::deno_crypto::lazy_init()),
+        op_allowlist::without_denied(deno_web::deno_web::lazy_init()),
+        op_allowlist::without_denied(deno_crypto::deno_crypto::lazy_init()),
         tailor_console::lazy_init(),
         tailor_fetch::lazy_init(),
         tailor_idp::lazy_init(),
         tailor_function::lazy_init(),
-    ]
+    ];
+    lazy_scripts::register(&extensions);
+    extensions
 }

@@ -1,17 +1,17 @@
-//! The lines of a script around the place of an error.
+//! Source excerpts around the location of an error.
 
 use std::fmt;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-use super::script::{Place, byte_offset, lines};
+use super::script::{SourceLocation, byte_offset, lines};
 
-/// The most characters of a line that are shown. A bundle can be one line.
-const MAX_CHARS: usize = 120;
+/// Longest excerpt of a line, in characters. A bundle can be a single line.
+const MAX_LINE_CHARS: usize = 120;
 
-/// Where in the author's source something is, and the lines around it.
+/// Excerpt of the author's source with a caret under the location of an error.
 ///
-/// Prints as
+/// The `Display` implementation prints, for example:
 ///
 /// ```text
 ///   |
@@ -24,65 +24,66 @@ pub struct CodeFrame(Box<Excerpt>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Excerpt {
-    place: Place,
-    /// The lines that are shown, each cut where it is long.
+    location: SourceLocation,
+    /// Shown lines, each truncated to [`MAX_LINE_CHARS`].
     text: String,
+    /// 1-based number of the first shown line.
     first_line: usize,
-    /// The byte in `text` under which the caret is.
+    /// Byte offset in `text` of the character above the caret.
     caret: usize,
 }
 
 impl CodeFrame {
-    /// None where the source has no such line.
-    pub(super) fn new(place: Place, source: &str) -> Option<Self> {
-        let number = place.line.checked_sub(1)?;
+    /// Excerpt of `source` at a location. None if the source has no such line.
+    pub(super) fn new(location: SourceLocation, source: &str) -> Option<Self> {
+        let index_of_line = location.line.checked_sub(1)?;
         let mut before = None;
         let mut found = None;
         for (index, (_, line)) in lines(source).enumerate() {
-            if index + 1 == number {
+            if index + 1 == index_of_line {
                 before = Some(line);
             }
-            if index == number {
+            if index == index_of_line {
                 found = Some(line);
                 break;
             }
         }
         let line = found?;
-        let (shown, caret) = around(line, byte_offset(line, place.column));
-        // A line before says more where the line itself is all there.
+        let (shown, caret) = excerpt_around(line, byte_offset(line, location.column));
+        // The line before is context only if the line itself is shown in full.
         let before = before.filter(|before| shown.len() == line.len() && !before.trim().is_empty());
-        let mut text = before.map(|before| around(before, 0).0 + "\n").unwrap_or_default();
-        let first_line = place.line - usize::from(before.is_some());
+        let mut text = before.map(|before| excerpt_around(before, 0).0 + "\n").unwrap_or_default();
+        let first_line = location.line - usize::from(before.is_some());
         let caret = text.len() + caret;
         text.push_str(&shown);
-        // Past the end of the line there is something to point at as well.
+        // A caret past the end of the line needs a character above it.
         if caret == text.len() {
             text.push(' ');
         }
-        Some(Self(Box::new(Excerpt { place, text, first_line, caret })))
+        Some(Self(Box::new(Excerpt { location, text, first_line, caret })))
     }
 
-    /// The URL of the file.
+    /// URL of the file.
     pub fn file(&self) -> &str {
-        &self.0.place.file
+        &self.0.location.file
     }
 
-    /// The line, from 1.
+    /// Line, 1-based.
     pub fn line(&self) -> usize {
-        self.0.place.line
+        self.0.location.line
     }
 
-    /// The column, from 1, in UTF-16 units, as in stacks.
+    /// Column, 1-based, in UTF-16 code units as in stack traces.
     pub fn column(&self) -> usize {
-        self.0.place.column
+        self.0.location.column
     }
 
-    /// With colours for a terminal.
+    /// The excerpt with ANSI colours, for a terminal.
     pub fn coloured(&self) -> String {
-        self.draw(&Renderer::styled())
+        self.render(&Renderer::styled())
     }
 
-    fn draw(&self, renderer: &Renderer) -> String {
+    fn render(&self, renderer: &Renderer) -> String {
         let Excerpt { text, first_line, caret, .. } = &*self.0;
         let end = text[*caret..].chars().next().map_or(0, char::len_utf8);
         let caret = AnnotationKind::Primary.span(*caret..caret + end);
@@ -93,20 +94,21 @@ impl CodeFrame {
 
 impl fmt::Display for CodeFrame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.draw(&Renderer::plain()))
+        f.write_str(&self.render(&Renderer::plain()))
     }
 }
 
-/// The part of a line around a byte, and where the byte is in it.
-fn around(line: &str, byte: usize) -> (String, usize) {
+/// Excerpt of a line around a byte offset, and the offset in the excerpt.
+fn excerpt_around(line: &str, byte: usize) -> (String, usize) {
     let back =
         |from: usize, chars: usize| line[..from].char_indices().rev().nth(chars).map(|(at, c)| at + c.len_utf8());
-    let start = if line.chars().count() <= MAX_CHARS { None } else { back(byte, MAX_CHARS / 2) };
+    let start = if line.chars().count() <= MAX_LINE_CHARS { None } else { back(byte, MAX_LINE_CHARS / 2) };
     let rest = &line[start.unwrap_or_default()..];
-    let end = rest.char_indices().nth(MAX_CHARS).map(|(end, _)| end);
-    let cut = |is_cut: bool| if is_cut { "…" } else { "" };
-    let shown = format!("{}{}{}", cut(start.is_some()), &rest[..end.unwrap_or(rest.len())], cut(end.is_some()));
-    (shown, byte - start.unwrap_or_default() + cut(start.is_some()).len())
+    let end = rest.char_indices().nth(MAX_LINE_CHARS).map(|(end, _)| end);
+    let ellipsis = |is_cut: bool| if is_cut { "…" } else { "" };
+    let shown =
+        format!("{}{}{}", ellipsis(start.is_some()), &rest[..end.unwrap_or(rest.len())], ellipsis(end.is_some()));
+    (shown, byte - start.unwrap_or_default() + ellipsis(start.is_some()).len())
 }
 
 #[cfg(test)]
@@ -116,12 +118,12 @@ mod tests {
     use super::*;
 
     fn frame(source: &str, line: usize, column: usize) -> Option<String> {
-        let place = Place { file: "file:///main.js".to_owned(), line, column };
-        CodeFrame::new(place, source).map(|frame| frame.to_string())
+        let location = SourceLocation { file: "file:///main.js".to_owned(), line, column };
+        CodeFrame::new(location, source).map(|frame| frame.to_string())
     }
 
     #[test]
-    fn the_caret_is_under_the_column_whatever_is_before_it() {
+    fn caret_is_under_the_column_after_tabs_and_wide_characters() {
         assert_eq!(
             frame("const a = 1;\n\tconst 名 = '😀'; x();\n", 2, 18).as_deref(),
             Some("  |\n1 | const a = 1;\n2 |     const 名 = '😀'; x();\n  |                      ^")
@@ -129,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_line_is_cut_around_the_column() {
+    fn long_line_is_truncated_around_the_column() {
         let line = format!("{}throw x;{}", "a".repeat(500_000), "b".repeat(500_000));
         let frame = frame(&line, 1, 500_001).unwrap();
         assert!(frame.contains("aaathrow x;bbb") && frame.chars().count() < 400, "{frame}");
@@ -138,13 +140,13 @@ mod tests {
     }
 
     #[test]
-    fn what_a_terminal_would_obey_is_not_printed() {
+    fn control_characters_are_not_printed() {
         let frame = frame("x = '\u{1b}[2J\u{7}\u{202e}'; y", 1, 12).unwrap();
         assert!(!frame.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{frame:?}");
     }
 
     #[test]
-    fn a_place_outside_of_the_source_has_a_frame_at_the_end_of_the_line_or_none() {
+    fn location_outside_of_the_source_yields_end_of_line_or_none() {
         assert_eq!(frame("a\nb", 3, 1), None);
         assert_eq!(frame("a\nb", 0, 0), None);
         assert_eq!(frame("", 1, 9).map(|frame| frame.contains("1 |")), Some(true));

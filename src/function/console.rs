@@ -1,4 +1,4 @@
-//! Where a script's log goes, and how much of it there may be.
+//! Log output of a script, within limits.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,15 +9,16 @@ use parking_lot::Mutex;
 
 use super::execution::{LogLine, OnLog};
 use super::limits::{Limit, Limits};
-use super::stop::{Reason, Stop};
+use super::termination::{TerminationHandle, TerminationReason};
 use crate::extension::ConsoleSink;
 
-/// A log into `logs`, and to `on_log` as it comes, until the limits are reached.
-pub(super) fn log(
+/// Sink that appends log lines to `logs` and passes each to `on_log`, and that terminates the execution beyond its log
+/// limits.
+pub(super) fn log_sink(
     logs: Arc<Mutex<Vec<LogLine>>>,
     on_log: Option<OnLog>,
     limits: &Limits,
-    stop: Arc<Stop>,
+    termination: Arc<TerminationHandle>,
 ) -> ConsoleSink {
     let (max_lines, max_bytes) = (limits.log_lines, limits.log_bytes);
     let (lines, bytes) = (Cell::new(0_usize), Cell::new(0_usize));
@@ -30,15 +31,15 @@ pub(super) fn log(
             (bytes.get() > max_bytes).then_some(Limit::LogBytes)
         };
         if let Some(limit) = exceeded {
-            stop.stop(Reason::Limit(limit, 0));
+            termination.terminate(TerminationReason::Limit(limit, 0));
             return;
         }
         let line = LogLine { at: SystemTime::now(), level, text: text.to_owned() };
         if let Some(on_log) = &on_log
-            // A panic must not go through the engine: that would end the process.
+            // Unwinding through V8 aborts the process.
             && catch_unwind(AssertUnwindSafe(|| on_log(&line))).is_err()
         {
-            tracing::error!("what the host does with log lines panicked");
+            tracing::error!("the host's on_log callback panicked");
         }
         logs.lock().push(line);
     })

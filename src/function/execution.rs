@@ -1,4 +1,4 @@
-//! What goes into an execution, and the record that comes out.
+//! Invocation of a script, and the record of its execution.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use super::limits::{Limit, Limits};
 use crate::extension::LogLevel;
 use crate::idp::{Invoker, Principal};
 
-/// Takes the log lines of a script, on the script's thread.
+/// Callback for log lines. Called on the thread that runs the script.
 pub(super) type OnLog = Arc<dyn Fn(&LogLine) + Send + Sync>;
 
-/// One call of a script's handler.
+/// Parameters of one execution: argument, invoker, limits and deadline.
 #[derive(Clone, Default)]
 pub struct Invocation {
     pub(super) argument: serde_json::Value,
@@ -26,35 +26,35 @@ pub struct Invocation {
 }
 
 impl Invocation {
-    /// A call with this argument, on behalf of nobody.
+    /// Creates an invocation with an argument and an anonymous invoker.
     pub fn new(argument: serde_json::Value) -> Self {
         Self { argument, ..Self::default() }
     }
 
-    /// On behalf of this invoker.
+    /// Sets the invoker, on whose behalf the script calls the identity provider.
     #[must_use]
     pub fn invoker(mut self, invoker: Invoker) -> Self {
         self.principal = Principal::from(Some(invoker));
         self
     }
 
-    /// Within these limits, rather than the runtime's.
+    /// Sets limits that replace the runtime's.
     ///
-    /// An isolate that was prepared ahead has the runtime's memory: other limits of memory cost the time to make one.
+    /// Prepared isolates have the runtime's memory limits. An execution with other memory limits has to wait for a new isolate.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = Some(limits);
         self
     }
 
-    /// Ends at this moment, even if the execution has to wait for its turn until then.
+    /// Sets the time at which the execution is terminated, or is removed from the queue.
     #[must_use]
     pub fn deadline(mut self, deadline: Instant) -> Self {
         self.deadline = Some(deadline);
         self
     }
 
-    /// Also hands every log line to `on_log` as soon as the script has logged it.
+    /// Sets a callback that gets each log line immediately. It runs on the script's thread.
     #[must_use]
     pub fn on_log(mut self, on_log: impl Fn(&LogLine) + Send + Sync + 'static) -> Self {
         self.on_log = Some(Arc::new(on_log));
@@ -62,58 +62,58 @@ impl Invocation {
     }
 }
 
-/// What became of a call.
+/// Record of an execution: result, log and resource usage.
 ///
-/// Serializes as the platform's record: `status`, `result`, `error`, `errorKind`, `logs`, `startedAt`, `finishedAt`, and beside
-/// them `limit`, where one ended it, and `usage`.
+/// Serializes as the platform's record (`status`, `result`, `error`, `errorKind`, `logs`, `startedAt`, `finishedAt`) with the
+/// additional members `usage` and, if a limit was exceeded, `limit`.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Execution {
-    /// What the handler returned, or why there is no result.
+    /// Return value of the handler, or the error.
     pub result: Result<serde_json::Value, ExecutionError>,
-    /// What the script logged, in order.
+    /// Log lines in order.
     pub logs: Vec<LogLine>,
-    /// When the call came in.
+    /// Time at which [`FunctionRuntime::run`](crate::function::FunctionRuntime::run) was called.
     pub started_at: SystemTime,
-    /// When the result was there.
+    /// Time at which the result was available.
     pub finished_at: SystemTime,
-    /// What it took.
+    /// Resource usage.
     pub usage: Usage,
 }
 
-/// Whether there is a result.
+/// Outcome of an execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Status {
-    /// The handler returned.
+    /// The handler returned a value.
     Success,
-    /// It did not.
+    /// There is no result.
     Failed,
 }
 
-/// What an execution took.
+/// Resource usage of an execution.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Usage {
-    /// How long it waited for its turn.
+    /// Time in the queue.
     pub queued: Duration,
-    /// How long its isolate took to be made: nothing where one was ready. Part of `wall_time`.
+    /// Time to create the isolate; zero if one was ready. Included in `wall_time`.
     pub isolate: Duration,
-    /// How long it ran, waiting for its own calls and timers included.
+    /// Time from the end of queueing to the result, including waits of the script.
     pub wall_time: Duration,
-    /// How long its thread computed; nothing where the system does not say.
+    /// CPU time of the execution's thread. None if the system does not provide it.
     pub cpu_time: Option<Duration>,
-    /// The most that was seen of its heap, in bytes: at its collections, and at its end.
+    /// Largest heap size that was observed, in bytes. Observed at garbage collections and at the end.
     pub peak_heap: usize,
 }
 
 impl Execution {
-    /// Whether there is a result.
+    /// Outcome of the execution.
     pub fn status(&self) -> Status {
         if self.result.is_ok() { Status::Success } else { Status::Failed }
     }
 
-    /// Whose fault the failure is, if there is one.
+    /// Kind of the error, if the execution failed.
     pub fn error_kind(&self) -> Option<ErrorKind> {
         self.result.as_ref().err().map(|error| error.kind)
     }
@@ -143,8 +143,8 @@ impl Serialize for Execution {
             None => record.skip_field("limit")?,
         }
         record.serialize_field("logs", &logs)?;
-        record.serialize_field("startedAt", &moment(self.started_at))?;
-        record.serialize_field("finishedAt", &moment(self.finished_at))?;
+        record.serialize_field("startedAt", &rfc3339(self.started_at))?;
+        record.serialize_field("finishedAt", &rfc3339(self.finished_at))?;
         record.serialize_field("usage", &usage)?;
         record.end()
     }
@@ -154,42 +154,42 @@ fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 
-/// RFC 3339, in UTC, with nanoseconds.
-fn moment(at: SystemTime) -> String {
+/// RFC 3339 timestamp in UTC, with nanoseconds.
+fn rfc3339(at: SystemTime) -> String {
     format!("{:.9}", jiff::Timestamp::try_from(at).unwrap_or_default())
 }
 
-/// A line that a script logged. Prints as `2025-02-14T07:16:31.590771150Z INFO text`.
+/// A log line of a script. The `Display` implementation prints `2025-02-14T07:16:31.590771150Z INFO text`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
-    /// When.
+    /// Time logged.
     pub at: SystemTime,
-    /// How.
+    /// Level.
     pub level: LogLevel,
-    /// What; can have line breaks in it.
+    /// Text. Can contain line breaks.
     pub text: String,
 }
 
 impl fmt::Display for LogLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", moment(self.at), self.level.as_str(), self.text)
+        write!(f, "{} {} {}", rfc3339(self.at), self.level.as_str(), self.text)
     }
 }
 
-/// Whose fault a failure is.
+/// Kind of an execution error, by cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The script threw, or its promise was rejected.
+    /// The script threw, its promise was rejected, or it exceeded a limit.
     UserRuntime,
-    /// The script cannot be run as it is: it does not parse, has no handler, or returns what is not JSON.
+    /// The script cannot be run: it does not parse, has no handler, or its result is not JSON.
     UserNonRuntime,
-    /// The host's: it is too busy, is shutting down, or something in it broke.
+    /// The host failed, is overloaded, or is shutting down.
     Platform,
 }
 
 impl ErrorKind {
-    /// The kind as records carry it: `USER_RUNTIME`, `USER_NON_RUNTIME` or `PLATFORM`.
+    /// Name in execution records: `USER_RUNTIME`, `USER_NON_RUNTIME` or `PLATFORM`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::UserRuntime => "USER_RUNTIME",
@@ -199,29 +199,29 @@ impl ErrorKind {
     }
 }
 
-/// Why there is no result. Prints as a JavaScript engine would print it: name, message and stack.
+/// Error of an execution. The `Display` implementation prints name, message and stack as JavaScript engines do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExecutionError {
-    /// Whose fault.
+    /// Kind, by cause.
     pub kind: ErrorKind,
-    /// The error's `name`, such as `TypeError`.
+    /// `name` of the JavaScript error, such as `TypeError`. Empty if the thrown value was not an error.
     pub name: String,
-    /// The error's `message`.
+    /// `message` of the JavaScript error.
     pub message: String,
-    /// The error's `stack`, where it has one: name, message, and the script's lines.
+    /// `stack` of the JavaScript error, if any: name, message and frames.
     pub stack_trace: Option<String>,
-    /// The limit that ended the execution, where one did.
+    /// The exceeded limit, if any.
     pub limit: Option<Limit>,
-    /// Where it was thrown, in the author's source, if that is known.
+    /// Source around the location of the error, if known.
     pub code_frame: Option<CodeFrame>,
 }
 
 impl ExecutionError {
-    /// A limit ended it, with `used` of what it counts.
+    /// Error of an exceeded limit. `used` is the amount used, in the limit's unit.
     pub(super) fn limit(limit: Limit, limits: &Limits, used: usize) -> Self {
         let kind = match limit {
-            // The script never ran.
+            // The script was not started.
             Limit::Source | Limit::Argument => ErrorKind::UserNonRuntime,
             Limit::Queue | Limit::Deadline => ErrorKind::Platform,
             _ => ErrorKind::UserRuntime,
@@ -229,36 +229,38 @@ impl ExecutionError {
         Self { limit: Some(limit), ..Self::new(kind, "Error", limit.message(limits, used)) }
     }
 
+    /// Error of the host.
     pub(super) fn platform(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Platform, "Error", message)
     }
 
-    pub(super) fn unusable(name: &str, message: impl Into<String>) -> Self {
+    /// Error of a script that cannot be run.
+    pub(super) fn invalid_script(name: &str, message: impl Into<String>) -> Self {
         Self::new(ErrorKind::UserNonRuntime, name, message)
     }
 
     fn new(kind: ErrorKind, name: &str, message: impl Into<String>) -> Self {
-        Self::of(kind, name.to_owned(), message.into(), None)
+        Self::with_stack(kind, name.to_owned(), message.into(), None)
     }
 
-    pub(super) fn of(kind: ErrorKind, name: String, message: String, stack_trace: Option<String>) -> Self {
+    pub(super) fn with_stack(kind: ErrorKind, name: String, message: String, stack_trace: Option<String>) -> Self {
         Self { kind, name, message, stack_trace, limit: None, code_frame: None }
     }
 }
 
 impl ExecutionError {
-    /// The error as it prints, with the code frame between message and stack. `draw` is `CodeFrame::to_string` or
+    /// Formats the error with the code frame between message and stack. `render` is `CodeFrame::to_string` or
     /// [`CodeFrame::coloured`].
-    pub fn with_code_frame(&self, draw: impl FnOnce(&CodeFrame) -> String) -> String {
+    pub fn with_code_frame(&self, render: impl FnOnce(&CodeFrame) -> String) -> String {
         let text = self.to_string();
         let Some(frame) = &self.code_frame else { return text };
-        // A message can look like a stack; where it begins the stack, as it does in V8's, the rest is the lines.
+        // V8's stacks start with name and message. Skip them first: a message can contain text that looks like a frame.
         let head = if self.name.is_empty() { self.message.clone() } else { format!("{}: {}", self.name, self.message) };
         let head = if text.starts_with(&head) { head.len() } else { text.find("\n    at ").unwrap_or(text.len()) };
         let (head, stack) = text.split_at(head);
-        // To the end of the line, in which a stack can say more.
-        let (more, stack) = stack.split_at(stack.find('\n').unwrap_or(stack.len()));
-        format!("{head}{more}\n{}{stack}", draw(frame))
+        // The first line of a stack can continue after the message.
+        let (rest_of_line, stack) = stack.split_at(stack.find('\n').unwrap_or(stack.len()));
+        format!("{head}{rest_of_line}\n{}{stack}", render(frame))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Debuggers: Chrome DevTools, and others that speak its protocol.
+//! Inspector: lets Chrome DevTools and other clients of its protocol debug scripts.
 
 use std::fmt;
 use std::io;
@@ -9,36 +9,36 @@ use deno_core::futures::channel::mpsc::{self, UnboundedSender};
 use deno_core::{InspectorMsg, InspectorSessionChannels, InspectorSessionKind, InspectorSessionProxy};
 use deno_inspector_server::{InspectPublishUid, InspectorServer, InspectorServerError};
 
-/// What `/json/version` calls the program.
-const NAME: &str = concat!("tailor-idp/", env!("CARGO_PKG_VERSION"));
+/// Name of the program in `/json/version`.
+const SERVER_NAME: &str = concat!("tailor-idp/", env!("CARGO_PKG_VERSION"));
 
-/// What ends every wait for a debugger, and every pause.
-const RELEASE: [&str; 3] = [
+/// Protocol messages that end a wait for a debugger, and a pause.
+const RESUME_MESSAGES: [&str; 3] = [
     r#"{"id":1,"method":"Runtime.runIfWaitingForDebugger"}"#,
     r#"{"id":2,"method":"Debugger.enable"}"#,
     r#"{"id":3,"method":"Debugger.resume","params":{"terminateOnResume":true}}"#,
 ];
 
-/// What a script waits for before it runs.
+/// Condition that a script waits for before it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum InspectorStart {
-    /// Nothing: a debugger may come, or not.
+    /// Run at once, with or without a debugger.
     #[default]
     Run,
-    /// A debugger that says that it is ready.
+    /// Wait until a debugger is attached and ready.
     Wait,
-    /// The same, and then the script pauses at its first statement.
+    /// Wait as with `Wait`, then pause at the first statement.
     Break,
 }
 
-/// Lets debuggers attach to the scripts of a runtime, one script after the other:
-/// [`FunctionRuntimeBuilder::inspector`](super::FunctionRuntimeBuilder::inspector).
+/// Inspector server, to which debuggers connect. Used with
+/// [`FunctionRuntimeBuilder::inspector`](crate::function::FunctionRuntimeBuilder::inspector).
 ///
-/// Who reaches the address can run code in the script, with all that the script may do. There is no password but the
-/// identifier in each script's URL, which `/json/list` tells. Requests whose `Host` is a name other than `localhost` are
-/// refused, so that no web page gets there by a name of its own.
+/// Anyone who can connect can run code in the script, with the permissions of the script. The only secret is the identifier in
+/// each script's URL, which `/json/list` shows. Requests with a `Host` name other than `localhost` are refused, against DNS
+/// rebinding by web pages.
 ///
-/// Clones share the address; with the last of them it is given up.
+/// Clones share the server. It stops listening when the last clone is dropped.
 #[derive(Clone)]
 pub struct Inspector {
     server: Arc<InspectorServer>,
@@ -47,13 +47,13 @@ pub struct Inspector {
 }
 
 impl Inspector {
-    /// Listens for debuggers. Port 0 takes a free one.
+    /// Starts to listen for debuggers. Port 0 selects a free port.
     ///
     /// # Errors
     ///
-    /// Where the address cannot be listened on.
+    /// Fails if the address cannot be bound.
     pub fn listen(address: SocketAddr) -> io::Result<Self> {
-        let server = InspectorServer::new(address, NAME, InspectPublishUid { console: false, http: true });
+        let server = InspectorServer::new(address, SERVER_NAME, InspectPublishUid { console: false, http: true });
         let server = server.map_err(|error| match error {
             InspectorServerError::Io(error)
             | InspectorServerError::Connect { source: error, .. }
@@ -62,34 +62,34 @@ impl Inspector {
         Ok(Self { server: Arc::new(server), start: InspectorStart::Run, on_ready: Arc::new(|_| {}) })
     }
 
-    /// What scripts wait for: nothing, unless it is said.
+    /// Sets what scripts wait for. Default: [`InspectorStart::Run`].
     #[must_use]
     pub fn start(mut self, start: InspectorStart) -> Self {
         self.start = start;
         self
     }
 
-    /// Is told the WebSocket URL of every script that is about to run.
+    /// Sets a callback that gets the WebSocket URL of each script before it runs.
     #[must_use]
     pub fn on_ready(mut self, on_ready: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.on_ready = Arc::new(on_ready);
         self
     }
 
-    /// Where it listens.
+    /// Address on which the server listens.
     pub fn address(&self) -> SocketAddr {
         self.server.host
     }
 
-    /// Offers the runtime's isolate to debuggers.
-    pub(super) fn offer(&self, runtime: &deno_core::JsRuntime, url: &str) {
+    /// Registers an isolate, under the script's URL.
+    pub(super) fn register(&self, runtime: &deno_core::JsRuntime, url: &str) {
         let waits = self.start != InspectorStart::Run;
         let url = self.server.register_inspector(url.to_owned(), runtime.inspector(), waits);
         (self.on_ready)(&url.0);
     }
 
-    /// Waits as it was said. Blocks the thread: nothing of the script runs meanwhile.
-    pub(super) fn wait(&self, runtime: &deno_core::JsRuntime) {
+    /// Blocks the thread until the condition of [`InspectorStart`] is met.
+    pub(super) fn wait_for_debugger(&self, runtime: &deno_core::JsRuntime) {
         match self.start {
             InspectorStart::Run => {}
             InspectorStart::Wait => runtime.inspector().wait_for_runtime_run_if_waiting_for_debugger(),
@@ -107,10 +107,10 @@ impl fmt::Debug for Inspector {
     }
 }
 
-/// Ends what holds the isolate's thread, from another: a thread that is paused does not see that it is to terminate.
-pub(super) fn release(runtime: &deno_core::JsRuntime) -> impl FnMut() + Send + 'static {
+/// Function that resumes the isolate from another thread. A paused isolate does not react to a termination request.
+pub(super) fn resumer(runtime: &deno_core::JsRuntime) -> impl FnMut() + Send + 'static {
     let sessions = runtime.inspector().get_session_sender();
-    // A session is there for as long as its commands may come.
+    // Kept: dropping the sender closes the session.
     let mut commands: Option<UnboundedSender<String>> = None;
     move || {
         if commands.is_some() {
@@ -118,15 +118,15 @@ pub(super) fn release(runtime: &deno_core::JsRuntime) -> impl FnMut() + Send + '
         }
         let (answers, _) = mpsc::unbounded::<InspectorMsg>();
         let (sender, receiver) = mpsc::unbounded();
-        for command in RELEASE {
-            // The receiver is right here.
+        for command in RESUME_MESSAGES {
+            // Cannot fail: the receiver is alive.
             let _ = sender.unbounded_send(command.to_owned());
         }
         let session = InspectorSessionProxy {
             channels: InspectorSessionChannels::Regular { tx: answers, rx: receiver },
             kind: InspectorSessionKind::NonBlocking { wait_for_disconnect: false },
         };
-        // An isolate that is gone waits for nothing.
+        // Fails if the isolate was dropped, which is not paused then.
         let _ = sessions.unbounded_send(session);
         commands = Some(sender);
     }

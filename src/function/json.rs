@@ -1,7 +1,7 @@
-//! The JSON boundary of a script: what it is called with, and what it returns.
+//! Conversion of the argument from JSON, and of the result to JSON.
 //!
-//! A result is read as `JSON.stringify` reads it, `toJSON` and all, but what JSON cannot hold is an error that names
-//! the place, where `JSON.stringify` would quietly lose it.
+//! A result is converted as `JSON.stringify` does, including `toJSON`. Values that JSON cannot represent are errors with the
+//! path of the value; `JSON.stringify` would drop them silently.
 
 use std::fmt::Write as _;
 
@@ -9,62 +9,69 @@ use deno_core::v8::{self, GetPropertyNamesArgsBuilder, Local, PinScope};
 use serde_json::{Map, Number, Value};
 
 use super::execution::ExecutionError;
-use super::failure::thrown;
 use super::limits::{Limit, ResultLimits};
+use super::script_error::from_exception;
 use crate::extension::{is_array, well_formed};
 
-/// The deepest that a result can be read on the stack of a function's thread: see [`ResultLimits::depth`].
+/// Largest nesting depth that fits the stack of an isolate thread: see [`ResultLimits::depth`].
 const MAX_DEPTH: usize = 100;
 
-/// Steps of a path that an error shows.
-const MAX_STEPS: usize = 20;
+/// Steps of a path that error messages show.
+const MAX_PATH_STEPS: usize = 20;
 
-/// Beyond this a whole number does not fit an `i64`.
-const MAX_WHOLE: f64 = 9_223_372_036_854_775_807.0;
+/// Integers from here on do not fit an `i64`: 2^63.
+const MAX_INTEGER: f64 = 9_223_372_036_854_775_807.0;
 
-/// The JSON text as a script gets it.
+/// Parses the argument into a JavaScript value.
+///
+/// # Errors
+///
+/// Fails if V8 has not enough memory for it.
 pub(super) fn to_v8<'s>(scope: &mut PinScope<'s, '_>, json: &str) -> Result<Local<'s, v8::Value>, ExecutionError> {
     v8::String::new(scope, json)
         .and_then(|text| v8::json::parse(scope, text))
-        .ok_or_else(|| ExecutionError::unusable("RangeError", "the argument is too large for the script"))
+        .ok_or_else(|| ExecutionError::invalid_script("RangeError", "the argument is too large for the script"))
 }
 
-/// The value that a script returned.
+/// Converts the return value of a handler.
+///
+/// # Errors
+///
+/// Fails if the value is not JSON, exceeds the limits, or throws while it is read.
 pub(super) fn from_v8<'s>(
     scope: &mut PinScope<'s, '_>,
     value: Local<'s, v8::Value>,
     limits: &ResultLimits,
 ) -> Result<Value, ExecutionError> {
-    let mut reader = Reader { limits, path: vec![], open: vec![], values: 0, text: 0 };
-    // `undefined` is what a function without `return` returns.
-    let read = reader.value(scope, value).map(Option::unwrap_or_default);
-    read.map_err(|error| match error {
-        Unreadable::Thrown(error) => error,
-        Unreadable::NotJson(what) => {
-            ExecutionError::unusable("TypeError", format!("{} is not JSON: it is {what}", reader.path()))
+    let mut reader = ResultReader { limits, path: vec![], ancestors: vec![], values: 0, text_bytes: 0 };
+    // A function without `return` returns `undefined`, which becomes null.
+    reader.value(scope, value).map(Option::unwrap_or_default).map_err(|error| match error {
+        ReadError::Thrown(error) => error,
+        ReadError::NotJson(what) => {
+            ExecutionError::invalid_script("TypeError", format!("{} is not JSON: it is {what}", reader.path()))
         }
-        Unreadable::TooMuch(what) => {
+        ReadError::LimitExceeded(what) => {
             let message = format!("{} is not JSON: it is {what}", reader.path());
-            ExecutionError { limit: Some(Limit::Result), ..ExecutionError::unusable("TypeError", message) }
+            ExecutionError { limit: Some(Limit::Result), ..ExecutionError::invalid_script("TypeError", message) }
         }
     })
 }
 
-enum Unreadable {
-    /// A getter, a `toJSON` or a proxy threw.
+enum ReadError {
+    /// A getter, `toJSON` or a proxy trap threw.
     Thrown(ExecutionError),
-    /// What the value at the path is instead.
+    /// Description of a value that JSON cannot represent.
     NotJson(String),
-    /// What there is too much of.
-    TooMuch(String),
+    /// Description of the exceeded limit.
+    LimitExceeded(String),
 }
 
-fn too_much<T>(what: String) -> Result<T, Unreadable> {
-    Err(Unreadable::TooMuch(what))
+fn limit_exceeded<T>(what: String) -> Result<T, ReadError> {
+    Err(ReadError::LimitExceeded(what))
 }
 
-fn not_json<T>(what: impl Into<String>) -> Result<T, Unreadable> {
-    Err(Unreadable::NotJson(what.into()))
+fn not_json<T>(what: impl Into<String>) -> Result<T, ReadError> {
+    Err(ReadError::NotJson(what.into()))
 }
 
 enum Step {
@@ -72,46 +79,42 @@ enum Step {
     Index(u32),
 }
 
-struct Reader<'l, 's> {
+struct ResultReader<'l, 's> {
     limits: &'l ResultLimits,
-    /// From the result to the value being read; left as it is by an error.
+    /// Path from the result to the current value. Kept on error, for the message.
     path: Vec<Step>,
-    /// The objects that the path leads through: one that turns up again is a cycle.
-    open: Vec<Local<'s, v8::Object>>,
-    /// Read so far.
+    /// Objects on the path, to detect cycles.
+    ancestors: Vec<Local<'s, v8::Object>>,
+    /// Values read so far.
     values: usize,
-    /// Bytes of text read so far.
-    text: usize,
+    /// Text read so far, in bytes.
+    text_bytes: usize,
 }
 
-impl<'s> Reader<'_, 's> {
+impl<'s> ResultReader<'_, 's> {
     fn path(&self) -> String {
         let mut path = "result".to_owned();
-        for step in self.path.iter().take(MAX_STEPS) {
-            // Writing to a string does not fail.
+        for step in self.path.iter().take(MAX_PATH_STEPS) {
+            // Writing to a `String` does not fail.
             let _ = match step {
                 Step::Index(index) => write!(path, "[{index}]"),
                 Step::Key(key) if is_identifier(key) => write!(path, ".{key}"),
                 Step::Key(key) => write!(path, "[{key:?}]"),
             };
         }
-        if self.path.len() > MAX_STEPS {
+        if self.path.len() > MAX_PATH_STEPS {
             path.push('…');
         }
         path
     }
 
-    /// The value, or nothing for `undefined`.
-    fn value(
-        &mut self,
-        scope: &mut PinScope<'s, '_>,
-        value: Local<'s, v8::Value>,
-    ) -> Result<Option<Value>, Unreadable> {
+    /// Reads a value. None for `undefined`.
+    fn value(&mut self, scope: &mut PinScope<'s, '_>, value: Local<'s, v8::Value>) -> Result<Option<Value>, ReadError> {
         self.values += 1;
         if self.values > self.limits.values {
-            return too_much(format!("in a result of more than {} values", self.limits.values));
+            return limit_exceeded(format!("in a result of more than {} values", self.limits.values));
         }
-        let value = self.unwrapped(scope, value)?;
+        let value = self.unwrap(scope, value)?;
         if value.is_undefined() {
             return Ok(None);
         }
@@ -122,13 +125,13 @@ impl<'s> Reader<'_, 's> {
         } else if let Ok(number) = value.try_cast::<v8::Number>() {
             self.number(number.value())?
         } else if value.is_string() {
-            Value::String(self.text_of(scope, value)?)
+            Value::String(self.read_text(scope, value)?)
         } else if value.is_big_int() {
             return not_json("a BigInt");
         } else if value.is_symbol() {
             return not_json("a symbol");
         } else if value.is_promise() {
-            // `JSON.stringify` makes `{}` of it.
+            // `JSON.stringify` writes `{}`, which hides a missing `await`.
             return not_json("a promise: is an await missing?");
         } else if value.is_function() {
             return not_json("a function");
@@ -140,15 +143,15 @@ impl<'s> Reader<'_, 's> {
         Ok(Some(json))
     }
 
-    /// What `toJSON` makes of the value, and the primitive in a `Number`, `String`, `Boolean` or `BigInt` object.
-    fn unwrapped(
+    /// Applies `toJSON`, and unwraps `Number`, `String` and `Boolean` objects.
+    fn unwrap(
         &mut self,
         scope: &mut PinScope<'s, '_>,
         value: Local<'s, v8::Value>,
-    ) -> Result<Local<'s, v8::Value>, Unreadable> {
+    ) -> Result<Local<'s, v8::Value>, ReadError> {
         let object = match value.try_cast::<v8::Object>() {
             Ok(object) => object,
-            // The one primitive that `JSON.stringify` asks for its `toJSON`.
+            // The only primitive type whose `toJSON` is used by `JSON.stringify`.
             Err(_) if value.is_big_int() => attempt(scope, |scope| value.to_object(scope))?,
             Err(_) => return Ok(value),
         };
@@ -170,7 +173,7 @@ impl<'s> Reader<'_, 's> {
         } else if value.is_string_object() {
             attempt(scope, |scope| value.to_string(scope)).map(Into::into)
         } else if value.is_boolean_object() {
-            // The engine's interface has no other way to the boolean inside.
+            // V8's API has no accessor for the wrapped boolean.
             let json = attempt(scope, |scope| v8::json::stringify(scope, value))?;
             Ok(v8::Boolean::new(scope, json.to_rust_string_lossy(scope) == "true").into())
         } else if value.is_big_int_object() {
@@ -180,12 +183,11 @@ impl<'s> Reader<'_, 's> {
         }
     }
 
-    fn number(&self, number: f64) -> Result<Value, Unreadable> {
-        if number.fract() == 0.0 && number.abs() < MAX_WHOLE {
+    fn number(&self, number: f64) -> Result<Value, ReadError> {
+        if number.fract() == 0.0 && number.abs() < MAX_INTEGER {
             return Ok(Value::from(number as i64));
         }
         Number::from_f64(number).map(Value::Number).map_or_else(
-            // As JavaScript spells it.
             || {
                 not_json(if number.is_nan() {
                     "NaN"
@@ -199,40 +201,40 @@ impl<'s> Reader<'_, 's> {
         )
     }
 
-    fn container(&mut self, scope: &mut PinScope<'s, '_>, object: Local<'s, v8::Object>) -> Result<Value, Unreadable> {
-        if self.open.iter().any(|open| open.strict_equals(object.into())) {
+    fn container(&mut self, scope: &mut PinScope<'s, '_>, object: Local<'s, v8::Object>) -> Result<Value, ReadError> {
+        if self.ancestors.iter().any(|ancestor| ancestor.strict_equals(object.into())) {
             return not_json("a cycle");
         }
         let depth = self.limits.depth.min(MAX_DEPTH);
-        if self.open.len() == depth {
-            return too_much(format!("nested more than {depth} levels deep"));
+        if self.ancestors.len() == depth {
+            return limit_exceeded(format!("nested more than {depth} levels deep"));
         }
-        self.open.push(object);
+        self.ancestors.push(object);
         let read = if is_array(scope, object) { self.array(scope, object) } else { self.object(scope, object) };
-        self.open.pop();
+        self.ancestors.pop();
         read
     }
 
-    fn array(&mut self, scope: &mut PinScope<'s, '_>, array: Local<'s, v8::Object>) -> Result<Value, Unreadable> {
+    fn array(&mut self, scope: &mut PinScope<'s, '_>, array: Local<'s, v8::Object>) -> Result<Value, ReadError> {
         let length = self.property(scope, array, "length")?;
         let length = attempt(scope, |scope| length.uint32_value(scope))?;
         let mut values = Vec::new();
         for index in 0..length {
             let element = attempt(scope, |scope| array.get_index(scope, index))?;
             self.path.push(Step::Index(index));
-            // A gap in an array is `null`, as in `JSON.stringify`.
+            // Holes become null, as in `JSON.stringify`.
             values.push(self.value(scope, element)?.unwrap_or_default());
             self.path.pop();
         }
         Ok(Value::Array(values))
     }
 
-    fn object(&mut self, scope: &mut PinScope<'s, '_>, object: Local<'s, v8::Object>) -> Result<Value, Unreadable> {
+    fn object(&mut self, scope: &mut PinScope<'s, '_>, object: Local<'s, v8::Object>) -> Result<Value, ReadError> {
         if let Ok(array) = object.try_cast::<v8::TypedArray>()
             && array.length() > self.limits.values
         {
-            // The engine would list a key for each element first.
-            return too_much(format!("in a result of more than {} values", self.limits.values));
+            // Checked first: V8 would create a key for each element.
+            return limit_exceeded(format!("in a result of more than {} values", self.limits.values));
         }
         let keys = attempt(scope, |scope| {
             let as_strings =
@@ -243,7 +245,7 @@ impl<'s> Reader<'_, 's> {
         for index in 0..keys.length() {
             let key = attempt(scope, |scope| keys.get_index(scope, index))?;
             let member = attempt(scope, |scope| object.get(scope, key))?;
-            let key = self.text_of(scope, key)?;
+            let key = self.read_text(scope, key)?;
             self.path.push(Step::Key(key.clone()));
             if let Some(value) = self.value(scope, member)? {
                 members.insert(key, value);
@@ -253,12 +255,12 @@ impl<'s> Reader<'_, 's> {
         Ok(Value::Object(members))
     }
 
-    /// The text of a string or a key.
-    fn text_of(&mut self, scope: &mut PinScope<'s, '_>, value: Local<'s, v8::Value>) -> Result<String, Unreadable> {
+    /// Reads a string or a property key.
+    fn read_text(&mut self, scope: &mut PinScope<'s, '_>, value: Local<'s, v8::Value>) -> Result<String, ReadError> {
         let text = attempt(scope, |scope| value.to_string(scope))?;
-        self.text += text.utf8_length(scope);
-        if self.text > self.limits.text {
-            return too_much(format!("in a result with more than {} bytes of text", self.limits.text));
+        self.text_bytes += text.utf8_length(scope);
+        if self.text_bytes > self.limits.text {
+            return limit_exceeded(format!("in a result with more than {} bytes of text", self.limits.text));
         }
         well_formed(scope, text).map_or_else(|| not_json("text with a lone surrogate"), Ok)
     }
@@ -268,25 +270,25 @@ impl<'s> Reader<'_, 's> {
         scope: &mut PinScope<'s, '_>,
         object: Local<'s, v8::Object>,
         name: &str,
-    ) -> Result<Local<'s, v8::Value>, Unreadable> {
+    ) -> Result<Local<'s, v8::Value>, ReadError> {
         let name = text(scope, name)?;
         attempt(scope, |scope| object.get(scope, name.into()))
     }
 }
 
-/// Runs what may run a script's code, and takes what that throws.
+/// Runs an operation that can call into the script, and converts an exception.
 fn attempt<'s, T>(
     scope: &mut PinScope<'s, '_>,
     run: impl FnOnce(&mut PinScope<'s, '_>) -> Option<T>,
-) -> Result<T, Unreadable> {
+) -> Result<T, ReadError> {
     v8::tc_scope!(let scope, scope);
     run(scope).ok_or_else(|| {
         let exception = scope.exception();
-        Unreadable::Thrown(thrown(scope, exception))
+        ReadError::Thrown(from_exception(scope, exception))
     })
 }
 
-fn text<'s>(scope: &mut PinScope<'s, '_>, text: &str) -> Result<Local<'s, v8::String>, Unreadable> {
+fn text<'s>(scope: &mut PinScope<'s, '_>, text: &str) -> Result<Local<'s, v8::String>, ReadError> {
     v8::String::new(scope, text).map_or_else(|| not_json("under a key that is too long"), Ok)
 }
 

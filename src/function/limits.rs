@@ -1,13 +1,12 @@
-//! What an execution may use, and which limit ended one.
+//! Limits of an execution, and their names and messages in execution records.
 
 use std::time::Duration;
 
 const MIB: usize = 1024 * 1024;
 
-/// What an execution may use. Each limit ends the script where it stands, and has its own [`Limit`] in the record.
+/// Resource limits of an execution. An execution that exceeds one is terminated, and its record names the [`Limit`].
 ///
-/// The defaults are the platform's for functions, where it names them; the others are far above what a function needs,
-/// and far below what a host minds.
+/// Defaults are the platform's limits for functions where it documents them. The others are far above the needs of a function.
 ///
 /// ```
 /// use std::time::Duration;
@@ -18,51 +17,49 @@ const MIB: usize = 1024 * 1024;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// How long an execution may take in all, waiting included: 60 s.
+    /// Wall-clock time from the start of the execution, waiting included. Default: 60 s.
     pub time: Duration,
-    /// How long it may compute, on the clock of its thread. What it waits for, such as a store, does not count. Without a
-    /// value, `time` is the bound.
+    /// CPU time of the execution's thread. Waiting, such as for a store, does not count. Default: none.
     ///
-    /// Enforced on Linux, whose clocks can be read from another thread; elsewhere only reported.
+    /// Enforced on Linux, which lets other threads read the clock of a thread; elsewhere it has no effect.
     pub cpu_time: Option<Duration>,
-    /// Bytes of the JavaScript heap: 32 MiB. An isolate has 2 to 3 MiB of it in use before a script begins; less than 8 MiB
-    /// is taken as 8 MiB.
+    /// JavaScript heap, in bytes. Default: 32 MiB. An isolate uses 2 to 3 MiB before the script starts; values below 8 MiB are
+    /// raised to 8 MiB.
     pub memory: usize,
-    /// Bytes beside that heap: ArrayBuffers, blobs, messages on their way and the memories of WebAssembly. 32 MiB.
+    /// Memory outside of the heap, in bytes: ArrayBuffers, blobs, queued messages and WebAssembly memories. Default: 32 MiB.
     pub buffers: usize,
-    /// Bytes of the script's modules: 20 MiB.
+    /// Total size of the script's modules, in bytes. Default: 20 MiB.
     pub source: usize,
-    /// Bytes of the argument as JSON: 32 MiB.
+    /// Argument as JSON, in bytes. Default: 32 MiB.
     pub argument: usize,
-    /// What a result may be.
+    /// Size and depth of the result.
     pub result: ResultLimits,
-    /// Lines that a script may log: 10,000.
+    /// Log lines. Default: 10,000.
     pub log_lines: usize,
-    /// Bytes of text that it may log: 8 MiB.
+    /// Text of all log lines, in bytes. Default: 8 MiB.
     pub log_bytes: usize,
-    /// Calls of `tailor.idp` that may be under way at once: 1,000. Each waits with its answer's promise and its arguments.
+    /// Concurrent calls of `tailor.idp`. Default: 1,000. Each keeps its arguments and a promise in memory.
     pub calls_in_flight: usize,
-    /// Calls of `tailor.idp` in all: 100,000.
+    /// Total calls of `tailor.idp`. Default: 100,000.
     pub calls: usize,
-    /// Timers that may be waiting at once: 10,000.
+    /// Pending timers. Default: 10,000.
     pub timers: usize,
 }
 
-/// What a result may be.
+/// Limits of the result of an execution.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResultLimits {
-    /// How deep it may nest: 100, deeper than data gets. With a `toJSON` or a getter at each level the engine is entered as
-    /// often, on a stack of its own that bears about twice this: more than 100 is taken as 100.
+    /// Nesting depth. Default: 100, which is also the maximum: larger values are lowered to 100. A `toJSON` method or a getter
+    /// at each level re-enters V8, whose stack suffices for about 200 levels.
     pub depth: usize,
-    /// Values in it: 1,000,000, more than a script's memory holds, and few enough for the host's. Without a limit a small
-    /// script can stand for a result without end.
+    /// Number of values. Default: 1,000,000. A small script can produce an unbounded result, for example by a proxy.
     pub values: usize,
-    /// Bytes of text in it: 32 MiB, for the same reason.
+    /// Text, in bytes. Default: 32 MiB.
     pub text: usize,
 }
 
 impl Limits {
-    /// The platform's, for job functions: 24 hours and 256 MiB.
+    /// The platform's limits for job functions: 24 hours and 256 MiB.
     pub fn job() -> Self {
         Self {
             time: Duration::from_secs(24 * 60 * 60),
@@ -75,7 +72,7 @@ impl Limits {
         }
     }
 
-    /// With this much memory, on the heap and as much again beside it.
+    /// Sets [`memory`](Self::memory) and [`buffers`](Self::buffers), each to `bytes`.
     #[must_use]
     pub fn memory(mut self, bytes: usize) -> Self {
         (self.memory, self.buffers) = (bytes, bytes);
@@ -108,7 +105,7 @@ impl Default for ResultLimits {
     }
 }
 
-/// The limit that ended an execution.
+/// The limit that terminated or prevented an execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Limit {
@@ -116,7 +113,7 @@ pub enum Limit {
     Time,
     /// [`Limits::cpu_time`].
     CpuTime,
-    /// The moment that the invocation named: [`Invocation::deadline`](super::Invocation::deadline).
+    /// [`Invocation::deadline`](crate::function::Invocation::deadline).
     Deadline,
     /// [`Limits::memory`].
     Memory,
@@ -138,12 +135,12 @@ pub enum Limit {
     Calls,
     /// [`Limits::timers`].
     Timers,
-    /// Executions that wait for their turn: [`queue`](super::FunctionRuntimeBuilder::queue).
+    /// [`FunctionRuntimeBuilder::queue`](crate::function::FunctionRuntimeBuilder::queue).
     Queue,
 }
 
 impl Limit {
-    /// The limit's name in records: `time`, `cpuTime`, `memory`, ….
+    /// Name of the limit in execution records, such as `time` or `cpuTime`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Time => "time",
@@ -163,7 +160,7 @@ impl Limit {
         }
     }
 
-    /// What the record says where `used` of the limit's own unit was asked for.
+    /// Error message. `used` is the amount used, in the limit's unit.
     pub(super) fn message(self, limits: &Limits, used: usize) -> String {
         let time = |limit: Duration| format!("{} limit", seconds(limit));
         match self {
@@ -185,7 +182,7 @@ impl Limit {
             Self::Argument => {
                 format!("Argument limit exceeded: {used} bytes of JSON, of at most {}", limits.argument)
             }
-            // The reader of results says where.
+            // `json::from_v8` replaces this by a message with the path of the value.
             Self::Result => "Result limit exceeded".to_owned(),
             Self::LogLines => format!("Log limit exceeded: more than {} lines", limits.log_lines),
             Self::LogBytes => format!("Log limit exceeded: more than {} bytes", limits.log_bytes),
@@ -199,12 +196,12 @@ impl Limit {
     }
 }
 
-/// As whole megabytes, rounded up: what was used is never said to be less than it was.
+/// Whole megabytes, rounded up so that usage above a limit never prints as equal to it.
 fn megabytes(bytes: usize) -> String {
     format!("{} MB", bytes.div_ceil(MIB))
 }
 
-/// Such as `60 s` and `0.25 s`.
+/// Seconds, such as `60 s` and `0.25 s`.
 fn seconds(time: Duration) -> String {
     format!("{} s", time.as_secs_f64())
 }
@@ -214,7 +211,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_carry_what_was_used_and_the_limit() {
+    fn message_contains_usage_and_limit() {
         let limits = Limits { time: Duration::from_millis(250), ..Limits::default() };
         assert_eq!(Limit::Memory.message(&limits, 50 * MIB - 7), "Memory limit exceeded: used 50 MB of 32 MB limit");
         assert_eq!(Limit::Time.message(&limits, 0), "Time limit exceeded: ran longer than the 0.25 s limit");

@@ -1,4 +1,4 @@
-//! Module loading: the script's own modules, and no others.
+//! Module loader that serves only the script's own modules.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -13,46 +13,46 @@ use deno_core::{
 use deno_error::JsErrorBox;
 
 use super::code_frame::CodeFrame;
-use super::script::{Module, Place, Script};
+use super::script::{Module, Script, SourceLocation};
 
-/// Hands the modules of one script to an isolate. An isolate can be there before its script is known.
+/// Module loader of one isolate. The isolate can be created before the script is known.
 pub(super) struct ScriptLoader {
-    /// Whether a debugger may see the code.
+    /// Whether debuggers get the source: code then has inline source maps and is not cached.
     is_inspected: bool,
     script: RefCell<Option<Script>>,
-    refusal: RefCell<Option<Refusal>>,
+    last_error: RefCell<Option<LoadError>>,
 }
 
-/// Why a module is not loaded. The engine passes on the error, and not where it is.
-struct Refusal {
+/// Last error of the loader. deno_core passes on the message without the location.
+struct LoadError {
     message: String,
-    place: Option<Place>,
+    location: Option<SourceLocation>,
 }
 
 impl ScriptLoader {
     pub(super) fn new(is_inspected: bool) -> Self {
-        Self { is_inspected, script: RefCell::default(), refusal: RefCell::default() }
+        Self { is_inspected, script: RefCell::default(), last_error: RefCell::default() }
     }
 
-    /// Sets the script that is to be loaded.
-    pub(super) fn set(&self, script: Script) {
+    /// Sets the script whose modules are served.
+    pub(super) fn set_script(&self, script: Script) {
         *self.script.borrow_mut() = Some(script);
     }
 
-    /// Where the script has what was refused with this message: an import, or a module's fault.
-    pub(super) fn refused_at(&self, message: &str) -> Option<Place> {
-        let refusal = self.refusal.borrow();
-        refusal.as_ref().filter(|refusal| refusal.message == message)?.place.clone()
+    /// Location of the last error, if it has this message: of a refused import, or of a syntax error.
+    pub(super) fn error_location(&self, message: &str) -> Option<SourceLocation> {
+        let error = self.last_error.borrow();
+        error.as_ref().filter(|error| error.message == message)?.location.clone()
     }
 
-    /// The source around a place, if it is the script's.
-    pub(super) fn code_frame(&self, place: Place) -> Option<CodeFrame> {
+    /// Source around a location. None if the location is not in the script.
+    pub(super) fn code_frame(&self, location: SourceLocation) -> Option<CodeFrame> {
         let script = self.script.borrow();
-        let source = script.as_ref()?.source(&place.file)?;
-        CodeFrame::new(place, source)
+        let source = script.as_ref()?.source(&location.file)?;
+        CodeFrame::new(location, source)
     }
 
-    /// The URL of the module of this name, else of the main one.
+    /// URL of the module with this name, or of the main module if there is none.
     pub(super) fn module_url(&self, name: Option<&str>) -> Option<String> {
         let module = name.and_then(|name| Some(self.module(name)?.specifier().to_string()));
         module.or_else(|| self.script.borrow().as_ref().map(|script| script.specifier().to_string()))
@@ -62,8 +62,9 @@ impl ScriptLoader {
         self.script.borrow().as_ref()?.module(specifier).cloned()
     }
 
-    fn refuse(&self, message: String, place: Option<Place>) -> String {
-        *self.refusal.borrow_mut() = Some(Refusal { message: message.clone(), place });
+    /// Records the location of an error and returns its message.
+    fn record_error(&self, message: String, location: Option<SourceLocation>) -> String {
+        *self.last_error.borrow_mut() = Some(LoadError { message: message.clone(), location });
         message
     }
 }
@@ -78,10 +79,10 @@ impl deno_core::ModuleLoader for ScriptLoader {
         let Some(module) = self.module(referrer) else {
             return Err(JsErrorBox::type_error("only modules can import"));
         };
-        module.import(import).map_err(|help| {
-            // What a dynamic import rejects with has a stack of its own.
-            let place = (kind == ResolutionKind::Import).then(|| module.place_of_import(import)).flatten();
-            JsErrorBox::type_error(self.refuse(help, place))
+        module.resolve(import).map_err(|message| {
+            // The rejection of a dynamic import has a stack trace.
+            let location = (kind == ResolutionKind::Import).then(|| module.import_location(import)).flatten();
+            JsErrorBox::type_error(self.record_error(message, location))
         })
     }
 
@@ -95,13 +96,13 @@ impl deno_core::ModuleLoader for ScriptLoader {
             return ModuleLoadResponse::Sync(Err(JsErrorBox::type_error("this is none of the script's modules")));
         };
         let code = if self.is_inspected { module.code_with_map() } else { module.code() };
-        let source = code.map_err(|fault| {
-            let message = self.refuse(fault.message.clone(), module.place_of_fault(fault));
-            JsErrorBox::new(fault.name, message)
+        let source = code.map_err(|error| {
+            let message = self.record_error(error.message.clone(), module.error_location(error));
+            JsErrorBox::new(error.name, message)
         });
         let source = source.map(|code| {
-            // The hash is for caches that outlive the code. This one is the module's own.
-            let code_cache = (cfg!(feature = "v8") && !self.is_inspected && module.note_load()).then(|| {
+            // The hash identifies the code in persistent caches. This cache belongs to one module.
+            let code_cache = (cfg!(feature = "v8") && !self.is_inspected && module.mark_loaded()).then(|| {
                 SourceCodeCacheInfo { hash: 0, data: module.code_cache().map(|cache| Cow::Owned(cache.to_vec())) }
             });
             let code = ModuleSourceCode::String(FastString::from(code));
@@ -117,7 +118,7 @@ impl deno_core::ModuleLoader for ScriptLoader {
         code_cache: &[u8],
     ) -> Pin<Box<dyn Future<Output = ()>>> {
         if let Some(module) = self.module(specifier.as_str()) {
-            module.keep_code_cache(code_cache);
+            module.set_code_cache(code_cache);
         }
         Box::pin(std::future::ready(()))
     }

@@ -1,8 +1,10 @@
-//! What an isolate uses of memory, on V8's heap and beside it.
+//! Memory accounting and memory limits of one isolate.
 //!
-//! V8 bounds its own heap, and asks before it gives up. ArrayBuffers it takes from an allocator, which is ours and counts.
-//! What else a script keeps beside the heap, such as a WebAssembly memory, V8 knows of but does not bound: that is looked
-//! at from time to time while the script computes.
+//! - V8 limits its heap itself, and calls back before it fails.
+//! - ArrayBuffers come from a counting allocator, implemented here.
+//! - External memory held by the host for the script, such as blobs, is reported by the extensions.
+//! - Other external memory, such as WebAssembly memories, is known to V8 but not limited by it. It is checked periodically while
+//!   the script runs.
 
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc};
 use std::ffi::c_void;
@@ -15,231 +17,236 @@ use deno_core::v8::{self, CreateParams, GCCallbackFlags, GCType, Isolate, Isolat
 use parking_lot::Mutex;
 
 use super::limits::{Limit, Limits};
-use super::stop::{Reason, Stop};
-use crate::extension::Keeper;
+use super::termination::{TerminationHandle, TerminationReason};
+use crate::extension::MemoryTracker;
 
-/// What V8 may take beyond the limit, for the moment until the script stands still. It would end the process where it
-/// cannot have what it needs, and a single array can need a gigabyte.
-const HEADROOM: usize = 4 * 1024 * 1024 * 1024;
+/// Added to the heap limit when it is reached, until the script has terminated. V8 aborts the process if an allocation fails,
+/// and a single array can need a gigabyte.
+const HEAP_HEADROOM_BYTES: usize = 4 * 1024 * 1024 * 1024;
 
-/// How many times its limit a heap has when it needs no collection to tell that this is not garbage about to go.
-const EXCESS: usize = 2;
+/// Multiple of the heap limit from which an execution is terminated without a garbage collection. Below it, the excess can be
+/// garbage.
+const HEAP_HARD_LIMIT_FACTOR: usize = 2;
 
-/// Collections on the way to the limit of what the host keeps. V8 does not know of it, and would not collect what holds it.
-const COLLECTIONS: usize = 4;
+/// Garbage collections that are forced while host memory grows to the limit. V8 does not know of host memory, and would not
+/// collect the small objects that hold it.
+const HOST_MEMORY_COLLECTIONS: usize = 4;
 
-/// An isolate needs some MiB before it runs a line, and V8 ends the process where it cannot have them.
-pub(super) const MIN_HEAP: usize = 8 * 1024 * 1024;
+/// Smallest heap limit. An isolate needs some MiB before a script runs, and V8 aborts the process if it cannot have them.
+pub(super) const MIN_HEAP_BYTES: usize = 8 * 1024 * 1024;
 
-/// What the allocator gives out beyond the limit before it refuses. Until the script has come to a halt, V8 and ops may need
-/// a buffer for what they are at, and V8 ends the process where they cannot have it.
-const SLACK: usize = 64 * 1024 * 1024;
+/// Bytes beyond the limit that the allocator still grants. V8 and ops can need buffers until the script has terminated, and V8
+/// aborts the process if some of them are refused.
+const ALLOCATOR_SLACK_BYTES: usize = 64 * 1024 * 1024;
 
-/// As strict as `malloc`.
+/// Alignment of `malloc`.
 const ALIGNMENT: usize = 16;
 
-/// The memory of one isolate.
-pub(super) struct Account {
+/// Memory account of one isolate.
+pub(super) struct MemoryAccount {
     heap_limit: usize,
     buffer_limit: usize,
-    /// Bytes that the allocator has given out.
-    buffers: AtomicUsize,
-    /// Bytes that the host keeps for the script: blobs, and messages on their way.
-    kept: AtomicUsize,
-    /// How much of that there is to be before garbage is collected, which may hold some.
+    /// Bytes granted by the allocator.
+    allocated: AtomicUsize,
+    /// Bytes held by the host for the script, such as blobs and queued messages.
+    host_memory: AtomicUsize,
+    /// Value of `host_memory` at which the next garbage collection is forced.
     collect_at: AtomicUsize,
-    /// Bytes that there would have been, where the allocator has just refused some.
+    /// Total that a refused allocation would have reached, until V8 has retried it; else 0.
     refused: AtomicUsize,
-    /// The heap's limit, where it had to be raised for the collections that follow a refusal.
-    raised_from: AtomicUsize,
+    /// Heap limit before it was raised for the garbage collections that follow a refusal; else 0.
+    heap_limit_to_restore: AtomicUsize,
     peak_heap: AtomicUsize,
-    /// A look has been asked for, and not happened yet.
-    looking: AtomicBool,
+    /// Whether a requested check has not run yet.
+    is_check_pending: AtomicBool,
     isolate: OnceLock<IsolateHandle>,
-    /// Of the execution that the isolate runs.
-    stop: Mutex<Option<Arc<Stop>>>,
+    /// Of the current execution.
+    termination: Mutex<Option<Arc<TerminationHandle>>>,
 }
 
-impl Account {
+impl MemoryAccount {
     pub(super) fn new(limits: &Limits) -> Arc<Self> {
         Arc::new(Self {
-            heap_limit: limits.memory.max(MIN_HEAP),
+            heap_limit: limits.memory.max(MIN_HEAP_BYTES),
             buffer_limit: limits.buffers,
-            buffers: AtomicUsize::new(0),
-            kept: AtomicUsize::new(0),
-            collect_at: AtomicUsize::new(limits.buffers / COLLECTIONS),
+            allocated: AtomicUsize::new(0),
+            host_memory: AtomicUsize::new(0),
+            collect_at: AtomicUsize::new(limits.buffers / HOST_MEMORY_COLLECTIONS),
             refused: AtomicUsize::new(0),
-            raised_from: AtomicUsize::new(0),
+            heap_limit_to_restore: AtomicUsize::new(0),
             peak_heap: AtomicUsize::new(0),
-            looking: AtomicBool::new(false),
+            is_check_pending: AtomicBool::new(false),
             isolate: OnceLock::new(),
-            stop: Mutex::new(None),
+            termination: Mutex::new(None),
         })
     }
 
-    /// Whether an isolate with this account keeps these limits.
-    pub(super) fn is_for(&self, limits: &Limits) -> bool {
-        (self.heap_limit, self.buffer_limit) == (limits.memory.max(MIN_HEAP), limits.buffers)
+    /// Whether the account enforces these memory limits.
+    pub(super) fn matches(&self, limits: &Limits) -> bool {
+        (self.heap_limit, self.buffer_limit) == (limits.memory.max(MIN_HEAP_BYTES), limits.buffers)
     }
 
-    /// How an isolate begins that uses this account.
+    /// Parameters for an isolate with this account's heap limit and allocator.
     pub(super) fn create_params(self: &Arc<Self>) -> CreateParams {
         let handle = Arc::into_raw(Arc::clone(self));
-        // SAFETY: the handle is of the table's type, and `ALLOCATOR.drop` takes it back.
+        // SAFETY: `handle` has the type that the vtable expects, and `ALLOCATOR.drop` releases it.
         let allocator = unsafe { v8::new_rust_allocator(handle, &ALLOCATOR) };
         CreateParams::default().heap_limits(0, self.heap_limit).array_buffer_allocator(allocator.make_shared())
     }
 
-    /// Begins to watch an isolate that was made with [`create_params`](Self::create_params).
-    pub(super) fn open(self: &Arc<Self>, runtime: &mut JsRuntime) {
-        // One isolate has one account.
+    /// Installs the callbacks in an isolate that was created with [`create_params`](Self::create_params).
+    pub(super) fn install(self: &Arc<Self>, runtime: &mut JsRuntime) {
+        // Each account belongs to one isolate.
         let _ = self.isolate.set(runtime.v8_isolate().thread_safe_handle());
-        // The isolate holds the allocator, which holds the account, for as long as it can call back.
+        // The isolate holds the allocator, and the allocator holds the account, for as long as callbacks can happen.
         let data = Arc::as_ptr(self).cast_mut().cast::<c_void>();
         let isolate = runtime.v8_isolate();
-        isolate.add_near_heap_limit_callback(near_heap_limit, data);
-        isolate.add_gc_prologue_callback(before_collection, data, GCType::kGCTypeAll);
+        isolate.add_near_heap_limit_callback(on_near_heap_limit, data);
+        isolate.add_gc_prologue_callback(on_gc_prologue, data, GCType::kGCTypeAll);
     }
 
-    /// From now on a limit ends this execution.
-    pub(super) fn charge(&self, stop: &Arc<Stop>) {
+    /// Starts accounting for an execution, which exceeded limits terminate.
+    pub(super) fn attach(&self, termination: &Arc<TerminationHandle>) {
         self.peak_heap.store(0, Relaxed);
-        *self.stop.lock() = Some(Arc::clone(stop));
+        *self.termination.lock() = Some(Arc::clone(termination));
     }
 
-    /// The execution is over.
-    pub(super) fn discharge(&self, isolate: &mut Isolate) {
-        // A script that has just gone beyond the limit may have had no occasion to be looked at.
-        self.stop_on_refusal();
-        self.stop_on_excess(isolate);
-        if self.buffers.load(Relaxed) > self.buffer_limit {
+    /// Ends accounting for the execution.
+    pub(super) fn detach(&self, isolate: &mut Isolate) {
+        // A script that exceeded a limit at its very end was not checked since.
+        self.terminate_on_refusal();
+        self.terminate_on_hard_limit(isolate);
+        if self.allocated.load(Relaxed) > self.buffer_limit {
             self.check(isolate);
         }
-        *self.stop.lock() = None;
+        *self.termination.lock() = None;
     }
 
-    fn stop_on_refusal(&self) {
+    fn terminate_on_refusal(&self) {
         let used = self.refused.swap(0, Relaxed);
         if used > 0 {
-            self.stop(Limit::Buffers, used);
+            self.terminate(Limit::Buffers, used);
         }
     }
 
-    /// Ends the execution if the heap is far beyond its limit. V8 looks at the limit when it collects garbage, and after one large
-    /// object there may be no occasion.
-    fn stop_on_excess(&self, isolate: &mut Isolate) {
-        let used = Self::heap(isolate);
-        // QuickJS has no such figure to give.
-        if cfg!(feature = "v8") && used > self.heap_limit.saturating_mul(EXCESS) {
-            self.stop(Limit::Memory, used);
+    /// Terminates the execution if the heap is far beyond its limit. V8 compares with the limit only when it collects garbage,
+    /// which does not have to happen after one large allocation.
+    fn terminate_on_hard_limit(&self, isolate: &mut Isolate) {
+        let used = Self::heap_bytes(isolate);
+        // QuickJS does not report the heap size.
+        if cfg!(feature = "v8") && used > self.heap_limit.saturating_mul(HEAP_HARD_LIMIT_FACTOR) {
+            self.terminate(Limit::Memory, used);
         }
     }
 
-    /// The most that has been seen of the heap since the execution began.
+    /// Largest heap size observed since [`attach`](Self::attach), in bytes.
     pub(super) fn peak_heap(&self, isolate: &mut Isolate) -> usize {
-        self.note_heap(isolate);
+        self.record_heap(isolate);
         self.peak_heap.load(Relaxed)
     }
 
-    /// Has the isolate's thread look at what is in use. To be called while the script computes.
-    pub(super) fn look(&self) {
+    /// Requests a [`check`](Self::check) on the isolate's thread while the script runs. Callable from any thread.
+    pub(super) fn request_check(&self) {
         if let Some(isolate) = self.isolate.get()
-            && !self.looking.swap(true, Relaxed)
+            && !self.is_check_pending.swap(true, Relaxed)
         {
-            isolate.request_interrupt(look, ptr::from_ref(self).cast_mut().cast());
+            isolate.request_interrupt(on_check, ptr::from_ref(self).cast_mut().cast());
         }
     }
 
-    /// Ends the execution if more is in use than may be, on the heap or beside it. On the isolate's thread.
+    /// Terminates the execution if it exceeds a memory limit. Callable only on the isolate's thread.
     pub(super) fn check(&self, isolate: &mut Isolate) {
-        self.note_heap(isolate);
-        self.stop_on_excess(isolate);
-        if self.beside_heap(isolate) > self.buffer_limit {
-            // Some of it may be garbage.
+        self.record_heap(isolate);
+        self.terminate_on_hard_limit(isolate);
+        if self.external_bytes(isolate) > self.buffer_limit {
+            // Some of it can be garbage.
             isolate.low_memory_notification();
-            let used = self.beside_heap(isolate);
+            let used = self.external_bytes(isolate);
             if used > self.buffer_limit {
-                self.stop(Limit::Buffers, used);
+                self.terminate(Limit::Buffers, used);
             }
         }
     }
 
-    fn beside_heap(&self, isolate: &mut Isolate) -> usize {
-        // The statistics of the heap leave out the memories of WebAssembly; the answer to a change by nothing does not.
+    fn external_bytes(&self, isolate: &mut Isolate) -> usize {
+        // V8's heap statistics exclude WebAssembly memories. The total that an adjustment by 0 returns includes them.
         let external = isolate.adjust_amount_of_external_allocated_memory(0);
-        usize::try_from(external).unwrap_or(0).max(self.buffers.load(Relaxed)).saturating_add(self.kept.load(Relaxed))
+        let external = usize::try_from(external).unwrap_or(0);
+        external.max(self.allocated.load(Relaxed)).saturating_add(self.host_memory.load(Relaxed))
     }
 
-    /// Whether more than half of the memory is in use, or the heap's limit is no longer what it was.
-    pub(super) fn is_crowded(&self, isolate: &mut Isolate) -> bool {
+    /// Whether more than half of a limit is used, or the heap limit is still raised.
+    pub(super) fn is_half_full(&self, isolate: &mut Isolate) -> bool {
         let heap = isolate.get_heap_statistics();
-        let was_raised = heap.heap_size_limit() > self.heap_limit.saturating_add(HEADROOM / 2);
-        was_raised || heap.used_heap_size() > self.heap_limit / 2 || self.beside_heap(isolate) > self.buffer_limit / 2
+        let is_raised = heap.heap_size_limit() > self.heap_limit.saturating_add(HEAP_HEADROOM_BYTES / 2);
+        is_raised || heap.used_heap_size() > self.heap_limit / 2 || self.external_bytes(isolate) > self.buffer_limit / 2
     }
 
-    fn heap(isolate: &mut Isolate) -> usize {
+    fn heap_bytes(isolate: &mut Isolate) -> usize {
         isolate.get_heap_statistics().used_heap_size()
     }
 
-    fn note_heap(&self, isolate: &mut Isolate) {
-        self.peak_heap.fetch_max(Self::heap(isolate), Relaxed);
+    fn record_heap(&self, isolate: &mut Isolate) {
+        self.peak_heap.fetch_max(Self::heap_bytes(isolate), Relaxed);
     }
 
-    fn stop(&self, limit: Limit, used: usize) {
-        if let Some(stop) = &*self.stop.lock() {
-            stop.stop(Reason::Limit(limit, used));
+    fn terminate(&self, limit: Limit, used: usize) {
+        if let Some(termination) = &*self.termination.lock() {
+            termination.terminate(TerminationReason::Limit(limit, used));
         }
     }
 
     fn allocate(&self, bytes: usize, allocate: unsafe fn(Layout) -> *mut u8) -> *mut c_void {
-        let used = self.buffers.fetch_add(bytes, Relaxed).saturating_add(bytes);
-        let layout = if used > self.buffer_limit.saturating_add(SLACK) { None } else { layout(bytes) };
-        // SAFETY: a layout is never empty.
+        let used = self.allocated.fetch_add(bytes, Relaxed).saturating_add(bytes);
+        let is_refused = used > self.buffer_limit.saturating_add(ALLOCATOR_SLACK_BYTES);
+        let layout = if is_refused { None } else { layout(bytes) };
+        // SAFETY: `layout` returns no layout of size 0.
         let memory = layout.map_or(ptr::null_mut(), |layout| unsafe { allocate(layout) });
         if memory.is_null() {
-            self.buffers.fetch_sub(bytes, Relaxed);
-            // V8 collects garbage and asks again. The limit is exceeded only if that was in vain: when the script goes on.
+            self.allocated.fetch_sub(bytes, Relaxed);
+            // V8 collects garbage and retries. The limit is exceeded only if the retry fails as well, which the interrupt
+            // detects when the script continues.
             if self.refused.swap(used, Relaxed) == 0
                 && let Some(isolate) = self.isolate.get()
             {
-                isolate.request_interrupt(after_refusal, ptr::from_ref(self).cast_mut().cast());
+                isolate.request_interrupt(on_refusal, ptr::from_ref(self).cast_mut().cast());
             }
         } else {
             self.refused.store(0, Relaxed);
             if used > self.buffer_limit {
-                self.look();
+                self.request_check();
             }
         }
         memory.cast()
     }
 }
 
-impl Keeper for Account {
-    /// At once, since what is kept can grow fast: a blob copies in a call what takes the engine none.
-    fn keep(&self, bytes: usize) {
-        let kept = self.kept.fetch_add(bytes, Relaxed).saturating_add(bytes);
-        if kept > self.buffer_limit {
-            self.stop(Limit::Buffers, kept);
-        } else if kept.saturating_add(self.buffers.load(Relaxed)) > self.buffer_limit {
-            // Some of the buffers may be garbage.
-            self.look();
-        } else if kept > self.collect_at.load(Relaxed) {
-            self.collect_at.store(kept.saturating_add(self.buffer_limit / COLLECTIONS), Relaxed);
+impl MemoryTracker for MemoryAccount {
+    /// Compares with the limit immediately: a single call can add many bytes, for example by copying a blob.
+    fn add(&self, bytes: usize) {
+        let held = self.host_memory.fetch_add(bytes, Relaxed).saturating_add(bytes);
+        if held > self.buffer_limit {
+            self.terminate(Limit::Buffers, held);
+        } else if held.saturating_add(self.allocated.load(Relaxed)) > self.buffer_limit {
+            // Some of the buffers can be garbage.
+            self.request_check();
+        } else if held > self.collect_at.load(Relaxed) {
+            self.collect_at.store(held.saturating_add(self.buffer_limit / HOST_MEMORY_COLLECTIONS), Relaxed);
             if let Some(isolate) = self.isolate.get() {
-                isolate.request_interrupt(collect, ptr::null_mut());
+                isolate.request_interrupt(on_collect, ptr::null_mut());
             }
         }
     }
 
     fn release(&self, bytes: usize) {
-        // JavaScript's part of the accounts cannot make it less than nothing.
-        let kept = self.kept.fetch_update(Relaxed, Relaxed, |kept| Some(kept.saturating_sub(bytes)));
-        let kept = kept.unwrap_or_default().saturating_sub(bytes);
-        self.collect_at.fetch_min(kept.saturating_add(self.buffer_limit / COLLECTIONS), Relaxed);
+        // Saturating, since some of the reports come from JavaScript.
+        let held = self.host_memory.fetch_update(Relaxed, Relaxed, |held| Some(held.saturating_sub(bytes)));
+        let held = held.unwrap_or_default().saturating_sub(bytes);
+        self.collect_at.fetch_min(held.saturating_add(self.buffer_limit / HOST_MEMORY_COLLECTIONS), Relaxed);
     }
 
     fn is_exceeded(&self) -> bool {
-        self.kept.load(Relaxed) > self.buffer_limit
+        self.host_memory.load(Relaxed) > self.buffer_limit
     }
 }
 
@@ -247,85 +254,85 @@ fn layout(bytes: usize) -> Option<Layout> {
     Layout::from_size_align(bytes.max(1), ALIGNMENT).ok()
 }
 
-static ALLOCATOR: v8::RustAllocatorVtable<Account> =
-    v8::RustAllocatorVtable { allocate: zeroed, allocate_uninitialized: uninitialized, free, drop: release };
+static ALLOCATOR: v8::RustAllocatorVtable<MemoryAccount> =
+    v8::RustAllocatorVtable { allocate: allocate_zeroed, allocate_uninitialized, free: deallocate, drop: drop_account };
 
-unsafe extern "C" fn zeroed(account: &Account, bytes: usize) -> *mut c_void {
+unsafe extern "C" fn allocate_zeroed(account: &MemoryAccount, bytes: usize) -> *mut c_void {
     account.allocate(bytes, alloc_zeroed)
 }
 
-unsafe extern "C" fn uninitialized(account: &Account, bytes: usize) -> *mut c_void {
+unsafe extern "C" fn allocate_uninitialized(account: &MemoryAccount, bytes: usize) -> *mut c_void {
     account.allocate(bytes, alloc)
 }
 
-unsafe extern "C" fn free(account: &Account, memory: *mut c_void, bytes: usize) {
-    account.buffers.fetch_sub(bytes, Relaxed);
+unsafe extern "C" fn deallocate(account: &MemoryAccount, memory: *mut c_void, bytes: usize) {
+    account.allocated.fetch_sub(bytes, Relaxed);
     if let Some(layout) = layout(bytes) {
-        // SAFETY: `allocate` has given out this memory, with this layout.
+        // SAFETY: `allocate` has allocated this memory with this layout.
         unsafe { dealloc(memory.cast(), layout) };
     }
 }
 
-unsafe extern "C" fn release(account: *const Account) {
-    // SAFETY: `create_params` has put the pointer there.
+unsafe extern "C" fn drop_account(account: *const MemoryAccount) {
+    // SAFETY: `create_params` has created the pointer with `Arc::into_raw`.
     drop(unsafe { Arc::from_raw(account) });
 }
 
-/// The account and the isolate that V8 calls back with.
+/// The account and the isolate of a V8 callback.
 ///
 /// # Safety
 ///
-/// `data` is what `Account` has handed to V8, and the isolate still has its allocator.
-unsafe fn called_back(isolate: &mut UnsafeRawIsolatePtr, data: *mut c_void) -> (&Account, &mut Isolate) {
-    // SAFETY: the allocator holds the account; V8 calls on the isolate's own thread.
-    unsafe { (&*data.cast::<Account>(), Isolate::ref_from_raw_isolate_ptr_mut(isolate)) }
+/// `data` has been passed to V8 by a `MemoryAccount`, and the isolate still has its allocator.
+unsafe fn callback_parameters(isolate: &mut UnsafeRawIsolatePtr, data: *mut c_void) -> (&MemoryAccount, &mut Isolate) {
+    // SAFETY: the allocator holds the account, and V8 calls back on the isolate's thread.
+    unsafe { (&*data.cast::<MemoryAccount>(), Isolate::ref_from_raw_isolate_ptr_mut(isolate)) }
 }
 
-/// The heap is at its largest before a collection.
-unsafe extern "C" fn before_collection(
+/// Records the heap size, which is at a local maximum before a garbage collection.
+unsafe extern "C" fn on_gc_prologue(
     mut isolate: UnsafeRawIsolatePtr,
     _type: GCType,
     _flags: GCCallbackFlags,
     data: *mut c_void,
 ) {
-    // SAFETY: registered by `open`.
-    let (account, isolate) = unsafe { called_back(&mut isolate, data) };
-    account.note_heap(isolate);
+    // SAFETY: registered by `install`.
+    let (account, isolate) = unsafe { callback_parameters(&mut isolate, data) };
+    account.record_heap(isolate);
 }
 
-unsafe extern "C" fn look(mut isolate: UnsafeRawIsolatePtr, data: *mut c_void) {
-    // SAFETY: asked for by `Account::look`.
-    let (account, isolate) = unsafe { called_back(&mut isolate, data) };
-    account.looking.store(false, Relaxed);
+unsafe extern "C" fn on_check(mut isolate: UnsafeRawIsolatePtr, data: *mut c_void) {
+    // SAFETY: requested by `MemoryAccount::request_check`.
+    let (account, isolate) = unsafe { callback_parameters(&mut isolate, data) };
+    account.is_check_pending.store(false, Relaxed);
     account.check(isolate);
 }
 
-/// What garbage has kept is released when its finalizers run, in the event loop.
-unsafe extern "C" fn collect(mut isolate: UnsafeRawIsolatePtr, _data: *mut c_void) {
-    // SAFETY: V8 calls on the isolate's own thread.
+/// Collects garbage. Host memory held by garbage is released later, by finalizers in the event loop.
+unsafe extern "C" fn on_collect(mut isolate: UnsafeRawIsolatePtr, _data: *mut c_void) {
+    // SAFETY: V8 calls back on the isolate's thread.
     unsafe { Isolate::ref_from_raw_isolate_ptr_mut(&mut isolate) }.low_memory_notification();
 }
 
-/// V8 is short of memory for its heap, or for a buffer that the allocator has refused.
-unsafe extern "C" fn near_heap_limit(data: *mut c_void, current: usize, initial: usize) -> usize {
-    // SAFETY: registered by `open`; the allocator holds the account.
-    let account = unsafe { &*data.cast::<Account>() };
+/// V8 is about to exceed the heap limit, or could not collect enough after a refused allocation.
+unsafe extern "C" fn on_near_heap_limit(data: *mut c_void, current: usize, initial: usize) -> usize {
+    // SAFETY: registered by `install`; the allocator holds the account.
+    let account = unsafe { &*data.cast::<MemoryAccount>() };
     if account.refused.load(Relaxed) == 0 {
-        account.stop(Limit::Memory, current);
+        account.terminate(Limit::Memory, current);
     } else {
-        // The collections that it tries next may find the memory.
-        account.raised_from.store(initial, Relaxed);
+        // The garbage collections that V8 tries next can free enough.
+        account.heap_limit_to_restore.store(initial, Relaxed);
     }
-    current.saturating_add(HEADROOM)
+    current.saturating_add(HEAP_HEADROOM_BYTES)
 }
 
-unsafe extern "C" fn after_refusal(mut isolate: UnsafeRawIsolatePtr, data: *mut c_void) {
-    // SAFETY: asked for by `Account::allocate`.
-    let (account, isolate) = unsafe { called_back(&mut isolate, data) };
-    let raised_from = account.raised_from.swap(0, Relaxed);
-    if raised_from > 0 {
-        isolate.remove_near_heap_limit_callback(near_heap_limit, raised_from);
-        isolate.add_near_heap_limit_callback(near_heap_limit, data);
+unsafe extern "C" fn on_refusal(mut isolate: UnsafeRawIsolatePtr, data: *mut c_void) {
+    // SAFETY: requested by `MemoryAccount::allocate`.
+    let (account, isolate) = unsafe { callback_parameters(&mut isolate, data) };
+    let heap_limit = account.heap_limit_to_restore.swap(0, Relaxed);
+    if heap_limit > 0 {
+        isolate.remove_near_heap_limit_callback(on_near_heap_limit, heap_limit);
+        isolate.add_near_heap_limit_callback(on_near_heap_limit, data);
     }
-    account.stop_on_refusal();
+    account.terminate_on_refusal();
 }

@@ -1,10 +1,10 @@
-//! The function runtime: runs function scripts in V8 isolates, within limits.
+//! Function runtime: runs function scripts in V8 isolates, within limits.
 //!
 //! ```no_run
 //! use std::sync::Arc;
 //! use std::time::Duration;
 //! use tailor_idp::function::{FunctionRuntime, Invocation, Limits, Script};
-//! # async fn f(idp: tailor_idp::idp::Idp) -> Result<(), Box<dyn std::error::Error>> {
+//! # async fn f(idp: tailor_idp::idp::Router) -> Result<(), Box<dyn std::error::Error>> {
 //! let limits = Limits { time: Duration::from_secs(5), ..Limits::default() };
 //! let runtime = FunctionRuntime::builder(Arc::new(idp)).limits(limits).build();
 //! let script = Script::from_file("handler.js")?;
@@ -14,20 +14,21 @@
 //! # Ok(()) }
 //! ```
 //!
-//! | module | what it owns |
+//! | module | responsibility |
 //! | --- | --- |
-//! | `pool` | worker threads, the queue, which isolate runs what |
-//! | `isolate` | one isolate: making it, loading a script, calling its handler |
-//! | `limits`, `stop`, `watchdog`, `memory`, `console` | what an execution may use, and how it ends where it uses more |
-//! | `script`, `loader` | a script's modules, and how the engine gets them |
-//! | `inspector` | debuggers, and what they hold up |
-//! | `json`, `failure` | results and errors, from the engine's values to ours |
+//! | `runtime` | interface for hosts: builder, `run`, shutdown |
+//! | `pool` | worker threads, the queue, choice and reuse of isolates |
+//! | `isolate` | one isolate: creation, loading a script, calling its handler |
+//! | `limits`, `termination`, `watchdog`, `memory`, `console` | limits of an execution and their enforcement |
+//! | `script`, `loader` | modules of a script, and how V8 gets them |
+//! | `inspector` | debuggers |
+//! | `json`, `script_error`, `code_frame` | conversion of results and errors |
+//! | `execution` | invocations and execution records |
 
 mod clock;
 mod code_frame;
 mod console;
 mod execution;
-mod failure;
 #[cfg(feature = "inspector")]
 mod inspector;
 mod isolate;
@@ -38,7 +39,8 @@ mod memory;
 mod pool;
 mod runtime;
 mod script;
-mod stop;
+mod script_error;
+mod termination;
 mod watchdog;
 
 pub use crate::extension::{
@@ -46,12 +48,13 @@ pub use crate::extension::{
     InvalidFetchHost,
 };
 #[cfg(test)]
-pub(crate) use pool::on_its_thread;
+pub(crate) use pool::run_on_isolate_thread;
 
 pub use code_frame::CodeFrame;
 pub use execution::{ErrorKind, Execution, ExecutionError, Invocation, LogLine, Status, Usage};
 #[cfg(feature = "inspector")]
 pub use inspector::{Inspector, InspectorStart};
+pub use isolate::BuiltinGuards;
 pub use limits::{Limit, Limits, ResultLimits};
 pub use pool::Isolation;
 pub use runtime::{FunctionRuntime, FunctionRuntimeBuilder};

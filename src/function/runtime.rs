@@ -1,4 +1,4 @@
-//! The runtime as a host has it.
+//! [`FunctionRuntime`], the interface of the function runtime for hosts.
 
 use std::future::{Future, poll_fn};
 use std::num::NonZero;
@@ -11,296 +11,323 @@ use std::time::{Duration, Instant, SystemTime};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-#[cfg(feature = "inspector")]
-use super::Inspector;
 use super::execution::{Execution, ExecutionError, Invocation, LogLine, Usage};
-use super::isolate::{Setup, Startup};
+#[cfg(feature = "inspector")]
+use super::inspector::Inspector;
+use super::isolate::{BuiltinGuards, GlobalScopeSource, IsolateConfig};
 use super::limits::{Limit, Limits};
-use super::memory::MIN_HEAP;
-use super::pool::{self, Config, Isolation, Job, Outcome, Pool, Refused, WarmKey, stopped};
+use super::memory::MIN_HEAP_BYTES;
+use super::pool::{self, Isolation, Outcome, Pool, PoolConfig, Request, SubmitError, WarmKey, termination_error};
 use super::script::Script;
-use super::stop::{Reason, Stop};
-use super::watchdog::{self, Watched};
+use super::termination::{TerminationHandle, TerminationReason};
+use super::watchdog::{self, Watch, WatchTarget};
 use crate::extension::FetchSettings;
 use crate::idp::{IdentityProvider, Principal};
 
-/// Workers at the most: more than a machine has cores, since functions mostly wait.
-const MAX_WORKERS: usize = 64;
-/// Executions that may wait for their turn.
-const QUEUE: usize = 1_000;
-/// How long a worker stays without work.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
-/// What a shutdown leaves to executions that it has ended to be gone.
-const AFTERMATH: Duration = Duration::from_secs(2);
+/// Default of [`FunctionRuntimeBuilder::max_workers`]. More than most machines have cores, since functions mostly wait.
+const DEFAULT_MAX_WORKERS: usize = 64;
+/// Default of [`FunctionRuntimeBuilder::queue`].
+const DEFAULT_QUEUE_CAPACITY: usize = 1_000;
+/// Default of [`FunctionRuntimeBuilder::idle_timeout`].
+const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Time that a shutdown waits for the workers of executions that it has terminated.
+const SHUTDOWN_GRACE_PERIOD: Duration = Duration::from_secs(2);
 
-/// Runs function scripts over an identity provider.
+/// Runtime for function scripts, over an identity provider.
 ///
-/// Cheap to clone, and callable from any tokio task: isolates live on threads of their own, one each, that come and go as they
-/// are needed.
+/// Cheap to clone, and callable from any tokio task. Isolates run on threads of their own, which are started and stopped as
+/// needed.
 ///
-/// V8 shares its read-only heap among the isolates of a process, so all of them have to start from one snapshot. A
-/// process that runs function scripts here cannot at the same time have isolates from another snapshot, or from none.
+/// V8 shares its read-only heap among all isolates of a process, so that all of them have to start from the same snapshot. A
+/// process with a `FunctionRuntime` cannot at the same time have isolates from another snapshot, or from none.
 #[derive(Clone)]
-pub struct FunctionRuntime(Arc<Handle>);
+pub struct FunctionRuntime(Arc<PoolOwner>);
 
-/// What all clones hold, and no worker does: with the last of them the workers leave.
-struct Handle(Arc<Pool>);
+/// Closes the pool when the last clone of the runtime is dropped. Workers hold the pool but not its owner.
+struct PoolOwner(Arc<Pool>);
 
-impl Drop for Handle {
+impl Drop for PoolOwner {
     fn drop(&mut self) {
         self.0.close();
     }
 }
 
-/// Makes a [`FunctionRuntime`].
+/// Builder of a [`FunctionRuntime`].
 #[derive(Clone)]
 #[must_use]
-pub struct FunctionRuntimeBuilder(Config);
+pub struct FunctionRuntimeBuilder(PoolConfig);
 
 impl FunctionRuntimeBuilder {
-    /// How executions share isolates: [`Isolation::Fresh`], unless it is said.
+    /// Sets how executions share isolates. Default: [`Isolation::Fresh`].
     pub fn isolation(mut self, isolation: Isolation) -> Self {
         self.0.isolation = isolation;
         self
     }
 
-    /// What an execution may use whose invocation does not say: [`Limits::default`].
+    /// Sets the limits of invocations that have none of their own. Default: [`Limits::default`].
     pub fn limits(mut self, limits: Limits) -> Self {
         self.0.limits = limits;
         self
     }
 
-    /// Workers that stay ready without work, each with an isolate prepared where isolates are fresh: as many as the machine
-    /// has cores. 0 for a program that runs one script and ends.
+    /// Sets the number of idle workers that are kept ready, with [`Isolation::Fresh`] each with a prepared isolate. Default: the
+    /// number of cores. Use 0 for a program that runs one script and exits.
     pub fn prepared(mut self, workers: usize) -> Self {
-        self.0.prepared = workers;
+        self.0.prepared_workers = workers;
         self
     }
 
-    /// Executions that run at once, at the most: 64.
+    /// Sets the maximum number of workers, and thus of concurrent executions. Default: 64.
     pub fn max_workers(mut self, workers: NonZero<usize>) -> Self {
         self.0.max_workers = workers.get();
         self
     }
 
-    /// Executions that wait for their turn, at the most: 1,000. More are refused, with [`Limit::Queue`] in their record.
+    /// Sets the maximum number of executions that wait for a worker. Default: 1,000. Further executions fail with
+    /// [`Limit::Queue`].
     pub fn queue(mut self, executions: NonZero<usize>) -> Self {
-        self.0.queue = executions.get();
+        self.0.queue_capacity = executions.get();
         self
     }
 
-    /// How long a worker stays without work, beyond those that are always ready: 30 s.
+    /// Sets the time after which an idle worker exits, unless it is one of those that are kept ready. Default: 30 s.
     pub fn idle_timeout(mut self, time: Duration) -> Self {
         self.0.idle_timeout = time;
         self
     }
 
-    /// What `fetch` may do; nothing by default.
+    /// Sets the hosts and limits of `fetch`. Default: no host is allowed.
     pub fn fetch(mut self, settings: FetchSettings) -> Self {
-        self.0.setup.fetch = settings;
+        self.0.isolate.fetch = settings;
         self
     }
 
-    /// Lets debuggers attach. For the author of a script, at work on it: the runtime then runs one script at a time, each in a
-    /// fresh isolate, and keeps no limit of time, nor a deadline, since a paused script uses any amount. Those of memory hold.
+    /// Sets whether ECMAScript built-ins have guards. Default: [`BuiltinGuards::Enabled`].
     ///
-    /// A script that is paused ends as any other does, when its future is dropped or the runtime shuts down.
+    /// The guards bound built-ins that V8 runs without a check for termination, or whose result can abort the process. They
+    /// make these built-ins slower, and are optional where the operating system limits the process: see [`BuiltinGuards`].
+    pub fn builtin_guards(mut self, guards: BuiltinGuards) -> Self {
+        self.0.isolate.builtin_guards = guards;
+        self
+    }
+
+    /// Lets debuggers attach. For script authors, not for production.
+    ///
+    /// The runtime then runs one script at a time, each in a fresh isolate. Time limits and deadlines do not apply, since a
+    /// debugger can pause a script for any time; memory limits do. A paused script is terminated as any other, when its future
+    /// is dropped or the runtime shuts down.
     #[cfg(feature = "inspector")]
     pub fn inspector(mut self, inspector: Inspector) -> Self {
-        self.0.setup.inspector = Some(inspector);
-        // What prepares isolates, or keeps them, would offer debuggers more than one.
-        (self.0.isolation, self.0.prepared, self.0.max_workers) = (Isolation::Fresh, 0, 1);
+        self.0.isolate.inspector = Some(inspector);
+        // Debuggers must not see prepared isolates, or several at once.
+        (self.0.isolation, self.0.prepared_workers, self.0.max_workers) = (Isolation::Fresh, 0, 1);
         self
     }
 
-    /// Lets scripts make code of text, with `eval` and `new Function`. The platform does not.
+    /// Allows scripts to compile text with `eval` and `new Function`. The platform does not allow it.
     pub fn allow_code_from_strings(mut self) -> Self {
-        self.0.setup.code_from_strings = true;
+        self.0.isolate.allow_code_from_strings = true;
         self
     }
 
-    /// Loads the global scope of every isolate from source rather than from the snapshot: slow, and only where the
-    /// program was built. Shows that the two agree. For all runtimes of a process, or for none.
+    /// Loads the global scope of every isolate from JavaScript sources instead of the snapshot. Slow, and works only where the
+    /// program was built. For tests that both are equal. Applies to all runtimes of a process or to none.
     #[doc(hidden)]
     pub fn without_snapshot(mut self) -> Self {
-        self.0.setup.startup = Startup::Sources;
+        self.0.isolate.global_scope = GlobalScopeSource::JavaScript;
         self
     }
 
-    /// The runtime. The first one of a process starts V8.
+    /// Creates the runtime. The first runtime of a process initializes V8.
     #[must_use]
     pub fn build(self) -> FunctionRuntime {
-        FunctionRuntime(Arc::new(Handle(Pool::new(self.0))))
+        FunctionRuntime(Arc::new(PoolOwner(Pool::new(self.0))))
     }
 }
 
 impl FunctionRuntime {
-    /// Starts a runtime whose scripts manage the users of `idp`.
+    /// Builder of a runtime whose scripts manage the users of `idp`.
     pub fn builder(idp: Arc<dyn IdentityProvider>) -> FunctionRuntimeBuilder {
-        FunctionRuntimeBuilder(Config {
-            setup: Setup {
-                startup: Startup::Snapshot,
+        FunctionRuntimeBuilder(PoolConfig {
+            isolate: IsolateConfig {
+                global_scope: GlobalScopeSource::Snapshot,
+                builtin_guards: BuiltinGuards::default(),
                 idp,
                 fetch: FetchSettings::default(),
-                code_from_strings: false,
+                allow_code_from_strings: false,
                 #[cfg(feature = "inspector")]
                 inspector: None,
             },
             limits: Limits::default(),
             isolation: Isolation::Fresh,
-            prepared: thread::available_parallelism().map_or(1, NonZero::get),
-            max_workers: MAX_WORKERS,
-            queue: QUEUE,
-            idle_timeout: IDLE_TIMEOUT,
+            prepared_workers: thread::available_parallelism().map_or(1, NonZero::get),
+            max_workers: DEFAULT_MAX_WORKERS,
+            queue_capacity: DEFAULT_QUEUE_CAPACITY,
+            idle_timeout: DEFAULT_IDLE_TIMEOUT,
         })
     }
 
-    /// Starts the engine, for a program that has something else to do before its first runtime: opening stores, for one. Returns
-    /// at once. Without it, the first runtime of a process starts the engine.
+    /// Starts to initialize V8 in the background and returns at once. Optional: for programs that do other work, such as opening
+    /// stores, before they create a runtime.
     pub fn start_engine() {
         pool::start_engine();
     }
 
-    /// Runs the script: loads its module, calls its handler with the invocation's argument, and waits for the result.
+    /// Runs a script: loads its modules, calls its handler with the invocation's argument, and awaits the result.
     ///
-    /// Never fails itself: whatever goes wrong is in the record. What the script has started and not awaited when its
-    /// handler is done is left where it is: a call may have happened, or not, and the log says so.
+    /// All errors are part of the record. Work that the handler has started but not awaited is abandoned when the handler
+    /// returns: such calls of `tailor.idp` may or may not happen, and the log has a warning.
     ///
-    /// To drop the future is to end the script, wherever it is.
+    /// Dropping the future terminates the script.
     pub async fn run(&self, script: &Script, invocation: Invocation) -> Execution {
         let started_at = SystemTime::now();
         let logs = Arc::new(Mutex::new(Vec::new()));
-        let outcome = self.outcome(script, invocation, Arc::clone(&logs)).await;
+        let outcome = match self.execute(script, invocation, Arc::clone(&logs)).await {
+            Ok(outcome) => outcome,
+            Err(error) => Outcome { result: Err(error), usage: Usage::default() },
+        };
         let logs = std::mem::take(&mut *logs.lock());
         let Outcome { result, usage } = outcome;
         tracing::debug!(script = %script.specifier(), ok = result.is_ok(), took = ?usage.wall_time, "a script has run");
         Execution { result, logs, started_at, finished_at: SystemTime::now(), usage }
     }
 
-    async fn outcome(&self, script: &Script, invocation: Invocation, logs: Arc<Mutex<Vec<LogLine>>>) -> Outcome {
+    /// Submits an execution and waits for its outcome.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the execution is not accepted.
+    async fn execute(
+        &self,
+        script: &Script,
+        invocation: Invocation,
+        logs: Arc<Mutex<Vec<LogLine>>>,
+    ) -> Result<Outcome, ExecutionError> {
         let pool = &self.0.0;
         let Invocation { argument, principal, on_log, limits, deadline } = invocation;
         let mut limits = limits.unwrap_or_else(|| pool.config().limits.clone());
-        limits.memory = limits.memory.max(MIN_HEAP);
-        let deadline = deadline.filter(|_| !pool.config().setup.is_inspected());
-        let refused = |error| Outcome { result: Err(error), usage: Usage::default() };
+        limits.memory = limits.memory.max(MIN_HEAP_BYTES);
         let argument = argument.to_string();
-        let sizes =
-            [(Limit::Source, script.source_len(), limits.source), (Limit::Argument, argument.len(), limits.argument)];
-        if let Some((limit, used, _)) = sizes.iter().find(|(_, used, most)| used > most) {
-            return refused(ExecutionError::limit(*limit, &limits, *used));
-        }
-        let stop = Arc::new(Stop::default());
-        let (done, result) = oneshot::channel();
-        let submitted = Instant::now();
-        let job = Job {
-            id: 0,
+        check_sizes(script, &argument, &limits)?;
+        // The deadline applies in the queue as well as in a worker.
+        let deadline = deadline.filter(|_| !pool.config().isolate.is_inspected());
+        let termination = Arc::new(TerminationHandle::default());
+        let submitted_at = Instant::now();
+        let request = Request {
             script: script.clone(),
             argument,
             warm_key: self.warm_key(script, &principal),
             principal,
             limits: limits.clone(),
-            stop: Arc::clone(&stop),
+            termination: Arc::clone(&termination),
             logs,
             on_log,
-            submitted,
-            done,
+            submitted_at,
+            deadline,
         };
-        // Until the outcome is there, whoever has the job.
-        let watch = deadline.map(|at| {
-            let until = Some((at, Limit::Deadline));
-            watchdog::watch(Watched { stop: Arc::clone(&stop), until, cpu: None, memory: None })
-        });
-        let watch = match watch.transpose() {
-            Ok(watch) => watch,
-            Err(error) => return refused(ExecutionError::platform(format!("cannot keep the deadline: {error}"))),
-        };
-        match pool.submit(job) {
-            Ok(id) => {
-                let outcome =
-                    Waiting { pool, id, stop: &stop, result, is_done: false }.outcome(&limits, submitted).await;
-                drop(watch);
-                outcome
-            }
-            Err(Refused::Full(waiting)) => refused(ExecutionError::limit(Limit::Queue, &limits, waiting)),
-            Err(Refused::Stuck(lost)) => refused(ExecutionError::platform(format!(
-                "{lost} threads do not come back from scripts that were ended: restart the process"
-            ))),
-            Err(Refused::ShuttingDown) => refused(stopped(Reason::ShuttingDown, &limits)),
-            Err(Refused::NoThread(error)) => {
-                refused(ExecutionError::platform(format!("cannot start a thread for the function: {error}")))
-            }
-        }
+        let _watch = deadline.map(|at| watch_deadline(at, &termination)).transpose()?;
+        let (sender, receiver) = oneshot::channel();
+        let id = pool.submit(request, sender).map_err(|error| submit_error(error, &limits))?;
+        let pending = PendingExecution { pool, id, termination: &termination, receiver, is_done: false };
+        Ok(pending.wait(&limits, submitted_at).await)
     }
 
-    /// Which isolates may be shared with this execution, where they are shared.
+    /// Key of the isolates that the execution can share. None if isolates are not shared.
     fn warm_key(&self, script: &Script, principal: &Principal) -> Option<WarmKey> {
         let workspace = principal.invoker().map(|invoker| Arc::from(invoker.workspace_id.as_str()));
         let is_shared = self.0.0.config().isolation != Isolation::Fresh;
         is_shared.then(|| WarmKey { script: script.id(), workspace })
     }
 
-    /// Takes no more executions, waits for those that run or wait for their turn, and ends them when the time is over. Then
-    /// the threads are gone, and with them whatever held the stores. Says whether all ended by themselves.
+    /// Shuts down the runtime, including all clones: refuses further executions, waits until `timeout` for running and queued
+    /// ones, then terminates them. Returns whether all ended before the timeout.
     ///
-    /// For all clones. A program calls it before it ends: what V8 is in the midst of as a process ends may crash it.
-    pub async fn shutdown(&self, time: Duration) -> bool {
+    /// Afterwards all threads have exited and have released the identity provider and its stores. A program should call it
+    /// before it exits: V8 can crash if the process ends while isolates run.
+    pub async fn shutdown(&self, timeout: Duration) -> bool {
         self.0.0.close();
-        // The stores are not held by what waits.
-        let floor = Arc::clone(self.0.0.floor());
-        let (done, is_done) = oneshot::channel();
+        // The thread holds no pool, and thus no stores.
+        let shared = Arc::clone(self.0.0.shared());
+        let (sender, receiver) = oneshot::channel();
         let wait = move || {
-            let in_time = floor.wait_until_left(Instant::now().checked_add(time));
+            let in_time = shared.wait_for_workers(Instant::now().checked_add(timeout));
             if !in_time {
-                floor.stop_all(Reason::ShuttingDown);
-                if !floor.wait_until_left(Instant::now().checked_add(AFTERMATH)) {
+                shared.terminate_all(TerminationReason::ShuttingDown);
+                if !shared.wait_for_workers(Instant::now().checked_add(SHUTDOWN_GRACE_PERIOD)) {
                     tracing::warn!("a function's thread does not end: it is in a store or another part of the host");
                 }
             }
-            // Whoever asked may have gone away.
-            let _ = done.send(in_time);
+            // Fails if the caller has dropped its future.
+            let _ = sender.send(in_time);
         };
         match thread::Builder::new().name("tailor-idp-shutdown".to_owned()).spawn(wait) {
-            Ok(_) => is_done.await.unwrap_or(false),
+            Ok(_) => receiver.await.unwrap_or(false),
             Err(error) => {
                 tracing::warn!(%error, "cannot wait for functions to end");
-                self.0.0.floor().stop_all(Reason::ShuttingDown);
+                self.0.0.shared().terminate_all(TerminationReason::ShuttingDown);
                 false
             }
         }
     }
 }
 
-/// A caller that waits for its outcome. Ends the execution when it goes away.
-struct Waiting<'a> {
+fn check_sizes(script: &Script, argument: &str, limits: &Limits) -> Result<(), ExecutionError> {
+    let sizes =
+        [(Limit::Source, script.source_len(), limits.source), (Limit::Argument, argument.len(), limits.argument)];
+    match sizes.iter().find(|(_, used, limit)| used > limit) {
+        Some((limit, used, _)) => Err(ExecutionError::limit(*limit, limits, *used)),
+        None => Ok(()),
+    }
+}
+
+fn watch_deadline(at: Instant, termination: &Arc<TerminationHandle>) -> Result<Watch, ExecutionError> {
+    let deadline = Some((at, Limit::Deadline));
+    let target = WatchTarget { termination: Arc::clone(termination), deadline, cpu: None, memory: None };
+    watchdog::watch(target).map_err(|error| ExecutionError::platform(format!("cannot keep the deadline: {error}")))
+}
+
+fn submit_error(error: SubmitError, limits: &Limits) -> ExecutionError {
+    match error {
+        SubmitError::QueueFull(waiting) => ExecutionError::limit(Limit::Queue, limits, waiting),
+        SubmitError::TooManyStuckWorkers(stuck) => ExecutionError::platform(format!(
+            "{stuck} threads do not come back from scripts that were ended: restart the process"
+        )),
+        SubmitError::ShuttingDown => termination_error(TerminationReason::ShuttingDown, limits),
+        SubmitError::Spawn(error) => {
+            ExecutionError::platform(format!("cannot start a thread for the function: {error}"))
+        }
+    }
+}
+
+/// A submitted execution. Terminates the execution when it is dropped before the outcome.
+struct PendingExecution<'a> {
     pool: &'a Arc<Pool>,
     id: u64,
-    stop: &'a Stop,
-    result: oneshot::Receiver<Outcome>,
+    termination: &'a TerminationHandle,
+    receiver: oneshot::Receiver<Outcome>,
     is_done: bool,
 }
 
-impl Waiting<'_> {
-    async fn outcome(mut self, limits: &Limits, submitted: Instant) -> Outcome {
+impl PendingExecution<'_> {
+    async fn wait(mut self, limits: &Limits, submitted_at: Instant) -> Outcome {
         let outcome = poll_fn(|cx| {
-            self.stop.wakes_caller(cx.waker());
-            if let Some(reason) = self.stop.reason()
-                && self.pool.forget(self.id)
+            self.termination.register_caller(cx.waker());
+            if let Some(reason) = self.termination.reason()
+                && self.pool.cancel_queued(self.id)
             {
-                // It had not begun.
-                return Poll::Ready(Outcome::not_run(stopped(reason, limits), submitted.elapsed()));
+                return Poll::Ready(Outcome::not_run(termination_error(reason, limits), submitted_at.elapsed()));
             }
-            if let Some(reason) = self.stop.reason()
-                && self.stop.is_given_up()
-                && self.pool.give_up(self.id)
+            if let Some(reason) = self.termination.reason()
+                && self.termination.is_overdue()
+                && self.pool.abandon(self.id)
             {
-                let usage = Usage { wall_time: submitted.elapsed(), ..Usage::default() };
-                return Poll::Ready(Outcome { result: Err(stopped(reason, limits)), usage });
+                let usage = Usage { wall_time: submitted_at.elapsed(), ..Usage::default() };
+                return Poll::Ready(Outcome { result: Err(termination_error(reason, limits)), usage });
             }
-            Pin::new(&mut self.result).poll(cx).map(|outcome| {
+            Pin::new(&mut self.receiver).poll(cx).map(|outcome| {
                 outcome.unwrap_or_else(|_| {
                     let error = ExecutionError::platform("the function's thread died");
-                    Outcome::not_run(error, submitted.elapsed())
+                    Outcome::not_run(error, submitted_at.elapsed())
                 })
             })
         })
@@ -310,11 +337,147 @@ impl Waiting<'_> {
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for PendingExecution<'_> {
     fn drop(&mut self) {
         if !self.is_done {
-            self.stop.stop(Reason::Cancelled);
-            self.pool.forget(self.id);
+            self.termination.terminate(TerminationReason::Cancelled);
+            self.pool.cancel_queued(self.id);
         }
+    }
+}
+
+#[cfg(all(test, feature = "v8"))]
+mod tests {
+    use std::error::Error;
+
+    use pretty_assertions::assert_eq;
+    use serde_json::json;
+
+    use super::*;
+    use crate::idp::Router;
+
+    fn builder() -> FunctionRuntimeBuilder {
+        FunctionRuntime::builder(Arc::new(Router::builder().build()))
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn lazy_loading_triggers_no_accessor_on_a_prototype() {
+        const TRAPS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/traps.js"));
+        crate::extension::function_extensions();
+        let words = crate::extension::lazy_script_words();
+        assert!(words.contains("DOMString") && words.len() > 1_000, "{}", words.len());
+        let runtime = builder().limits(Limits { memory: 512 << 20, ..Limits::default() }).build();
+        let script = Script::new("file:///traps.js".parse().unwrap(), TRAPS);
+        let execution = runtime.run(&script, Invocation::new(json!(words))).await;
+        assert_eq!(execution.result.map_err(|error| error.to_string()), Ok(json!([])));
+    }
+
+    #[tokio::test]
+    async fn run_reuses_and_replaces_the_code_cache_of_a_module() {
+        let runtime = builder().build();
+        let script = Script::new("file:///a.js".parse().unwrap(), "export default async () => (await null, 1);");
+        let module = Arc::clone(script.module("file:///a.js").unwrap());
+        let run = async || runtime.run(&script, Invocation::default()).await.result.unwrap();
+        // The first load creates no cache.
+        assert_eq!(run().await, json!(1));
+        assert_eq!(module.code_cache(), None);
+        assert_eq!(run().await, json!(1));
+        let cache = module.code_cache().unwrap();
+        assert_eq!(run().await, json!(1));
+        // V8 would have replaced a cache that it had rejected.
+        assert!(Arc::ptr_eq(&cache, &module.code_cache().unwrap()));
+        module.set_code_cache(b"invalid cache");
+        assert_eq!(run().await, json!(1));
+        assert_ne!(&*module.code_cache().unwrap(), b"invalid cache");
+    }
+
+    #[tokio::test]
+    async fn run_resolves_imports_of_files() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.js"), "export * from './b.js'; export const a = 1 / 2; // ' /").unwrap();
+        std::fs::write(folder.path().join("b.js"), "export const b = 2;").unwrap();
+        let main = "import { a, b } from './a.js';\nexport default async () => [a, b, (await import('./b.js')).b];";
+        std::fs::write(folder.path().join("main.js"), main).unwrap();
+        let script = Script::from_file(folder.path().join("main.js")).unwrap();
+        let execution = builder().build().run(&script, Invocation::default()).await;
+        assert_eq!(execution.result.unwrap(), json!([0.5, 2, 2]));
+    }
+
+    #[cfg(not(feature = "typescript"))]
+    #[tokio::test]
+    async fn run_names_the_missing_feature_for_typescript() {
+        use crate::function::execution::ErrorKind;
+
+        let script = Script::new("file:///main.ts".parse().unwrap(), "export default (): number => 1;");
+        let error = builder().build().run(&script, Invocation::default()).await.result.unwrap_err();
+        assert_eq!((error.kind, &*error.name), (ErrorKind::UserNonRuntime, "SyntaxError"));
+        assert!(error.message.contains("built without the cargo feature `typescript`"), "{error}");
+    }
+
+    /// Lists the functions of ECMAScript's global objects that are not native, and tries some built-ins.
+    const INSPECT_BUILT_INS: &str = r#"
+        const NAMES = [
+          "Array", "ArrayBuffer", "Atomics", "BigInt", "Boolean", "DataView", "Date", "Error", "Function", "Iterator", "JSON",
+          "Map", "Math", "Number", "Object", "Promise", "Proxy", "Reflect", "RegExp", "Set", "SharedArrayBuffer", "String",
+          "Symbol", "Uint8Array", "WeakMap", "WeakRef", "WeakSet", "decodeURI", "decodeURIComponent", "encodeURI",
+          "encodeURIComponent", "escape", "parseFloat", "parseInt", "unescape",
+        ];
+        const attempt = (work) => { try { return work(); } catch (error) { return error.name; } };
+        export default () => {
+          const replaced = [];
+          const inspect = (path, value) => {
+            // A proxy of a function has no name in its source text.
+            if (typeof value === "function" && !/^function .+\(\) \{ \[native code\] \}$/.test(Function.prototype.toString.call(value))) {
+              replaced.push(path);
+            }
+          };
+          for (const name of NAMES) {
+            const object = globalThis[name];
+            inspect(name, object);
+            for (const [path, holder] of [[name, object], [`${name}.prototype`, object.prototype ?? {}]]) {
+              for (const key of Reflect.ownKeys(holder)) {
+                const { value, get, set } = Reflect.getOwnPropertyDescriptor(holder, key);
+                if (key !== "prototype") [value, get, set].forEach((value) => inspect(`${path}.${String(key)}`, value));
+              }
+            }
+          }
+          return {
+            replaced,
+            sameFunctions: Number.parseInt === parseInt && "".trimLeft === "".trimStart,
+            longArrayLike: attempt(() => [].lastIndexOf.call({ length: 2 ** 24, [2 ** 24 - 1]: 1 }, 1)),
+            growableBuffer: attempt(() => new SharedArrayBuffer(1, { maxByteLength: 2 }).growable),
+            largeClone: attempt(() => structuredClone(new Array(100).fill("x".repeat(2 ** 20))).length),
+          };
+        };
+    "#;
+
+    async fn inspect_built_ins(builder: FunctionRuntimeBuilder) -> Result<serde_json::Value, Box<dyn Error>> {
+        let script = Script::new("file:///main.js".parse()?, INSPECT_BUILT_INS);
+        Ok(builder.build().run(&script, Invocation::default()).await.result?)
+    }
+
+    #[tokio::test]
+    async fn builtin_guards_are_enabled_by_default() {
+        let found = inspect_built_ins(builder()).await.unwrap();
+        let replaced: Vec<_> = found["replaced"].as_array().unwrap().iter().filter_map(|path| path.as_str()).collect();
+        for path in ["Array.prototype.indexOf", "JSON.parse", "Proxy", "SharedArrayBuffer", "String.prototype.split"] {
+            assert!(replaced.contains(&path), "{path} is not guarded: {replaced:?}");
+        }
+        assert_eq!(found["sameFunctions"], json!(true));
+        let outcomes = ["longArrayLike", "growableBuffer", "largeClone"].map(|name| &found[name]);
+        assert_eq!(outcomes, ["RangeError"; 3]);
+    }
+
+    #[tokio::test]
+    async fn disabled_builtin_guards_leave_native_built_ins_and_limits_of_web_apis() {
+        let found = inspect_built_ins(builder().builtin_guards(BuiltinGuards::Disabled)).await.unwrap();
+        let expected = json!({
+            "replaced": [],
+            "sameFunctions": true,
+            "longArrayLike": 2_u32.pow(24) - 1,
+            "growableBuffer": true,
+            "largeClone": "RangeError",
+        });
+        assert_eq!(found, expected);
     }
 }

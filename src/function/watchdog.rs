@@ -1,4 +1,4 @@
-//! The thread that ends executions whose time is up.
+//! Watchdog thread: enforces time limits, deadlines and memory limits that V8 does not enforce.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,70 +10,74 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::clock::ThreadClock;
 use super::limits::Limit;
-use super::memory::Account;
-use super::stop::{Reason, Stop};
+use super::memory::MemoryAccount;
+use super::termination::{TerminationHandle, TerminationReason};
 
-/// How often it looks: limits are kept to within this, and a loop that allocates outside of the heap has this long.
-const TICK: Duration = Duration::from_millis(10);
+/// Interval between checks: the resolution of time limits, and the time in which a loop can allocate outside of the heap
+/// unnoticed.
+const TICK_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Ticks without an execution after which it sleeps. Until then, an execution need not wake it.
-const LINGER: u32 = 100;
+/// Ticks without an execution after which the thread sleeps. While it is awake, a new execution does not have to wake it.
+const IDLE_TICKS_BEFORE_SLEEP: u32 = 100;
 
-/// What there is to watch of an execution.
-pub(super) struct Watched {
-    pub(super) stop: Arc<Stop>,
-    /// When it is to end, at the latest, and by which limit.
-    pub(super) until: Option<(Instant, Limit)>,
-    /// Its thread's clock, what that showed when it began, and how far it may go. Not before it runs.
+/// The parts of an execution that the watchdog checks.
+pub(super) struct WatchTarget {
+    pub(super) termination: Arc<TerminationHandle>,
+    /// Time at which the execution is terminated, and the limit that it then exceeds.
+    pub(super) deadline: Option<(Instant, Limit)>,
+    /// None while the execution has no thread.
     pub(super) cpu: Option<CpuWatch>,
-    /// Looked at whenever the thread has computed, or at every tick where that is not known.
-    pub(super) memory: Option<Arc<Account>>,
+    /// Checked at every tick in which the thread used CPU time, or at every tick if that is unknown.
+    pub(super) memory: Option<Arc<MemoryAccount>>,
 }
 
+/// CPU time of the thread that runs an execution.
 pub(super) struct CpuWatch {
     pub(super) clock: ThreadClock,
-    pub(super) until: Option<Duration>,
-    pub(super) seen: Duration,
+    /// Reading of the clock at which [`Limit::CpuTime`] is exceeded.
+    pub(super) deadline: Option<Duration>,
+    /// Reading of the clock at the last tick.
+    pub(super) last: Duration,
 }
 
-impl Watched {
-    /// What is due, if anything.
-    fn tick(&mut self, now: Instant) -> Option<Due> {
-        if self.stop.reason().is_some() {
-            return Some(Due::Again);
+impl WatchTarget {
+    /// Checks the execution. Returns the action to take, if any.
+    fn tick(&mut self, now: Instant) -> Option<Action> {
+        if self.termination.reason().is_some() {
+            return Some(Action::TerminateAgain);
         }
-        if let Some((_, limit)) = self.until.filter(|(until, _)| *until <= now) {
-            return Some(Due::Limit(limit));
+        if let Some((_, limit)) = self.deadline.filter(|(deadline, _)| *deadline <= now) {
+            return Some(Action::Terminate(limit));
         }
-        let mut computes = true;
+        let mut is_running = true;
         if let Some(cpu) = &mut self.cpu
             && let Some(time) = cpu.clock.now()
         {
-            if cpu.until.is_some_and(|until| until <= time) {
-                return Some(Due::Limit(Limit::CpuTime));
+            if cpu.deadline.is_some_and(|deadline| deadline <= time) {
+                return Some(Action::Terminate(Limit::CpuTime));
             }
-            computes = time > cpu.seen;
-            cpu.seen = time;
+            is_running = time > cpu.last;
+            cpu.last = time;
         }
         if let Some(memory) = &self.memory
-            && computes
+            && is_running
         {
-            memory.look();
+            memory.request_check();
         }
         None
     }
 }
 
-enum Due {
-    Limit(Limit),
-    Again,
+enum Action {
+    Terminate(Limit),
+    TerminateAgain,
 }
 
-impl Due {
-    fn happen(self, stop: &Stop) {
+impl Action {
+    fn apply(self, termination: &TerminationHandle) {
         match self {
-            Self::Limit(limit) => stop.stop(Reason::Limit(limit, 0)),
-            Self::Again => stop.press_again(),
+            Self::Terminate(limit) => termination.terminate(TerminationReason::Limit(limit, 0)),
+            Self::TerminateAgain => termination.terminate_again(),
         }
     }
 }
@@ -86,25 +90,25 @@ struct Watchdog {
 
 #[derive(Default)]
 struct State {
-    watched: Vec<(u64, Watched)>,
+    targets: Vec<(u64, WatchTarget)>,
     last_id: u64,
-    asleep: bool,
+    is_asleep: bool,
 }
 
 /// Watches an execution until it is dropped.
 pub(super) struct Watch(u64, &'static Watchdog);
 
-/// Begins to watch.
+/// Starts to watch an execution.
 ///
 /// # Errors
 ///
-/// Where the thread cannot be started: then nothing may run.
-pub(super) fn watch(watched: Watched) -> io::Result<Watch> {
+/// Fails if the thread cannot be started. The execution must not run in that case.
+pub(super) fn watch(target: WatchTarget) -> io::Result<Watch> {
     static WATCHDOG: OnceLock<&'static Watchdog> = OnceLock::new();
     let watchdog = match WATCHDOG.get() {
         Some(watchdog) => *watchdog,
         None => {
-            // It lives as long as the process does. Two that start at once are one too many, and asleep.
+            // Lives as long as the process. If two threads race here, one of the watchdogs sleeps forever.
             let watchdog: &'static Watchdog = Box::leak(Box::default());
             Builder::new().name("tailor-idp-watchdog".to_owned()).spawn(move || watchdog.run())?;
             WATCHDOG.get_or_init(|| watchdog)
@@ -113,8 +117,8 @@ pub(super) fn watch(watched: Watched) -> io::Result<Watch> {
     let mut state = watchdog.state.lock();
     state.last_id += 1;
     let id = state.last_id;
-    state.watched.push((id, watched));
-    if state.asleep {
+    state.targets.push((id, target));
+    if state.is_asleep {
         watchdog.wake.notify_one();
     }
     Ok(Watch(id, watchdog))
@@ -122,28 +126,28 @@ pub(super) fn watch(watched: Watched) -> io::Result<Watch> {
 
 impl Watchdog {
     fn run(&self) {
-        let mut idle = 0;
+        let mut idle_ticks = 0;
         let mut state = self.state.lock();
         loop {
-            if idle > LINGER {
-                state.asleep = true;
-                self.wake.wait_while(&mut state, |state| state.watched.is_empty());
-                state.asleep = false;
+            if idle_ticks > IDLE_TICKS_BEFORE_SLEEP {
+                state.is_asleep = true;
+                self.wake.wait_while(&mut state, |state| state.targets.is_empty());
+                state.is_asleep = false;
             }
-            self.wake.wait_for(&mut state, TICK);
+            self.wake.wait_for(&mut state, TICK_INTERVAL);
             let now = Instant::now();
-            let watched = state.watched.iter_mut();
-            let due: Vec<_> =
-                watched.filter_map(|(_, it)| it.tick(now).map(|due| (due, Arc::clone(&it.stop)))).collect();
+            let targets = state.targets.iter_mut();
+            let actions: Vec<_> =
+                targets.filter_map(|(_, target)| Some((target.tick(now)?, Arc::clone(&target.termination)))).collect();
             MutexGuard::unlocked(&mut state, || {
-                for (due, stop) in due {
-                    // A waker is a host's. Whatever it does, the others' limits are kept.
-                    if catch_unwind(AssertUnwindSafe(|| due.happen(&stop))).is_err() {
+                for (action, termination) in actions {
+                    // Wakers run code of the host. A panic must not end the watchdog.
+                    if catch_unwind(AssertUnwindSafe(|| action.apply(&termination))).is_err() {
                         tracing::error!("a waker panicked");
                     }
                 }
             });
-            idle = if state.watched.is_empty() { idle + 1 } else { 0 };
+            idle_ticks = if state.targets.is_empty() { idle_ticks + 1 } else { 0 };
         }
     }
 }
@@ -152,8 +156,8 @@ impl Drop for Watch {
     fn drop(&mut self) {
         let Self(id, watchdog) = self;
         let mut state = watchdog.state.lock();
-        if let Some(index) = state.watched.iter().position(|(other, _)| other == id) {
-            state.watched.swap_remove(index);
+        if let Some(index) = state.targets.iter().position(|(other, _)| other == id) {
+            state.targets.swap_remove(index);
         }
     }
 }
@@ -165,23 +169,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_over_time_is_stopped_and_what_is_not_goes_on() {
-        let until = |time| {
-            let stop = Arc::new(Stop::default());
-            let watched = Watched {
-                stop: Arc::clone(&stop),
-                until: Some((Instant::now() + time, Limit::Time)),
+    fn watch_terminates_executions_only_after_their_deadline() {
+        let watch_for = |time| {
+            let termination = Arc::new(TerminationHandle::default());
+            let target = WatchTarget {
+                termination: Arc::clone(&termination),
+                deadline: Some((Instant::now() + time, Limit::Time)),
                 cpu: None,
                 memory: None,
             };
-            (stop, watch(watched).unwrap())
+            (termination, watch(target).unwrap())
         };
-        let (late, _watch) = until(Duration::from_millis(5));
-        let (early, _watch) = until(Duration::from_secs(3600));
+        let (late, _watch) = watch_for(Duration::from_millis(5));
+        let (early, _watch) = watch_for(Duration::from_secs(3600));
         while late.reason().is_none() {
             thread::sleep(Duration::from_millis(1));
         }
-        assert_eq!(late.reason(), Some(Reason::Limit(Limit::Time, 0)));
+        assert_eq!(late.reason(), Some(TerminationReason::Limit(Limit::Time, 0)));
         assert_eq!(early.reason(), None);
     }
 }

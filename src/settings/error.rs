@@ -1,21 +1,21 @@
-//! What is wrong with a settings file.
+//! Faults of a settings file.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// One thing that is wrong with a settings file.
+/// A fault in a settings file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SettingsFault {
-    /// The line, from 1; `None` where it is about the file as a whole.
+    /// Line number, from 1; `None` if the fault concerns the whole file.
     pub line: Option<usize>,
-    /// The path of the key, such as `namespace.builtin-idp.lang`; empty where no key is to blame.
+    /// Path of the key, such as `namespace.builtin-idp.lang`; empty if the fault belongs to no key.
     pub key: String,
-    /// The rule, and what was given. Never a secret.
+    /// The violated rule and the given value. Never contains a secret.
     pub text: String,
 }
 
-/// All that is wrong with a settings file. Prints one line a fault:
+/// All faults of a settings file. Displays as one line per fault:
 /// `tailor-idp.toml:12: namespace.builtin-idp.lang: must be "en" or "ja": got "fr"`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettingsError {
@@ -28,12 +28,12 @@ impl SettingsError {
         Self { file, faults }
     }
 
-    /// A failure of the file as a whole.
+    /// A fault that concerns the whole file.
     pub(super) fn whole(file: PathBuf, text: String) -> Self {
         Self::new(file, vec![SettingsFault { line: None, key: String::new(), text }])
     }
 
-    /// What is wrong, in the order of the file. Never empty.
+    /// The faults in the order of the file. Never empty.
     pub fn faults(&self) -> &[SettingsFault] {
         &self.faults
     }

@@ -1,4 +1,4 @@
-//! `[function]`: the limits of a script, and what it may fetch.
+//! `[function]`: limits of a script and the hosts that it may fetch from.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -7,57 +7,57 @@ use super::reader::Section;
 use crate::function::{FetchPolicy, FetchSettings, Limits};
 use crate::idp::shortened;
 
-/// What a script may use.
+/// Limits of a script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FunctionLimits {
-    /// How long it may run.
+    /// Maximum run time.
     pub timeout: Duration,
-    /// How much memory it may use, in bytes.
+    /// Maximum memory in bytes.
     pub memory: u64,
 }
 
 const MB: u64 = 1024 * 1024;
-/// The platform's job functions end here, at the latest.
+/// Longest run time of the platform's job functions.
 const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
-/// An isolate needs a few MB before it runs a line.
+/// An empty isolate already takes a few MB.
 const MIN_MEMORY_MB: u64 = 8;
-/// A body may be kept whole, and more than this no function has memory for.
+/// A body may be held in memory as a whole.
 const MAX_FETCH_BODY_MB: u64 = 1024;
-/// Beyond this it is no longer a handler's work.
+/// Far above what a handler needs.
 const MAX_FETCH_REQUESTS: u32 = 100_000;
-/// What V8's compressed pointers can address.
+/// Address range of V8's compressed pointers.
 const MAX_MEMORY_MB: u64 = 4096;
 
 impl FunctionLimits {
-    /// As the function runtime takes them; what the file does not speak of is as always.
+    /// Converts to the limits of the function runtime. Limits that are not in the file keep their defaults.
     pub fn limits(&self) -> Limits {
-        // More than an address space has is no limit.
+        // A limit beyond the address space is no limit.
         let memory = usize::try_from(self.memory).unwrap_or(usize::MAX);
         Limits { time: self.timeout, ..Limits::default() }.memory(memory)
     }
 
-    /// Reads a time such as `60s`, within the bounds that [`timeout`](Self::timeout) has.
+    /// Parses a time such as `60s`, within the bounds of [`timeout`](Self::timeout).
     ///
     /// # Errors
     ///
-    /// What is wrong with it.
+    /// A text that states the rule and the given value.
     pub fn parse_timeout(text: &str) -> Result<Duration, String> {
         time(text, "60s")
     }
 
-    /// Reads a size such as `32MB`, within the bounds that [`memory`](Self::memory) has; in bytes.
+    /// Parses a size such as `32MB`, within the bounds of [`memory`](Self::memory). Returns bytes.
     ///
     /// # Errors
     ///
-    /// What is wrong with it.
+    /// A text that states the rule and the given value.
     pub fn parse_memory(text: &str) -> Result<u64, String> {
         size(text, "32MB", MIN_MEMORY_MB..=MAX_MEMORY_MB)
     }
 }
 
 impl Default for FunctionLimits {
-    /// The platform's, for functions.
+    /// The platform's limits for functions: 60 s and 32 MB.
     fn default() -> Self {
         Self { timeout: Duration::from_secs(60), memory: 32 * MB }
     }
@@ -100,7 +100,7 @@ fn read_fetch(section: Section<'_, '_>) -> FetchSettings {
     fetch
 }
 
-/// A key with a text in it. `None` where it is not there, or a fault was noted.
+/// Parses the string under a key. Returns `None` if the key is missing or a fault was recorded.
 fn read_key<T>(
     section: &Section<'_, '_>,
     key: &'static str,
@@ -118,7 +118,7 @@ fn time(text: &str, example: &str) -> Result<Duration, String> {
     }
 }
 
-/// In bytes.
+/// Parses a size. Returns bytes.
 fn size(text: &str, example: &str, bounds: RangeInclusive<u64>) -> Result<u64, String> {
     match quantity(text, &[("MB", 1), ("GB", 1024)]) {
         Some(mb) if bounds.contains(&mb) => Ok(mb * MB),
@@ -127,10 +127,10 @@ fn size(text: &str, example: &str, bounds: RangeInclusive<u64>) -> Result<u64, S
     }
 }
 
-/// A whole number with a unit, in the unit that counts 1.
+/// Parses a whole number with a unit. Returns it in the unit whose factor is 1.
 fn quantity(text: &str, units: &[(&str, u64)]) -> Option<u64> {
-    let digits = text.find(|c: char| !c.is_ascii_digit())?;
-    let (number, unit) = text.split_at(digits);
+    let end_of_digits = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at(end_of_digits);
     let (_, factor) = units.iter().find(|(name, _)| *name == unit.trim_start())?;
     number.parse::<u64>().ok()?.checked_mul(*factor)
 }

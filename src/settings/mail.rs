@@ -1,52 +1,52 @@
-//! `[mail]`: how mails leave.
+//! `[mail]`: transport of outgoing mail.
 
 use std::path::{Path, PathBuf};
 
 use super::reader::Section;
 use super::secret::{MissingSecret, SecretVariable};
+use crate::idp::mail::{self, MailTransport, SmtpCredentials, SmtpServer, SmtpTls};
 use crate::idp::shortened;
-use crate::mail::{self, MailTransport, SmtpCredentials, SmtpServer, SmtpTls};
 
-/// How mails leave.
+/// Settings for outgoing mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MailEntry {
-    /// The sender's address. Always there where mails leave over SMTP.
+    /// Sender address. Always set with [`MailRoute::Smtp`].
     pub from: Option<String>,
-    /// Which way they go.
+    /// Transport of the mails.
     pub transport: MailRoute,
 }
 
-/// Which way mails go.
+/// Transport of outgoing mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MailRoute {
-    /// Each into a file of this folder.
+    /// Writes each mail as a file into this folder.
     Folder(PathBuf),
-    /// To a mail server.
+    /// Sends mails to an SMTP server.
     Smtp(SmtpEntry),
 }
 
-/// A mail server.
+/// An SMTP server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SmtpEntry {
-    /// Its host name or address, without brackets.
+    /// Host name or IP address, without brackets.
     pub host: String,
-    /// Its port: that of `tls`, where the file says none.
+    /// Port. Defaults to the standard port of `tls`.
     pub port: u16,
-    /// How the connection is kept secret.
+    /// Encryption of the connection.
     pub tls: SmtpTls,
-    /// Who signs in, and with what, if anybody does.
+    /// User name and password, if the server requires authentication.
     pub credentials: Option<(String, SecretVariable)>,
 }
 
 impl MailEntry {
-    /// The transport, with the secrets that the environment holds.
+    /// Returns the transport with its secrets read from the environment.
     ///
     /// # Errors
     ///
-    /// Where the variable of a secret is not set.
+    /// [`MissingSecret`] if the environment variable of a secret is not set.
     pub fn resolve(&self) -> Result<MailTransport, MissingSecret> {
         Ok(match &self.transport {
             MailRoute::Folder(folder) => MailTransport::Folder(folder.clone()),
@@ -69,7 +69,7 @@ const SMTP_TLS: [(&str, SmtpTls); 3] =
 
 pub(super) fn read(section: Section<'_, '_>, folder: &Path) -> Option<MailEntry> {
     let from = section.string("from");
-    if let Some(from) = from.as_deref().filter(|from| !mail::is_sender(from)) {
+    if let Some(from) = from.as_deref().filter(|from| !mail::is_sender_address(from)) {
         section.fault("from", format!("must be an e-mail address in ASCII: got {:?}", shortened(from)));
     }
     let mails = section.string("folder");
@@ -119,8 +119,8 @@ fn read_smtp(section: Section<'_, '_>) -> Option<SmtpEntry> {
     if section.has("password_env") && !section.has("username") {
         section.fault("password_env", "requires username");
     }
-    let in_the_clear = tls == SmtpTls::None && host.as_deref().is_some_and(|host| !mail::is_this_machine(host));
-    if in_the_clear && section.has("password_env") {
+    let sends_in_cleartext = tls == SmtpTls::None && host.as_deref().is_some_and(|host| !mail::is_loopback_host(host));
+    if sends_in_cleartext && section.has("password_env") {
         section.fault("tls", "must not be \"none\" with a password, unless the host is this machine");
     }
     section.finish();

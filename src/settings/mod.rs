@@ -1,7 +1,7 @@
-//! The settings file, `tailor-idp.toml`: namespaces, what each allows, and what is around them.
+//! The settings file, `tailor-idp.toml`: namespaces, mail, events and limits of scripts.
 //!
-//! [`Settings::load`] reads a file and finds everything that is wrong with it, each with its line. What it returns is
-//! within the rules. The format is in `docs/settings.md`.
+//! [`Settings::load`] reads and validates a file. It reports all faults at once, each with its line. `docs/settings.md`
+//! describes the format.
 //!
 //! ```
 //! use tailor_idp::settings::Settings;
@@ -37,6 +37,8 @@ pub use error::{SettingsError, SettingsFault};
 pub use function::FunctionLimits;
 pub use mail::{MailEntry, MailRoute, SmtpEntry};
 pub use namespace::{NamespaceEntry, StoreLocation};
+#[doc(hidden)]
+pub use permission::json_from_toml;
 pub use permission::{Audience, OPERATIONS};
 pub use secret::{MissingSecret, SecretVariable};
 
@@ -44,75 +46,75 @@ use self::reader::{Reader, Section, table_at};
 use crate::function::FetchSettings;
 use crate::idp::{NamespaceName, shortened};
 
-/// The name under which the file is looked for.
+/// Name of the settings file.
 pub const FILE_NAME: &str = "tailor-idp.toml";
 
-/// What a settings file says. Paths in it start from the file's folder.
+/// The validated content of a settings file. Relative paths are joined to the folder of the file.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Settings {
-    /// The namespaces, by name. At least one.
+    /// Namespaces by name. At least one.
     pub namespaces: BTreeMap<NamespaceName, NamespaceEntry>,
-    /// How mails leave (`[mail]`). Without it they stay in the queue.
+    /// Outgoing mail (`[mail]`). Without it, mails stay in the queue.
     pub mail: Option<MailEntry>,
-    /// Where the page is on which users choose a new password (`reset_page.base_url`).
+    /// Public URL of the password-reset page (`reset_page.base_url`).
     pub reset_page: Option<Url>,
-    /// Where events go (`[events.webhook]`).
+    /// Webhook that receives user events (`[events.webhook]`).
     pub webhook: Option<Webhook>,
-    /// The key that seals MFA secrets (`mfa_key_env`).
+    /// Key that encrypts MFA secrets (`mfa_key_env`).
     pub mfa_key: Option<SecretVariable>,
-    /// What a script may use (`[function]`).
+    /// Limits of scripts (`[function]`).
     pub function: FunctionLimits,
-    /// What a script may fetch (`[function.fetch]`).
+    /// Hosts and limits of `fetch` (`[function.fetch]`).
     pub fetch: FetchSettings,
 }
 
-/// Where events go.
+/// A webhook that receives user events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Webhook {
     /// An absolute `http` or `https` URL.
     pub url: Url,
-    /// What deliveries are signed with.
+    /// Secret that signs the deliveries.
     pub secret: SecretVariable,
 }
 
 impl Settings {
-    /// Reads a file.
+    /// Reads and validates a file.
     ///
     /// # Errors
     ///
-    /// Everything that is wrong with it; where it is not TOML, only that.
+    /// All faults of the file; only the syntax errors if it is not TOML.
     pub fn load(file: &Path) -> Result<Self, SettingsError> {
         let text = std::fs::read_to_string(file)
             .map_err(|error| SettingsError::whole(file.to_owned(), format!("cannot be read: {error}")))?;
         Self::parse(&text, file)
     }
 
-    /// Reads the text of `file`.
+    /// Validates `text`, the content of `file`. Does not access the file.
     ///
     /// # Errors
     ///
-    /// As [`load`](Self::load).
+    /// As for [`load`](Self::load).
     pub fn parse(text: &str, file: &Path) -> Result<Self, SettingsError> {
         let reader = Reader::new(text);
         let tree = reader.parse();
         let folder = file.parent().unwrap_or(Path::new(""));
         let settings = tree.as_ref().and_then(|tree| read(&reader, tree, folder));
         reader.finish(file)?;
-        // Where a part could not be read, a fault was noted.
+        // `read` returns `None` only with a recorded fault.
         settings.ok_or_else(|| SettingsError::whole(file.to_owned(), "cannot be read".to_owned()))
     }
 
-    /// The nearest file of the name [`FILE_NAME`], in `folder` or above it.
+    /// Finds the nearest file named [`FILE_NAME`] in `folder` or one of its ancestors. Returns an absolute path.
     pub fn find(folder: &Path) -> Option<PathBuf> {
-        // The parent of a bare file name is empty, and is the working directory.
+        // The parent of a bare file name is the empty path, which means the working directory.
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         let folder = std::path::absolute(folder).ok()?;
         folder.ancestors().map(|folder| folder.join(FILE_NAME)).find(|file| file.is_file())
     }
 
-    /// Every secret that the file names.
+    /// All secrets that the file refers to.
     pub fn secrets(&self) -> Vec<&SecretVariable> {
         let smtp = self.mail.as_ref().and_then(|mail| match &mail.transport {
             MailRoute::Smtp(smtp) => smtp.credentials.as_ref().map(|(_, password)| password),
@@ -123,7 +125,7 @@ impl Settings {
     }
 }
 
-/// Reads the whole file. `None` only where a fault has been noted.
+/// Reads the whole document. Returns `None` only if a fault was recorded.
 fn read(reader: &Reader<'_>, tree: &DeTable<'_>, folder: &Path) -> Option<Settings> {
     let top = Section::top(reader, tree);
     let mfa_key = top.secret(reader::TOP_KEYS[0], "mfa_key", "TAILOR_IDP_MFA_KEY");
@@ -188,7 +190,7 @@ fn read_events(section: Section<'_, '_>) -> Option<Webhook> {
     webhook.flatten()
 }
 
-/// A URL that must be there.
+/// Reads a required http or https URL.
 fn read_url(section: &Section<'_, '_>, key: &'static str) -> Option<Url> {
     let text = section.string(key);
     if !section.has(key) {
@@ -196,7 +198,7 @@ fn read_url(section: &Section<'_, '_>, key: &'static str) -> Option<Url> {
     }
     let text = text?;
     let Some(url) = Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "http" | "https")) else {
-        // What does not parse may hold a password, too.
+        // A text that is not a URL may still hold a password.
         let got = if text.contains('@') { String::new() } else { format!(": got {:?}", shortened(&text)) };
         section.fault(key, format!("must be an absolute http or https URL{got}"));
         return None;

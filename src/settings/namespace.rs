@@ -1,4 +1,4 @@
-//! `[namespace.<name>]`.
+//! `[namespace.<name>]`: store and settings of a namespace.
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -7,36 +7,37 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::permission::{self, Audience, OPERATIONS};
-use super::reader::{Section, wrong};
-use crate::idp::{AttemptLimits, EmailConfig, Lang, NamespaceSettings, SettingFault, UserAuthPolicy, shortened};
-use crate::store::MailLimit;
+use super::reader::{Section, wrong_type};
+use crate::idp::{
+    AttemptLimits, EmailConfig, Lang, MailLimit, NamespaceSettings, SettingFault, UserAuthPolicy, shortened,
+};
 
-/// Where the users of a namespace live.
+/// Location of the users of a namespace.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum StoreLocation {
-    /// In memory, for as long as the program runs.
+    /// In memory, until the program ends.
     Memory,
-    /// In a SQLite database at this path: made absolute, or relative to the working directory, by the file's folder.
+    /// In a SQLite database at this path, already joined to the folder of the settings file.
     Sqlite(PathBuf),
 }
 
-/// A namespace of the file.
+/// A namespace of a settings file.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct NamespaceEntry {
-    /// Where its users live.
+    /// Location of its users.
     pub store: StoreLocation,
-    /// What it allows.
+    /// Its policies and limits.
     pub settings: NamespaceSettings,
-    /// Whom each of the [`OPERATIONS`] is open to, in their order.
+    /// Audience of each of the [`OPERATIONS`], in their order.
     pub audiences: [Audience; OPERATIONS.len()],
 }
 
-/// Stores, as the file spells them.
+/// Valid values of `store`, for fault texts.
 const STORES: &str = r#"{ sqlite = "users.db" } or "memory""#;
 
-/// Reads a namespace. `None` only where a fault has been noted.
+/// Reads a namespace. Returns `None` only if a fault was recorded.
 pub(super) fn read(section: Section<'_, '_>, folder: &Path) -> Option<NamespaceEntry> {
     let store = read_store(&section, folder);
     let permission = permission::read(&section);
@@ -80,14 +81,14 @@ fn read_store(section: &Section<'_, '_>, folder: &Path) -> Option<StoreLocation>
             table.finish();
             return path.map(|path| StoreLocation::Sqlite(folder.join(path)));
         }
-        Some(other) => section.fault("store", wrong(STORES, other)),
+        Some(other) => section.fault("store", wrong_type(STORES, other)),
     }
     None
 }
 
 fn read_policy(section: Section<'_, '_>) -> UserAuthPolicy {
     let mut policy = UserAuthPolicy::default();
-    let mut strange = Vec::new();
+    let mut faults = Vec::new();
     set(&mut policy.use_non_email_identifier, section.boolean("useNonEmailIdentifier"));
     set(&mut policy.allow_self_password_reset, section.boolean("allowSelfPasswordReset"));
     set(&mut policy.password_require_uppercase, section.boolean("passwordRequireUppercase"));
@@ -98,7 +99,7 @@ fn read_policy(section: Section<'_, '_>) -> UserAuthPolicy {
         let Some(given) = given else { return };
         match usize::try_from(given) {
             Ok(given) => *length = given,
-            Err(_) => strange.push(fault(given)),
+            Err(_) => faults.push(fault(given)),
         }
     };
     length(&mut policy.password_min_length, section.integer("passwordMinLength"), UserAuthPolicy::min_length_fault);
@@ -111,17 +112,16 @@ fn read_policy(section: Section<'_, '_>) -> UserAuthPolicy {
     set(&mut policy.require_mfa, section.boolean("requireMfa"));
     set(&mut policy.allowed_return_origins, section.strings("allowedReturnOrigins"));
     set(&mut policy.mfa_issuer, section.string("mfaIssuer"));
-    strange.extend(policy.faults().into_iter().filter(|fault| !section.is_in_a_wake(&fault.text)));
-    strange.into_iter().for_each(|fault| section.fault(fault.key, fault.text));
+    faults.extend(policy.faults().into_iter().filter(|fault| !section.depends_on_invalid_key(&fault.text)));
+    faults.into_iter().for_each(|fault| section.fault(fault.key, fault.text));
     section.finish();
     policy
 }
 
 fn read_email(section: Section<'_, '_>) -> EmailConfig {
-    let email = EmailConfig {
-        from_name: section.string("fromName"),
-        password_reset_subject: section.string("passwordResetSubject"),
-    };
+    let mut email = EmailConfig::default();
+    email.from_name = section.string("fromName");
+    email.password_reset_subject = section.string("passwordResetSubject");
     email.faults().into_iter().for_each(|fault| section.fault(fault.key, fault.text));
     section.finish();
     email
@@ -144,7 +144,7 @@ fn read_mail_limit(section: Section<'_, '_>) -> MailLimit {
     limit
 }
 
-/// The time that a limit counts back: a day is longer than anybody tries on.
+/// Bounds of the window that a limit counts over: up to a day.
 const MINUTES: RangeInclusive<u32> = 1..=24 * 60;
 
 fn minutes(minutes: u32) -> Duration {

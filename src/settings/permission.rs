@@ -1,13 +1,14 @@
-//! `permission`: policies, with their faults at the line they are on.
+//! `permission`: compiles the policies of a namespace and reports each fault at its line.
 
 use serde::Deserialize;
 use serde_json::Value;
-use toml::de::DeValue;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, Deserializer, ValueDeserializer};
 
-use super::reader::{Reader, Section, join, table_at, unknown, wrong};
-use crate::idp::{ALLOW_ALL, Operation, Permission, PermissionConfig, PermissionFault};
+use super::reader::{Section, join};
+use crate::idp::{Operation, Permission, PermissionConfig, PermissionFault};
 
-/// What a permission has lists of policies for.
+/// Names of the operations that a permission has policies for.
 pub const OPERATIONS: [&str; Operation::ALL.len()] = {
     let [a, b, c, d, e, f] = Operation::ALL;
     [a.name(), b.name(), c.name(), d.name(), e.name(), f.name()]
@@ -15,53 +16,35 @@ pub const OPERATIONS: [&str; Operation::ALL.len()] = {
 
 const KEY: &str = "permission";
 
-/// Whom the policies of an operation are about, at a glance.
+/// Summary of whom an operation is permitted to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Audience {
-    /// Nothing permits it to anybody.
+    /// No policy permits it.
     Nobody,
     /// It is permitted without a condition.
     Everybody,
-    /// That depends on so many policies.
+    /// It depends on this number of policies.
     Policies(usize),
 }
 
-/// The permission of a namespace, where nothing is wrong with it, and whom each of the [`OPERATIONS`] is open to. Where the
-/// namespace has none, nothing is permitted.
+/// Reads the permission of a namespace and the audience of each of the [`OPERATIONS`]. A namespace without the key permits
+/// nothing. Returns `None` if a fault was recorded.
 pub(super) fn read(namespace: &Section<'_, '_>) -> Option<(Permission, [Audience; OPERATIONS.len()])> {
-    let Some(value) = namespace.value(KEY) else {
+    let Some(value) = namespace.spanned(KEY) else {
         return Some((Permission::deny_all(), [Audience::Nobody; OPERATIONS.len()]));
     };
-    let reader = namespace.reader();
-    let before = reader.count();
-    match value {
-        DeValue::String(word) if word == ALLOW_ALL => {}
-        DeValue::String(word) => {
-            namespace.fault(KEY, format!("must be {ALLOW_ALL:?} or lists of policies: got {word:?}"));
-        }
-        DeValue::Table(_) => {
-            if let Some(operations) = namespace.section(KEY) {
-                operations.entries().for_each(|(name, at, list)| check_list(&operations, name, at, list));
-            }
-        }
-        other => namespace.fault(KEY, wrong(&format!("{ALLOW_ALL:?} or lists of policies"), other)),
-    }
-    let source = json(value);
-    let compiled = match PermissionConfig::deserialize(&source) {
-        Ok(config) => config.compile(),
+    let mut quoted = value.clone();
+    quote_dates(quoted.get_mut());
+    let config = match PermissionConfig::deserialize(ValueDeserializer::from(quoted)) {
+        Ok(config) => config,
         Err(error) => {
-            if reader.count() == before {
-                namespace.fault(KEY, error.to_string());
-            }
+            namespace.reader().toml_fault(namespace.position(KEY), namespace.path(KEY), &error);
             return None;
         }
     };
-    match compiled {
-        Ok(permission) if reader.count() == before => {
-            Some((permission, OPERATIONS.map(|operation| audience(&source, operation))))
-        }
-        Ok(_) => None,
+    match config.compile() {
+        Ok(permission) => Some((permission, OPERATIONS.map(|operation| audience(&config, operation)))),
         Err(faults) => {
             faults.into_iter().for_each(|fault| locate(namespace, value, fault));
             None
@@ -69,11 +52,30 @@ pub(super) fn read(namespace: &Section<'_, '_>) -> Option<(Permission, [Audience
     }
 }
 
-fn audience(permission: &Value, operation: &str) -> Audience {
-    if permission.is_string() {
-        return Audience::Everybody;
+/// Parses a TOML document into JSON, for the program. Dates become strings.
+#[doc(hidden)]
+pub fn json_from_toml(text: &str) -> Result<Value, toml::de::Error> {
+    let mut document = DeTable::parse(text)?;
+    document.get_mut().iter_mut().for_each(|(_, value)| quote_dates(value.get_mut()));
+    Value::deserialize(Deserializer::from(document))
+}
+
+/// Replaces dates by their text. JSON has no dates: toml deserializes one as an object with a private key.
+fn quote_dates(value: &mut DeValue<'_>) {
+    match value {
+        DeValue::Datetime(date) => *value = DeValue::String(date.to_string().into()),
+        DeValue::Array(entries) => entries.iter_mut().for_each(|entry| quote_dates(entry.get_mut())),
+        DeValue::Table(table) => table.iter_mut().for_each(|(_, value)| quote_dates(value.get_mut())),
+        DeValue::String(_) | DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) => {}
     }
-    let policies = permission[operation].as_array().map_or(&[][..], Vec::as_slice);
+}
+
+fn audience(config: &PermissionConfig, operation: &str) -> Audience {
+    let operations = match config {
+        PermissionConfig::Keyword(_) => return Audience::Everybody,
+        PermissionConfig::Policies(operations) => operations,
+    };
+    let policies = operations.get(operation).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let unconditional = |policy: &Value| policy["conditions"].as_array().is_none_or(Vec::is_empty);
     let permits = |policy: &Value| policy["permit"].as_bool().unwrap_or(true);
     match policies {
@@ -84,37 +86,11 @@ fn audience(permission: &Value, operation: &str) -> Audience {
     }
 }
 
-/// The form of the list of one operation. What the policies say is checked when they are compiled.
-fn check_list(operations: &Section<'_, '_>, name: &str, at: usize, list: &DeValue<'_>) {
-    let (reader, path) = (operations.reader(), operations.path(name));
-    if !OPERATIONS.contains(&name) {
-        return reader.fault(at, path, unknown(name, &OPERATIONS));
-    }
-    let DeValue::Array(policies) = list else {
-        return reader.fault(at, path, wrong("a list of policies", list));
-    };
-    for (index, policy) in policies.iter().enumerate() {
-        check_policy(reader, format!("{path}[{index}]"), policy.span().start, policy.get_ref());
-    }
-}
-
-fn check_policy<'t>(reader: &Reader<'t>, path: String, at: usize, policy: &DeValue<'t>) {
-    let Some(section) = table_at(reader, path, at, policy) else { return };
-    section.boolean("permit");
-    section.string("description");
-    if let Some(other) = section.value("conditions")
-        && !matches!(other, DeValue::Array(_))
-    {
-        section.fault("conditions", wrong("a list of conditions", other));
-    }
-    section.finish();
-}
-
-/// Notes a fault at the innermost part of its path that is in the file, unless its form has been found faulty there.
-fn locate(namespace: &Section<'_, '_>, permission: &DeValue<'_>, fault: PermissionFault) {
+/// Records a fault of the compiler at the innermost part of its path that is in the file.
+fn locate(namespace: &Section<'_, '_>, permission: &Spanned<DeValue<'_>>, fault: PermissionFault) {
     let mut path = namespace.path(KEY);
-    let mut at = None;
-    let mut value = Some(permission);
+    let mut at = namespace.position(KEY);
+    let mut value = Some(permission.get_ref());
     for part in &fault.path {
         let next = match value {
             Some(DeValue::Table(table)) => {
@@ -131,33 +107,10 @@ fn locate(namespace: &Section<'_, '_>, permission: &DeValue<'_>, fault: Permissi
                 None
             }
         };
-        at = next.map(|(at, _)| at).or(at);
+        at = next.map_or(at, |(at, _)| at);
         value = next.map(|(_, value)| value);
     }
-    let at = at.unwrap_or_else(|| namespace.place(KEY));
-    if !namespace.reader().has_fault(at, &path) {
-        namespace.reader().fault(at, path, fault.text);
-    }
-}
-
-fn json(value: &DeValue<'_>) -> Value {
-    match value {
-        DeValue::String(text) => text.as_ref().into(),
-        DeValue::Boolean(value) => (*value).into(),
-        DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
-            Ok(number) => number.into(),
-            Err(_) => number.to_string().into(),
-        },
-        DeValue::Float(number) => match number.as_str().parse::<f64>() {
-            Ok(number) => number.into(),
-            Err(_) => number.to_string().into(),
-        },
-        DeValue::Datetime(moment) => moment.to_string().into(),
-        DeValue::Array(entries) => entries.iter().map(|entry| json(entry.get_ref())).collect(),
-        DeValue::Table(table) => {
-            Value::Object(table.iter().map(|(key, value)| (key.get_ref().to_string(), json(value.get_ref()))).collect())
-        }
-    }
+    namespace.reader().fault(at, path, fault.text);
 }
 
 #[cfg(test)]
@@ -166,10 +119,27 @@ mod tests {
 
     use pretty_assertions::assert_eq;
 
+    use super::super::reader::Reader;
     use super::*;
 
     #[test]
-    fn a_fault_of_a_policy_is_at_the_innermost_part_that_is_in_the_file() {
+    fn read_takes_dates_as_text() {
+        let read = |operand: &str| {
+            let text =
+                format!("[permission]\nread = [{{ conditions = [[{{ user = \"since\" }}, \"=\", {operand}]] }}]");
+            let reader = Reader::new(&text);
+            let tree = reader.parse().unwrap();
+            let permission = read(&Section::new(&reader, "namespace.main".to_owned(), 0, &tree));
+            reader.finish(Path::new("f")).unwrap();
+            (format!("{permission:?}"), json_from_toml(&text).unwrap())
+        };
+        for date in ["2026-01-02", "2026-01-02T03:04:05Z", "03:04:05"] {
+            assert_eq!(read(date), read(&format!("{date:?}")));
+        }
+    }
+
+    #[test]
+    fn locate_reports_the_innermost_part_that_is_in_the_file() {
         let text = r#"[permission]
 create = []
 read = [
@@ -183,7 +153,7 @@ read = [
         let reader = Reader::new(text);
         let tree = reader.parse().unwrap();
         let section = Section::new(&reader, "namespace.main".to_owned(), 0, &tree);
-        let permission = section.value(KEY).unwrap();
+        let permission = section.spanned(KEY).unwrap();
         for path in [&["read", "1", "conditions", "1", "1"][..], &["read", "1", "permit"], &["read", "7"], &[]] {
             let path = path.iter().map(ToString::to_string).collect();
             locate(&section, permission, PermissionFault { path, text: "is wrong".to_owned() });

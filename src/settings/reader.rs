@@ -1,22 +1,20 @@
-//! Reading a TOML tree key by key, with every fault noted and none the last.
+//! Reads a TOML document key by key and collects all faults instead of stopping at the first.
 
 use std::cell::RefCell;
 use std::path::Path;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeString, DeTable, DeValue};
 
 use super::error::{SettingsError, SettingsFault};
 use super::secret::{SecretVariable, is_variable_name};
 use crate::idp::shortened;
+use crate::idp::suggest::nearest;
 
-/// Differences to a known key that still look like a slip of the keyboard, for each of so many characters.
-const CHARS_A_SLIP: usize = 3;
-
-/// The keys that stand at the top of the file before any table: TOML takes them for a table's when they come after it.
+/// Keys that must precede the first table. TOML assigns them to a table if they come after its header.
 pub(super) const TOP_KEYS: [&str; 1] = ["mfa_key_env"];
 
-/// The file's text, and the faults found so far.
+/// The text of a file and the faults found in it so far. Positions are byte offsets into the text.
 pub(super) struct Reader<'t> {
     text: &'t str,
     faults: RefCell<Vec<(usize, SettingsFault)>>,
@@ -27,13 +25,11 @@ impl<'t> Reader<'t> {
         Self { text, faults: RefCell::default() }
     }
 
-    /// The tree, or `None` where the text is not TOML.
+    /// Parses the text. Returns `None`, with the faults recorded, if it is not TOML.
     pub(super) fn parse(&self) -> Option<DeTable<'t>> {
         let (tree, errors) = DeTable::parse_recoverable(self.text);
         for error in &errors {
-            // Its message only: the rest quotes the line, and with it what may be secret.
-            let at = error.span().map_or(0, |span| span.start);
-            self.fault(at, String::new(), error.message().trim_end().replace('\n', ", "));
+            self.toml_fault(0, String::new(), error);
         }
         errors.is_empty().then(|| tree.into_inner())
     }
@@ -43,17 +39,14 @@ impl<'t> Reader<'t> {
         self.faults.borrow_mut().push((at, SettingsFault { line: Some(line), key, text }));
     }
 
-    /// Whether the key at this place has a fault already.
-    pub(super) fn has_fault(&self, at: usize, key: &str) -> bool {
-        self.faults.borrow().iter().any(|(there, fault)| *there == at && fault.key == key)
+    /// Records an error of the TOML library at its own position, or `at` if it has none.
+    pub(super) fn toml_fault(&self, at: usize, key: String, error: &toml::de::Error) {
+        let at = error.span().map_or(at, |span| span.start);
+        // The message only: the full text quotes the line, which may hold a secret.
+        self.fault(at, key, error.message().trim_end().replace('\n', ", "));
     }
 
-    /// How many faults there are so far.
-    pub(super) fn count(&self) -> usize {
-        self.faults.borrow().len()
-    }
-
-    /// An error with all faults in the order of the file, if there are any.
+    /// Returns an error with all faults in the order of the file, if there are any.
     pub(super) fn finish(self, file: &Path) -> Result<(), SettingsError> {
         let mut faults = self.faults.into_inner();
         if faults.is_empty() {
@@ -65,7 +58,7 @@ impl<'t> Reader<'t> {
     }
 }
 
-/// A table, and where it is. Each key that is asked for is known from then on.
+/// A table with its position and path. Records which keys are read, to report the unknown ones at the end.
 pub(super) struct Section<'r, 't> {
     reader: &'r Reader<'t>,
     path: String,
@@ -73,7 +66,7 @@ pub(super) struct Section<'r, 't> {
     table: &'r DeTable<'t>,
     known: RefCell<Vec<&'static str>>,
     refused: RefCell<Vec<&'static str>>,
-    faulty: RefCell<Vec<String>>,
+    invalid: RefCell<Vec<String>>,
 }
 
 impl<'r, 't> Section<'r, 't> {
@@ -89,33 +82,33 @@ impl<'r, 't> Section<'r, 't> {
             table,
             known: RefCell::default(),
             refused: RefCell::default(),
-            faulty: RefCell::default(),
+            invalid: RefCell::default(),
         }
     }
 
-    /// The path of a key in this table.
+    /// Path of a key in this table.
     pub(super) fn path(&self, key: &str) -> String {
         join(&self.path, key)
     }
 
-    /// Where a key is; where the table is, if the key is missing.
-    pub(super) fn place(&self, key: &str) -> usize {
+    /// Position of a key, or of the table if the key is missing.
+    pub(super) fn position(&self, key: &str) -> usize {
         self.entry(key).map_or(self.at, |(name, _)| name.span().start)
     }
 
-    /// Notes a fault of a key, which may as well be missing.
+    /// Records a fault of a key, which may be missing.
     pub(super) fn fault(&self, key: &str, text: impl Into<String>) {
-        let at = self.place(key);
-        self.faulty.borrow_mut().push(key.to_owned());
+        let at = self.position(key);
+        self.invalid.borrow_mut().push(key.to_owned());
         self.reader.fault(at, self.path(key), text.into());
     }
 
-    /// Whether the text is about a key that has a fault already, and would only be in its wake.
-    pub(super) fn is_in_a_wake(&self, text: &str) -> bool {
-        self.faulty.borrow().iter().any(|key| text.contains(key.as_str()))
+    /// Whether the text mentions a key that already has a fault, and so may only be a consequence of it.
+    pub(super) fn depends_on_invalid_key(&self, text: &str) -> bool {
+        self.invalid.borrow().iter().any(|key| text.contains(key.as_str()))
     }
 
-    /// Notes a fault of the table.
+    /// Records a fault of the table itself.
     pub(super) fn own_fault(&self, text: impl Into<String>) {
         self.reader.fault(self.at, self.path.clone(), text.into());
     }
@@ -128,34 +121,38 @@ impl<'r, 't> Section<'r, 't> {
         self.entry(key).is_some()
     }
 
-    /// Every key of the table with its value, for tables whose keys the author chooses.
+    /// All keys with their positions and values, for tables whose keys the author chooses.
     pub(super) fn entries(&self) -> impl Iterator<Item = (&'r str, usize, &'r DeValue<'t>)> {
         self.table.iter().map(|(key, value)| (key.get_ref().as_ref(), key.span().start, value.get_ref()))
     }
 
-    pub(super) fn value(&self, key: &'static str) -> Option<&'r DeValue<'t>> {
+    pub(super) fn spanned(&self, key: &'static str) -> Option<&'r Spanned<DeValue<'t>>> {
         self.known.borrow_mut().push(key);
-        self.entry(key).map(|(_, value)| value.get_ref())
+        self.entry(key).map(|(_, value)| value)
+    }
+
+    pub(super) fn value(&self, key: &'static str) -> Option<&'r DeValue<'t>> {
+        self.spanned(key).map(Spanned::get_ref)
     }
 
     /// The table under this key.
     pub(super) fn section(&self, key: &'static str) -> Option<Section<'r, 't>> {
         let value = self.value(key)?;
-        let at = self.place(key);
+        let at = self.position(key);
         table_at(self.reader, self.path(key), at, value)
     }
 
     pub(super) fn string(&self, key: &'static str) -> Option<String> {
         match self.value(key)? {
             DeValue::String(text) => Some(text.to_string()),
-            other => self.wrong(key, "a string", other),
+            other => self.wrong_type(key, "a string", other),
         }
     }
 
     pub(super) fn boolean(&self, key: &'static str) -> Option<bool> {
         match self.value(key)? {
             DeValue::Boolean(value) => Some(*value),
-            other => self.wrong(key, "true or false", other),
+            other => self.wrong_type(key, "true or false", other),
         }
     }
 
@@ -168,22 +165,25 @@ impl<'r, 't> Section<'r, 't> {
                     None
                 }
             },
-            other => self.wrong(key, "an integer", other),
+            other => self.wrong_type(key, "an integer", other),
         }
     }
 
     pub(super) fn strings(&self, key: &'static str) -> Option<Vec<String>> {
-        let DeValue::Array(entries) = self.value(key)? else {
-            return self.value(key).and_then(|other| self.wrong(key, "a list of strings", other));
-        };
-        let text = |entry: &Spanned<DeValue<'_>>| match entry.get_ref() {
-            DeValue::String(text) => Some(text.to_string()),
-            other => self.wrong(key, "a list of strings", other),
-        };
-        entries.iter().map(text).collect()
+        let expected = "a list of strings";
+        match self.value(key)? {
+            DeValue::Array(entries) => entries
+                .iter()
+                .map(|entry| match entry.get_ref() {
+                    DeValue::String(text) => Some(text.to_string()),
+                    other => self.wrong_type(key, expected, other),
+                })
+                .collect(),
+            other => self.wrong_type(key, expected, other),
+        }
     }
 
-    /// One of a few words.
+    /// One of a fixed set of words.
     pub(super) fn choice<T: Copy>(&self, key: &'static str, choices: &[(&str, T)]) -> Option<T> {
         let given = self.string(key)?;
         let found = choices.iter().find(|(word, _)| *word == given);
@@ -195,7 +195,8 @@ impl<'r, 't> Section<'r, 't> {
         found.map(|(_, choice)| *choice)
     }
 
-    /// A secret, by the variable that holds it. `inline` is the key under which somebody might put the secret itself.
+    /// A secret, given as the name of the environment variable that holds it. `inline` is a key under which an author might
+    /// put the secret itself; it is always a fault.
     pub(super) fn secret(&self, key: &'static str, inline: &'static str, example: &str) -> Option<SecretVariable> {
         self.refused.borrow_mut().push(inline);
         if self.has(inline) {
@@ -204,38 +205,38 @@ impl<'r, 't> Section<'r, 't> {
         }
         let variable = match self.value(key)? {
             DeValue::String(variable) => variable.to_string(),
-            other => return self.wrong(key, "the name of an environment variable", other),
+            other => return self.wrong_type(key, "the name of an environment variable", other),
         };
         if !is_variable_name(&variable) {
-            // It is not shown: it may be the secret.
+            // Do not print the value: it may be the secret.
             self.fault(key, format!("must be the name of an environment variable, in capitals, such as {example}"));
             return None;
         }
         Some(SecretVariable::new(variable, self.path(key)))
     }
 
-    /// Notes every key that nobody has asked for.
+    /// Records a fault for every key that was not read.
     pub(super) fn finish(self) {
         let known = self.known.borrow();
         let refused = self.refused.borrow();
         for (name, at, _) in self.entries() {
             if !known.contains(&name) && !refused.contains(&name) {
-                self.reader.fault(at, self.path(name), unknown(name, &known));
+                self.reader.fault(at, self.path(name), unknown_key(name, &known));
             }
         }
     }
 
-    fn entry(&self, key: &str) -> Option<(&'r Spanned<toml::de::DeString<'t>>, &'r Spanned<DeValue<'t>>)> {
+    fn entry(&self, key: &str) -> Option<(&'r Spanned<DeString<'t>>, &'r Spanned<DeValue<'t>>)> {
         self.table.get_key_value(key)
     }
 
-    fn wrong<T>(&self, key: &str, expected: &str, got: &DeValue<'_>) -> Option<T> {
-        self.fault(key, wrong(expected, got));
+    fn wrong_type<T>(&self, key: &str, expected: &str, got: &DeValue<'_>) -> Option<T> {
+        self.fault(key, wrong_type(expected, got));
         None
     }
 }
 
-/// A value as a table, or a fault.
+/// Returns the value as a section, or records a fault if it is not a table.
 pub(super) fn table_at<'r, 't>(
     reader: &'r Reader<'t>,
     path: String,
@@ -245,13 +246,14 @@ pub(super) fn table_at<'r, 't>(
     match value {
         DeValue::Table(table) => Some(Section::new(reader, path, at, table)),
         other => {
-            reader.fault(at, path, wrong("a table", other));
+            reader.fault(at, path, wrong_type("a table", other));
             None
         }
     }
 }
 
-pub(super) fn wrong(expected: &str, got: &DeValue<'_>) -> String {
+/// Fault text for a value of the wrong type.
+pub(super) fn wrong_type(expected: &str, got: &DeValue<'_>) -> String {
     let got = match got {
         DeValue::String(_) => "a string",
         DeValue::Integer(_) => "an integer",
@@ -264,29 +266,19 @@ pub(super) fn wrong(expected: &str, got: &DeValue<'_>) -> String {
     format!("must be {expected}: got {got}")
 }
 
-/// `key` as a part of the path `parent`.
+/// Appends a key to a path, quoted where TOML requires quotes.
 pub(super) fn join(parent: &str, key: &str) -> String {
     let bare = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
     let key = if bare { shortened(key).into_owned() } else { format!("{:?}", shortened(key)) };
     if parent.is_empty() { key } else { format!("{parent}.{key}") }
 }
 
-/// What is said of a key, or of another word, that is not among the known ones.
-pub(super) fn unknown(key: &str, known: &[&str]) -> String {
+fn unknown_key(key: &str, known: &[&str]) -> String {
     if TOP_KEYS.contains(&key) && !known.contains(&key) {
         return format!("unknown key: {key} belongs at the top of the file, before the first table");
     }
-    match similar(key, known) {
+    match nearest(key, known) {
         Some(known) => format!("unknown key: did you mean {known}?"),
         None => format!("unknown key: expected {}", known.join(", ")),
     }
-}
-
-/// The word that was meant, if one is close enough. Spelling it `password_min_length` is no difference.
-pub(super) fn similar<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
-    let plain = |text: &str| text.replace(['_', '-'], "").to_lowercase();
-    let word = plain(word);
-    let distances = known.iter().map(|known| (strsim::damerau_levenshtein(&word, &plain(known)), *known));
-    let (distance, nearest) = distances.min_by_key(|(distance, _)| *distance)?;
-    (distance <= nearest.chars().count().div_ceil(CHARS_A_SLIP).min(4)).then_some(nearest)
 }

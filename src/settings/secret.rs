@@ -1,21 +1,21 @@
-//! Secrets: the file names the environment variable that holds one, and never holds it itself.
+//! Secrets: the settings file names the environment variables that hold them.
 
 use secrecy::SecretString;
 
-/// A secret that is in an environment variable. It is read when it is needed.
+/// A reference to a secret in an environment variable. The variable is read on use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretVariable {
     variable: String,
     key: String,
 }
 
-/// What [`SecretVariable::read`] says where there is no secret.
+/// Error of [`SecretVariable::read`]: the environment variable holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the environment variable {variable} is not set: {key} names it")]
 pub struct MissingSecret {
-    /// The variable.
+    /// Name of the environment variable.
     pub variable: String,
-    /// The key that names it, such as `mail.smtp.password_env`.
+    /// Settings key that names the variable, such as `mail.smtp.password_env`.
     pub key: String,
 }
 
@@ -24,21 +24,21 @@ impl SecretVariable {
         Self { variable, key }
     }
 
-    /// The variable's name.
+    /// Name of the environment variable.
     pub fn variable(&self) -> &str {
         &self.variable
     }
 
-    /// The key of the settings that names it.
+    /// Settings key that names the variable.
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// The secret.
+    /// Reads the secret.
     ///
     /// # Errors
     ///
-    /// Where the variable is not set, empty, or not Unicode.
+    /// [`MissingSecret`] if the variable is not set, is empty or is not Unicode.
     pub fn read(&self) -> Result<SecretString, MissingSecret> {
         let secret = std::env::var(&self.variable).ok().filter(|secret| !secret.is_empty());
         let missing = || MissingSecret { variable: self.variable.clone(), key: self.key.clone() };
@@ -46,8 +46,8 @@ impl SecretVariable {
     }
 }
 
-/// Whether this can be a variable's name. Capitals only, as is the custom: a secret that was put here by mistake is most
-/// likely told from a name, and is then not printed.
+/// Whether `name` is a conventional variable name. Only capitals are allowed, so that a secret put here by mistake is most
+/// likely recognised and not printed.
 pub(super) fn is_variable_name(name: &str) -> bool {
     let inner = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
     name.bytes().all(inner) && !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit())

@@ -1,7 +1,7 @@
-//! Golden script tests: each folder `tests/scripts/<area>/<case>/` is one, and `tailor-idp test` runs them. docs/testing.md says
-//! what a case is.
+//! Golden script tests: runs `tailor-idp test` on the cases `tests/scripts/<area>/<case>/`. docs/testing.md describes the format
+//! of cases.
 //!
-//! `cargo test --test golden NAME` runs those with NAME in their name; `UPDATE_EXPECTED=1` rewrites what does not match.
+//! `cargo test --test golden NAME` runs cases with NAME in their name. `UPDATE_EXPECTED=1` rewrites expectations that do not match.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -12,7 +12,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts");
     let mut program = Command::new(env!("CARGO_BIN_EXE_tailor-idp"));
-    // A filter may be meant for another of the test binaries.
+    // `cargo test NAME` passes the filter to every test binary, so that no case may match it.
     program.current_dir(&root).args(["test", "--pass-with-no-tests", "."]).args(new_cases(&root));
     if let Some(filter) = &arguments.filter {
         program.args(["--filter", filter]);
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     }
     let update = std::env::var_os("UPDATE_EXPECTED").is_some_and(|value| value != "0");
     program.args(update.then_some("--update")).args(arguments.list.then_some("--list"));
-    // Nothing is ignored here.
+    // No case is ignored.
     if arguments.ignored {
         return ExitCode::SUCCESS;
     }
@@ -34,7 +34,7 @@ fn main() -> ExitCode {
     status.code().and_then(|code| u8::try_from(code).ok()).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
-/// The folders that are nothing but a script yet: they are cases once they are named, so that none is forgotten.
+/// Folders with a script only. `tailor-idp test` takes them as cases only if they are named: name them, so that none is forgotten.
 fn new_cases(root: &Path) -> Vec<PathBuf> {
     let cases = folders(root).into_iter().flat_map(|area| folders(&area));
     let has_more = |case: &Path| ["args.json", "case.json", "expected.txt"].iter().any(|name| case.join(name).exists());

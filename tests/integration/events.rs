@@ -1,7 +1,3 @@
-//! Events, from the change to the receiver.
+//! The `events` commands.
 
-mod kill;
-mod outbox;
 mod program;
-mod receiver;
-mod webhook;

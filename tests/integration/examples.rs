@@ -1,11 +1,11 @@
-//! The examples, which `cargo test` has built, are run.
+//! Runs the examples, which `cargo test` builds.
 
 use std::path::Path;
 use std::process::Command;
 
 use pretty_assertions::assert_eq;
 
-/// What an example prints.
+/// Runs an example, and returns its stdout.
 fn run(example: &str) -> String {
     let programs = Path::new(env!("CARGO_BIN_EXE_tailor-idp")).parent().unwrap();
     let output = Command::new(programs.join("examples").join(example)).output().unwrap();
@@ -15,12 +15,12 @@ fn run(example: &str) -> String {
 }
 
 #[test]
-fn a_host_with_a_runtime_of_its_own_embeds_the_client() {
+fn embed_example_runs_script_in_host_runtime() {
     assert_eq!(run("embed"), "2 users: ana@example.com, bo@example.com\n");
 }
 
 #[test]
-fn a_host_runs_function_scripts() {
+fn host_example_runs_handlers() {
     let printed = run("host");
     let created = printed.lines().filter(|line| line.contains(r#""created":true"#)).count();
     assert_eq!(created, 2, "{printed}");

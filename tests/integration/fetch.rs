@@ -1,4 +1,4 @@
-//! `fetch` against real servers on this machine, under names that only these tests know.
+//! `fetch` against local servers. A resolver of the tests maps host names to addresses.
 
 mod limits;
 mod reach;
@@ -10,18 +10,18 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tailor_idp::function::{FetchPolicy, FetchSettings, FunctionRuntime, Invocation, Script};
-use tailor_idp::idp::Idp;
+use tailor_idp::idp::Router;
 
 use self::server::Server;
 
-/// Runs in the handler's body; what `attempt` is given becomes the result, or the error's text.
+/// JavaScript before the handler. `attempt` returns the result of a function, or the text of its error.
 const PRELUDE: &str = "
-    const told = (error) => String(error) + (error.cause === undefined ? '' : ` (${error.cause})`);
-    const attempt = async (work) => { try { return await work(); } catch (error) { return told(error); } };
+    const describe = (error) => String(error) + (error.cause === undefined ? '' : ` (${error.cause})`);
+    const attempt = async (work) => { try { return await work(); } catch (error) { return describe(error); } };
     const text = async (...all) => { const response = await fetch(...all); return `${response.status} ${await response.text()}`; };
 ";
 
-/// `*.example.com` and `api.example` are this machine, `mixed.example.com` is partly so; other names there are none.
+/// Resolves `*.example.com` and `api.example` to this machine, `mixed.example.com` also to a public address, and no other names.
 fn names(name: &str) -> std::io::Result<Vec<IpAddr>> {
     let addresses: &[&str] = match name {
         "mixed.example.com" => &["1.1.1.1", "127.0.0.1"],
@@ -36,9 +36,9 @@ fn settings(hosts: &[&str]) -> FetchSettings {
     FetchSettings::default().allow(FetchPolicy::allow(hosts.iter().copied()).unwrap()).resolve_names(names)
 }
 
-/// What the body of a handler returns, whose `port` is the server's.
+/// Runs a handler with this body, and returns its result. `port` is the server's port.
 async fn run(server: &Server, settings: FetchSettings, body: &str) -> Value {
-    let runtime = FunctionRuntime::builder(Arc::new(Idp::builder().build())).fetch(settings).build();
+    let runtime = FunctionRuntime::builder(Arc::new(Router::builder().build())).fetch(settings).build();
     run_on(&runtime, server, body).await
 }
 

@@ -1,6 +1,7 @@
-//! The function runtime, as a host uses it.
+//! The public API of the function runtime.
 
 mod bounds;
+mod calls;
 mod fuzz;
 mod limits;
 mod pool;
@@ -13,13 +14,13 @@ use serde_json::json;
 use tailor_idp::function::{
     ErrorKind, Execution, FunctionRuntime, FunctionRuntimeBuilder, Invocation, Limit, Limits, Script,
 };
-use tailor_idp::idp::{HashCost, Idp, NamespaceName, NamespaceSettings, Permission};
-use tailor_idp::store::SqliteDatabase;
+use tailor_idp::idp::store::SqliteDatabase;
+use tailor_idp::idp::{HashCost, NamespaceName, NamespaceSettings, Permission, Router};
 
-async fn idp() -> Idp {
+async fn idp() -> Router {
     let name = NamespaceName::new("builtin-idp").unwrap();
     let store = SqliteDatabase::in_memory().unwrap().namespace(&name).await.unwrap();
-    let idp = Idp::builder().hash_cost(HashCost::danger_cheap_for_tests());
+    let idp = Router::builder().hash_cost(HashCost::danger_cheap_for_tests());
     idp.namespace(name, Arc::new(store), NamespaceSettings::default().permission(Permission::allow_all())).build()
 }
 
@@ -31,7 +32,7 @@ async fn runtime() -> FunctionRuntime {
     builder().await.build()
 }
 
-/// Executions of a test of many: enough to find what happens often. `TAILOR_IDP_TEST_ROUNDS=11000` is the long form.
+/// Number of executions in stress tests. `TAILOR_IDP_TEST_ROUNDS=11000` also finds rare failures.
 fn rounds() -> usize {
     std::env::var("TAILOR_IDP_TEST_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(880)
 }
@@ -40,7 +41,7 @@ fn script(text: &str) -> Script {
     Script::new("file:///handler.js".parse().unwrap(), text)
 }
 
-/// Runs a handler's body within these limits.
+/// Runs a handler with this body and these limits.
 async fn run(limits: Limits, body: &str) -> Execution {
     let script = script(&format!("export default async (argument) => {{ {body} }}"));
     runtime().await.run(&script, Invocation::default().limits(limits)).await
@@ -62,7 +63,7 @@ fn outcome(execution: &Execution) -> (String, Vec<String>) {
 }
 
 #[tokio::test]
-async fn what_one_script_does_to_its_global_scope_the_next_one_does_not_see() {
+async fn changes_to_global_scope_do_not_reach_next_execution() {
     let runtime = runtime().await;
     let vandal = script(
         "Array.prototype.push = Array.prototype.map = () => { throw new Error('patched'); };
@@ -94,7 +95,7 @@ async fn what_one_script_does_to_its_global_scope_the_next_one_does_not_see() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_scripts_at_once_share_the_users_and_nothing_else() {
+async fn concurrent_executions_share_users_and_no_globals() {
     let runtime = runtime().await;
     let script = script(
         "globalThis.runs = (globalThis.runs ?? 0) + 1;
@@ -118,7 +119,7 @@ async fn many_scripts_at_once_share_the_users_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn log_lines_are_handed_over_as_they_are_logged_and_kept_in_the_record() {
+async fn log_lines_reach_callback_and_record() {
     let live = Arc::new(Mutex::new(Vec::new()));
     let invocation = Invocation::default().on_log({
         let live = Arc::clone(&live);
@@ -138,7 +139,7 @@ async fn log_lines_are_handed_over_as_they_are_logged_and_kept_in_the_record() {
 }
 
 #[tokio::test]
-async fn a_failure_says_whose_fault_it_is() {
+async fn error_kind_tells_handler_failure_from_invalid_script() {
     let runtime = runtime().await;
     let kind = async |text: &str| runtime.run(&script(text), Invocation::default()).await.result.unwrap_err().kind;
     assert_eq!(kind("export default () => { throw new Error('no') }").await, ErrorKind::UserRuntime);
@@ -149,7 +150,7 @@ async fn a_failure_says_whose_fault_it_is() {
 }
 
 #[tokio::test]
-async fn a_script_runs_again_from_what_the_engine_has_compiled_and_fails_at_the_same_line() {
+async fn cached_code_runs_and_reports_original_positions() {
     let runtime = runtime().await;
     let text = "type Argument = { fail?: boolean };\n\nexport default ({ fail }: Argument) => {\n  if (fail) throw new Error('no');\n  return 1;\n};";
     let script = Script::new("file:///handler.ts".parse().unwrap(), text);
@@ -164,7 +165,7 @@ async fn a_script_runs_again_from_what_the_engine_has_compiled_and_fails_at_the_
 }
 
 #[tokio::test]
-async fn files_are_read_when_the_script_is_made_and_only_from_its_root() {
+async fn imports_are_read_at_load_and_only_below_root() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
     let inner = folder.path().join("inner");

@@ -1,8 +1,8 @@
-//! Scripts that mean harm: whatever they do, they end, in time and within bounds, and the next one notices nothing.
+//! Hostile scripts: each must end within its limits and leave the next execution unaffected.
 //!
-//! The scripts are in `tests/hostile`. The first line of each says what it attacks, the second how it may end: one of the
-//! limits' names, `error` and the error's name, or `result` and the JSON of the result; several are separated by `|`.
-//! Where memory runs out, so may time before it, on a machine that is slow or busy.
+//! The scripts are in `tests/hostile`. The first line of each names the attack. The second line lists the accepted ends,
+//! separated by `|`: the name of a limit, `error` with the error's name, or `result` with the result as JSON. The time limit is
+//! accepted too unless a result is expected: on a busy machine it can come before any other limit.
 
 use std::fs;
 use std::num::NonZero;
@@ -15,23 +15,22 @@ use std::time::Duration;
 use pretty_assertions::assert_eq;
 use serde_json::json;
 use tailor_idp::function::{Execution, FunctionRuntime, Invocation, Limit, Limits, Script};
-use tailor_idp::idp::{HashCost, Idp, NamespaceName, NamespaceSettings, Permission};
-use tailor_idp::store::SqliteDatabase;
+use tailor_idp::idp::store::SqliteDatabase;
+use tailor_idp::idp::{HashCost, NamespaceName, NamespaceSettings, Permission, Router};
 
 const TIME: Duration = Duration::from_millis(300);
 
-/// How long a script may compute past its limit. On the clock of its thread: other tests run at the same time, and however
-/// busy the processors are, this is what the script has had of them. A step of the engine's
-/// that cannot be cut short takes up to 100 ms on an idle machine, and twice that beside other tests.
+/// Accepted CPU time after the time limit. CPU time of the thread does not include waiting for a processor. A step of V8 that
+/// cannot be interrupted takes up to 100 ms on an idle machine, and twice that while other tests run.
 fn overrun() -> Duration {
     Duration::from_millis(if std::env::var_os("CI").is_some() { 400 } else { 200 })
 }
 
-/// How much larger the process may become at any time, in MiB. The engine has taken what a script asks for before it can be
-/// stopped; and other tests run in the same process.
-const GROWTH: usize = 1024;
+/// Maximum growth of the process, in MiB. V8 allocates what a script requests before the script can be ended, and other tests run
+/// in the same process.
+const MAX_GROWTH: usize = 1024;
 
-/// One worker: the execution after a script's meets what that script has left, if anything.
+/// With one worker, the next execution runs on the thread of the hostile script.
 const WORKERS: NonZero<usize> = NonZero::<usize>::MIN;
 
 #[cfg(target_os = "linux")]
@@ -45,7 +44,7 @@ fn resident_mib() -> usize {
     0
 }
 
-/// The most that the process has had of memory while this lived.
+/// Samples the resident memory of the process until dropped.
 struct Peak {
     most: Arc<AtomicUsize>,
     is_over: Arc<AtomicBool>,
@@ -64,7 +63,7 @@ impl Peak {
         peak
     }
 
-    /// The most since the last time.
+    /// The maximum since the last call, in MiB.
     fn take(&self) -> usize {
         self.most.swap(resident_mib(), Relaxed)
     }
@@ -79,14 +78,14 @@ impl Drop for Peak {
 async fn runtime() -> FunctionRuntime {
     let name = NamespaceName::new("builtin-idp").unwrap();
     let store = SqliteDatabase::in_memory().unwrap().namespace(&name).await.unwrap();
-    let idp = Idp::builder().hash_cost(HashCost::danger_cheap_for_tests());
+    let idp = Router::builder().hash_cost(HashCost::danger_cheap_for_tests());
     let settings = NamespaceSettings::default().permission(Permission::allow_all());
     let idp = idp.namespace(name, Arc::new(store), settings).build();
     let limits = Limits { time: TIME, ..Limits::default() };
     FunctionRuntime::builder(Arc::new(idp)).limits(limits).max_workers(WORKERS).prepared(1).build()
 }
 
-/// How it ended, as the scripts' second lines have it.
+/// How an execution ended, in the format of the scripts' second lines.
 fn ending(execution: &Execution) -> String {
     match &execution.result {
         Ok(value) => format!("result {value}"),
@@ -97,13 +96,13 @@ fn ending(execution: &Execution) -> String {
     }
 }
 
-/// What stands behind `// {label}: ` in one of the first two lines.
+/// The text after `// {label}: ` in one of the first two lines.
 fn header<'a>(text: &'a str, label: &str) -> &'a str {
     let prefix = format!("// {label}: ");
     text.lines().take(2).find_map(|line| line.strip_prefix(&prefix)).unwrap_or_else(|| panic!("no {label} in\n{text}"))
 }
 
-/// What the next execution finds.
+/// The script of the next execution. Returns what a hostile script might have changed.
 const BYSTANDER: &str = "export default async ({ list }) => {
   const idp = new tailor.idp.Client('builtin-idp');
   const { users } = await idp.users();
@@ -111,17 +110,17 @@ const BYSTANDER: &str = "export default async ({ list }) => {
 }";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_a_script_does_it_ends_and_the_next_one_notices_nothing() {
+async fn hostile_scripts_end_within_limits_and_do_not_affect_next_execution() {
     let runtime = runtime().await;
     let bystander = Script::new("file:///bystander.js".parse().unwrap(), BYSTANDER);
-    let meet = async || {
+    let run_bystander = async || {
         runtime
             .run(&bystander, Invocation::new(json!({ "list": [1, 2] })))
             .await
             .result
             .map_err(|error| error.to_string())
     };
-    let unharmed = meet().await;
+    let unharmed = run_bystander().await;
     assert_eq!(unharmed.as_ref().unwrap()[0], json!([2, 4]));
 
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hostile");
@@ -139,7 +138,7 @@ async fn whatever_a_script_does_it_ends_and_the_next_one_notices_nothing() {
         let execution = runtime.run(&script, Invocation::default()).await;
 
         let (expected, actual) = (header(&text, "Ends"), ending(&execution));
-        // On a busy machine the time can be up before anything else.
+        // On a busy machine, the time limit can come before any other.
         let is_late = actual == Limit::Time.name() && !expected.starts_with("result");
         if !is_late && !expected.split(" | ").any(|expected| expected == actual) {
             let error = execution.result.as_ref().err().map(ToString::to_string).unwrap_or_default();
@@ -150,12 +149,12 @@ async fn whatever_a_script_does_it_ends_and_the_next_one_notices_nothing() {
             faults.push(format!("{name}: computed for {computed:?}, of {TIME:?}"));
         }
         let grown = peak.take().saturating_sub(before);
-        if grown > GROWTH {
+        if grown > MAX_GROWTH {
             faults.push(format!("{name}: the process grew by {grown} MiB"));
         }
-        let after = meet().await;
+        let after = run_bystander().await;
         if after != unharmed {
-            faults.push(format!("{name}: the next execution has {after:?}"));
+            faults.push(format!("{name}: the next execution returned {after:?}"));
         }
     }
     assert!(files.len() >= 60, "only {} scripts", files.len());

@@ -1,160 +1,18 @@
-//! Bulk import, as a host and as the program do it.
+//! `tailor-idp users import`.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_trait::async_trait;
 use pretty_assertions::assert_eq;
 use rusqlite::Connection;
 use serde_json::{Value, json};
-use tailor_idp::idp::{
-    Code, IdentityProvider, Idp, ImportError, ImportUser, ListUsers, NamespaceSettings, Principal, UserAuthPolicy,
-};
-use tailor_idp::store::{
-    NewUser, Page, PageRequest, SqliteDatabase, SqliteStore, StoreError, UserChange, UserKey, UserRecord, UserStore,
-    WriteOptions,
-};
 use tempfile::TempDir;
 
-use crate::support::{End, namespace, password_hash, program};
+use crate::support::{End, password_hash, program};
 
-fn user(name: &str) -> ImportUser {
-    ImportUser { name: name.to_owned(), ..ImportUser::default() }
-}
-
-fn idp(store: impl UserStore + 'static, settings: NamespaceSettings) -> Idp {
-    Idp::builder().namespace(namespace("home"), Arc::new(store), settings).build()
-}
-
-async fn in_memory() -> SqliteStore {
-    SqliteDatabase::in_memory().unwrap().namespace(&namespace("home")).await.unwrap()
-}
-
-async fn names(idp: &Idp) -> Vec<String> {
-    let page = idp.users("home", &Principal::Host, ListUsers::default()).await.unwrap();
-    page.users.into_iter().map(|user| user.name).collect()
-}
-
-#[tokio::test]
-async fn imported_users_sign_in_with_the_password_that_was_hashed_elsewhere() {
-    let (from, to) = (in_memory().await, in_memory().await);
-    let old = idp(from.clone(), NamespaceSettings::default());
-    let ana = tailor_idp::idp::CreateUser {
-        name: "ana@example.com".into(),
-        password: Some("correct horse".into()),
-        disabled: false,
-    };
-    old.create_user("home", &Principal::Host, ana).await.unwrap();
-    let credential = from.credentials().unwrap().credential("ana@example.com").await.unwrap().unwrap();
-
-    let new = idp(to, NamespaceSettings::default());
-    let ana = ImportUser { name: "Ana@Example.com".into(), password: credential.password, disabled: false };
-    assert_eq!(new.import_users("home", vec![ana, user("bo@example.com")]).await.unwrap().count, 2);
-    let signs_in =
-        async |name: &str, password: &str| new.verify_password("home", name, password.into()).await.unwrap().is_some();
-    assert!(signs_in("ana@example.com", "correct horse").await);
-    assert!(!signs_in("ana@example.com", "battery staple").await);
-    assert!(!signs_in("bo@example.com", "").await, "without a hash no password is right");
-}
-
-#[tokio::test]
-async fn users_against_the_rules_are_all_named_and_nobody_is_imported() {
-    let mut policy = UserAuthPolicy::default();
-    policy.allowed_email_domains = vec!["example.com".into()];
-    policy.allow_google_oauth = true;
-    policy.disable_password_auth = true;
-    let idp = idp(in_memory().await, NamespaceSettings::default().user_auth_policy(policy));
-    let with_hash = ImportUser { password: Some(password_hash("x")), ..user("cy@example.com") };
-    let batch = vec![user("ana@example.com"), user("bo"), with_hash, user("di@example.org"), user("ed@example.com")];
-    let error = idp.import_users("home", batch).await.unwrap_err();
-    let first = "user 1 of the batch: name must be an e-mail address: got \"bo\"";
-    assert_eq!(error.to_string(), format!("3 users of the batch cannot be imported; the first: {first}"));
-    let ImportError::Invalid(faults) = error else { panic!("{error:?}") };
-    let faults: Vec<_> = faults.iter().map(|fault| (fault.index, fault.error.detail())).collect();
-    let expected = [
-        (1, "name must be an e-mail address: got \"bo\""),
-        (2, "passwordHash must not be given: disablePasswordAuth is set"),
-        (3, "name must be at an allowed e-mail domain (example.com): got \"di@example.org\""),
-    ];
-    assert_eq!(faults, expected);
-    assert_eq!(names(&idp).await, Vec::<String>::new());
-    let error = idp.import_users("away", vec![user("ana@example.com")]).await.unwrap_err();
-    assert!(matches!(&error, ImportError::Failed(error) if error.code() == Code::NotFound), "{error:?}");
-}
-
-/// A store that can do what every store can, and nothing else.
-struct Bare(SqliteStore);
-
-#[async_trait]
-impl UserStore for Bare {
-    async fn insert(&self, user: NewUser, publish: bool) -> Result<UserRecord, StoreError> {
-        self.0.insert(user, publish).await
-    }
-
-    async fn get(&self, key: UserKey<'_>) -> Result<Option<UserRecord>, StoreError> {
-        self.0.get(key).await
-    }
-
-    async fn list(&self, request: PageRequest) -> Result<Page, StoreError> {
-        self.0.list(request).await
-    }
-
-    async fn update(
-        &self,
-        id: &str,
-        change: UserChange,
-        options: WriteOptions,
-    ) -> Result<Option<UserRecord>, StoreError> {
-        self.0.update(id, change, options).await
-    }
-
-    async fn delete(&self, id: &str, options: WriteOptions) -> Result<bool, StoreError> {
-        self.0.delete(id, options).await
-    }
-
-    fn page_token_key(&self) -> [u8; 32] {
-        self.0.page_token_key()
-    }
-}
-
-#[tokio::test]
-async fn a_store_without_imports_says_so() {
-    let idp = idp(Bare(in_memory().await), NamespaceSettings::default());
-    let error = idp.import_users("home", vec![user("ana@example.com")]).await.unwrap_err();
-    let ImportError::Failed(error) = error else { panic!("{error:?}") };
-    let expected = (Code::Unimplemented, "the store of namespace home takes no imports");
-    assert_eq!((error.code(), error.detail()), expected);
-}
-
-#[tokio::test]
-async fn an_import_that_fails_adds_nobody_and_harms_no_other_write() {
-    let folder = TempDir::new().unwrap();
-    let path = folder.path().join("users.db");
-    let store = SqliteDatabase::open(&path).unwrap().namespace(&namespace("home")).await.unwrap();
-    let idp = idp(store, NamespaceSettings::default().publish_user_events(true));
-    let file = Connection::open(&path).unwrap();
-    // The second disabled user cannot be added, after others have been.
-    file.execute_batch("CREATE UNIQUE INDEX one_disabled ON users (namespace_id) WHERE disabled").unwrap();
-    let disabled = |name| ImportUser { disabled: true, ..user(name) };
-    let batch = vec![user("ana@example.com"), disabled("bo@example.com"), disabled("cy@example.com")];
-    let create = tailor_idp::idp::CreateUser { name: "single@example.com".into(), ..Default::default() };
-    let (failed, single) =
-        tokio::join!(idp.import_users("home", batch.clone()), idp.create_user("home", &Principal::Host, create));
-    assert!(matches!(failed, Err(ImportError::Failed(_))), "{failed:?}");
-    assert_eq!(names(&idp).await, [single.unwrap().name]);
-    check_file(&path);
-
-    file.execute_batch("DROP INDEX one_disabled").unwrap();
-    assert_eq!(idp.import_users("home", batch).await.unwrap().count, 3);
-    let expected = ["single@example.com", "ana@example.com", "bo@example.com", "cy@example.com"];
-    assert_eq!(names(&idp).await, expected);
-    check_file(&path);
-}
-
-/// That the file is sound, its kept count right, and each user's event there where there is any.
+/// Checks that the database is intact, its user counts are right, and it has an event for every user or for none.
 fn check_file(path: &Path) {
     let file = Connection::open(path).unwrap();
     let text = |sql| file.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
@@ -166,7 +24,7 @@ fn check_file(path: &Path) {
     assert_eq!(text(events), "all or none");
 }
 
-/// A folder with a file `users.jsonl`.
+/// A folder with these lines in the file `users.jsonl`.
 fn place(lines: &str) -> TempDir {
     let folder = TempDir::new().unwrap();
     std::fs::write(folder.path().join("users.jsonl"), lines).unwrap();
@@ -177,7 +35,7 @@ fn run(folder: &TempDir, args: &str) -> End {
     End::of(program().args(args.split(' ')).args(["--db", "users.db"]).current_dir(folder.path()))
 }
 
-/// The names of all users, in the order of their creation.
+/// The names of all users, in creation order.
 fn listed(folder: &TempDir) -> Vec<String> {
     let end = run(folder, "users list --json --first 1000");
     let end = end.json();
@@ -185,7 +43,7 @@ fn listed(folder: &TempDir) -> Vec<String> {
 }
 
 #[test]
-fn the_program_imports_the_lines_of_a_file_in_their_order() {
+fn import_adds_users_in_order_of_lines() {
     let hash = password_hash("x");
     let lines = [
         json!({ "name": "Zoe@example.com", "passwordHash": hash.as_str() }).to_string(),
@@ -194,7 +52,7 @@ fn the_program_imports_the_lines_of_a_file_in_their_order() {
         "  \r".into(),
         "{\"name\": \"b\\u006f@example.com\"}\r".into(),
     ];
-    // Without a line break at the end.
+    // The last line has no line break.
     let folder = place(&lines.join("\n"));
     let end = run(&folder, "users import users.jsonl --publish-user-events");
     let stdout = "imported 3 users, skipped 0 whose names were taken\n".to_owned();
@@ -210,7 +68,7 @@ fn the_program_imports_the_lines_of_a_file_in_their_order() {
 }
 
 #[test]
-fn names_that_are_taken_are_skipped_and_twenty_of_them_shown() {
+fn import_skips_taken_names_and_shows_first_twenty() {
     let mut lines = String::new();
     for index in 0..30 {
         writeln!(lines, "{{\"name\": \"user{index}@example.com\"}}").unwrap();
@@ -218,7 +76,7 @@ fn names_that_are_taken_are_skipped_and_twenty_of_them_shown() {
     let folder = place(&lines);
     let first = run(&folder, "users import users.jsonl --json");
     assert_eq!(first.json(), json!({ "imported": 30, "skipped": 0 }));
-    // In batches of seven, with a new user, and one that is there twice.
+    // The lines contain one new user, twice.
     writeln!(lines, "{{\"name\": \"new@example.com\"}}\n{{\"name\": \"NEW@example.com\"}}").unwrap();
     std::fs::write(folder.path().join("users.jsonl"), &lines).unwrap();
     let again = run(&folder, "users import users.jsonl --batch 7");
@@ -226,14 +84,14 @@ fn names_that_are_taken_are_skipped_and_twenty_of_them_shown() {
     let stdout = "imported 1 user, skipped 31 whose names were taken\n".to_owned();
     assert_eq!(again, End { code: Some(0), stdout, stderr: format!("{shown}skipped: … and 11 more\n") });
     assert_eq!(run(&folder, "users list --json --first 1").json()["totalCount"], 31);
-    // A user who is created one by one is counted as ever.
+    // The user count is still updated for single users.
     run(&folder, "users create single@example.com");
     assert_eq!(run(&folder, "users list --json --first 1").json()["totalCount"], 32);
     check_file(&folder.path().join("users.db"));
 }
 
 #[test]
-fn a_file_with_wrong_lines_is_not_imported_and_the_first_are_shown() {
+fn import_adds_nobody_and_shows_first_errors_when_lines_are_invalid() {
     let mut lines =
         String::from("{\"name\": \"ana@example.com\"}\n\n{\"name\": \"ana\"}\n{\"name\": 5}\nana@example.com\n");
     lines.push_str("{\"name\": \"bo@example.com\", \"passwordHash\": \"hunter2\"}\n{\"name\": \"cy@example.com\", \"pass\\u001bword\": 1}\n");
@@ -250,7 +108,7 @@ error: 5 lines are wrong: nobody was imported
     assert_eq!(end, End { code: Some(1), stdout: String::new(), stderr: stderr.to_owned() });
     assert_eq!(listed(&folder), Vec::<String>::new());
 
-    // The first of many, over more than one block.
+    // The errors of several blocks are counted, and the first are shown.
     let many: String = (0..30_000).map(|index| format!("{{\"name\": \"{index:060}\"}}\n")).collect();
     std::fs::write(folder.path().join("users.jsonl"), many).unwrap();
     let end = run(&folder, "users import users.jsonl");
@@ -260,13 +118,13 @@ error: 5 lines are wrong: nobody was imported
     for (line, shown) in (1..=20).zip(shown) {
         assert!(shown.starts_with(&format!("users.jsonl:{line}: name must be an e-mail address: ")), "{shown}");
     }
-    // The rules are the namespace's.
+    // The rules of the namespace apply.
     let end = run(&folder, "users import users.jsonl --use-non-email-identifier --batch 8000");
     assert_eq!(end.stdout, "imported 30000 users, skipped 0 whose names were taken\n", "{end:#?}");
 }
 
 #[test]
-fn stdin_is_imported_and_what_cannot_be_read_is_wrong_use() {
+fn import_reads_stdin_and_reports_unreadable_file_as_usage_error() {
     let folder = place("{\"name\": \"ana@example.com\"}\n{\"name\": \"bo@example.com\"}\n");
     let stdin = || Stdio::from(std::fs::File::open(folder.path().join("users.jsonl")).unwrap());
     let mut import = program();
@@ -280,21 +138,20 @@ fn stdin_is_imported_and_what_cannot_be_read_is_wrong_use() {
     assert_eq!(none.code, Some(2), "{none:#?}");
 }
 
-/// How many users of a file are there, as another program sees it.
+/// The number of users that another process sees. Zero until the database and its namespace exist.
 fn count(path: &Path) -> u64 {
     let count = || {
         let file = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         file.query_row("SELECT user_count FROM namespaces", [], |row| row.get::<_, i64>(0))
     };
-    // Not yet made.
     count().unwrap_or_default().unsigned_abs()
 }
 
 #[test]
-fn what_a_killed_import_has_committed_stays_and_the_next_does_the_rest() {
+fn killed_import_keeps_committed_batches_and_next_import_adds_the_rest() {
     const USERS: usize = 20_000;
     const BATCH: u64 = 100;
-    // In no order of their names.
+    // Lines are not sorted by name.
     let name = |index: usize| format!("user{}@example.com", index * 7919 % USERS);
     let lines: String = (0..USERS).map(|index| format!("{{\"name\": \"{}\"}}\n", name(index))).collect();
     let folder = place(&lines);

@@ -1,4 +1,4 @@
-//! A debugger at work on `tailor-idp run`.
+//! Debugging `tailor-idp run` over the inspector protocol.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tungstenite::{Message, WebSocket};
 use url::Url;
 
-use crate::live_program::{LiveProgram, PATIENCE};
+use crate::live_program::{LiveProgram, READ_TIMEOUT};
 use crate::support::{End, program};
 
 const GREETING: &str = r#"const greeting = "hello";
@@ -24,7 +24,7 @@ export default async (args) => {
 };
 "#;
 
-/// Speaks the protocol, as DevTools do.
+/// A client of the inspector protocol.
 struct Debugger {
     socket: WebSocket<TcpStream>,
     last_id: u64,
@@ -35,7 +35,7 @@ impl Debugger {
     fn attach(url: &str) -> Self {
         let address = Url::parse(url).unwrap().socket_addrs(|| None).unwrap()[0];
         let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(READ_TIMEOUT)).unwrap();
         let (socket, _) = tungstenite::client(url, stream).unwrap();
         Self { socket, last_id: 0, events: VecDeque::new() }
     }
@@ -63,7 +63,7 @@ impl Debugger {
         }
     }
 
-    /// The next event of this kind; passes over others.
+    /// Waits for the next event with this name. Drops other events.
     fn event(&mut self, method: &str) -> Value {
         loop {
             let event = self.events.pop_front().unwrap_or_else(|| self.receive());
@@ -73,7 +73,7 @@ impl Debugger {
         }
     }
 
-    /// The script's line at which the program stands now, counted from 0, and the call frame there.
+    /// Waits for a pause. Returns its line, counted from 0, and the id of the call frame.
     fn paused(&mut self) -> (u64, String) {
         let paused = self.event("Debugger.paused");
         let frame = &paused["callFrames"][0];
@@ -86,7 +86,7 @@ impl Debugger {
     }
 }
 
-/// The program, about to run the script, and where a debugger finds it.
+/// Starts the program with the script. Returns the URL for debuggers too.
 fn start(script: &Path, arguments: &[&str]) -> (LiveProgram, String) {
     let mut command = program();
     command.arg("run").arg(script).args(["--no-config", "--arg", r#"{ "name": "Ana" }"#]).args(arguments);
@@ -108,7 +108,7 @@ fn script(name: &str, text: &str) -> (TempDir, std::path::PathBuf, Url) {
 }
 
 #[test]
-fn a_debugger_breaks_looks_and_steps_and_no_time_is_up_meanwhile() {
+fn debugger_breaks_evaluates_and_steps_without_time_limit() {
     let (_folder, path, url) = script("main.js", GREETING);
     let (mut program, ws) = start(&path, &["--inspect-brk=127.0.0.1:0", "--timeout", "1ms"]);
     let mut debugger = Debugger::attach(&ws);
@@ -122,7 +122,7 @@ fn a_debugger_breaks_looks_and_steps_and_no_time_is_up_meanwhile() {
     let (line, frame) = debugger.paused();
     assert_eq!(line, 3, "the breakpoint");
     assert_eq!(debugger.value_of(&frame, "name + '!'"), "Ana!");
-    // As the console does it, though a script cannot.
+    // A debugger's console may evaluate code; a script may not.
     let evaluate = json!({ "expression": "[1, 2].length + 1" });
     assert_eq!(debugger.call("Runtime.evaluate", evaluate)["result"]["value"], 3);
     debugger.call("Debugger.stepOver", json!({}));
@@ -130,7 +130,7 @@ fn a_debugger_breaks_looks_and_steps_and_no_time_is_up_meanwhile() {
     assert_eq!(line, 4, "the next statement");
     assert_eq!(debugger.value_of(&frame, "text"), "hello Ana");
     let eval = "(() => { try { return eval('1') } catch (error) { return error.name } })()";
-    assert_eq!(debugger.value_of(&frame, eval), "EvalError", "what the script itself may");
+    assert_eq!(debugger.value_of(&frame, eval), "EvalError", "scripts cannot use eval");
     debugger.call("Debugger.resume", json!({}));
     assert_eq!(debugger.event("Runtime.consoleAPICalled")["args"][0]["value"], "hello Ana");
     debugger.event("Runtime.executionContextDestroyed");
@@ -140,7 +140,7 @@ fn a_debugger_breaks_looks_and_steps_and_no_time_is_up_meanwhile() {
 }
 
 #[test]
-fn a_debugger_is_shown_typescript_as_its_author_wrote_it() {
+fn debugger_gets_source_map_of_typescript() {
     let text = "type Args = { name: string };\n\nexport default (args: Args): string => {\n  return args.name;\n};\n";
     let (_folder, path, url) = script("main.ts", text);
     let (program, ws) = start(&path, &["--inspect-wait=127.0.0.1:0"]);
@@ -156,7 +156,7 @@ fn a_debugger_is_shown_typescript_as_its_author_wrote_it() {
     let map = sourcemap_of(parsed["sourceMapURL"].as_str().unwrap());
     assert_eq!(map["sources"], json!([url.as_str()]));
     assert_eq!(map["sourcesContent"], json!([text]));
-    // The debugger stays, and is left.
+    // The program exits while the debugger is connected.
     assert_eq!(program.end(), Some(0));
     drop(debugger);
 }
@@ -167,11 +167,11 @@ fn sourcemap_of(data_url: &str) -> Value {
     serde_json::from_slice(&base64::engine::general_purpose::STANDARD.decode(base64).unwrap()).unwrap()
 }
 
-/// What the debuggers' port answers to a request with this `Host`.
+/// Sends a request with this `Host` to the debuggers' port. Returns status and body.
 fn get(ws: &str, path: &str, host: &str) -> (u16, String) {
     let address = Url::parse(ws).unwrap().socket_addrs(|| None).unwrap()[0];
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(READ_TIMEOUT)).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
@@ -180,7 +180,7 @@ fn get(ws: &str, path: &str, host: &str) -> (u16, String) {
 }
 
 #[test]
-fn debuggers_find_the_script_and_web_pages_do_not() {
+fn inspector_lists_script_and_rejects_foreign_hosts() {
     let (_folder, path, url) = script("main.js", GREETING);
     let (_program, ws) = start(&path, &["--inspect-brk=127.0.0.1:0"]);
     let (status, list) = get(&ws, "/json/list", "localhost");
@@ -196,10 +196,10 @@ fn debuggers_find_the_script_and_web_pages_do_not() {
 }
 
 #[test]
-fn a_change_ends_a_pause() {
+fn file_change_ends_pause() {
     let (_folder, path, _) = script("main.js", GREETING);
     let (mut program, ws) = start(&path, &["--inspect-brk=127.0.0.1:0", "--watch"]);
-    // While the program waits for a debugger.
+    // The program waits for a debugger.
     fs::write(&path, format!("{GREETING}// changed")).unwrap();
     program.line("running again");
     let next = url_of(&mut program);
@@ -208,7 +208,7 @@ fn a_change_ends_a_pause() {
     debugger.call("Debugger.enable", json!({}));
     debugger.call("Runtime.runIfWaitingForDebugger", json!({}));
     debugger.paused();
-    // While it is paused.
+    // The program is paused.
     fs::write(&path, GREETING).unwrap();
     program.line("running again");
     let mut debugger = Debugger::attach(&url_of(&mut program));
@@ -217,7 +217,7 @@ fn a_change_ends_a_pause() {
 }
 
 #[test]
-fn without_a_debugger_the_program_runs_to_its_end() {
+fn inspected_program_runs_without_debugger() {
     let (_folder, path, _) = script("main.js", GREETING);
     let (mut program, _) = start(&path, &["--inspect=127.0.0.1:0"]);
     program.line("\"hello Ana\"");
@@ -230,7 +230,7 @@ fn without_a_debugger_the_program_runs_to_its_end() {
 }
 
 #[test]
-fn memory_stays_limited() {
+fn inspected_program_keeps_memory_limit() {
     let (_folder, path, _) = script("main.js", "export default () => { for (const all = []; ; ) all.push([1]); };");
     let (mut program, _) = start(&path, &["--inspect=127.0.0.1:0"]);
     program.line("Memory limit exceeded");
@@ -239,7 +239,7 @@ fn memory_stays_limited() {
 
 #[cfg(unix)]
 #[test]
-fn an_interrupt_ends_a_program_that_is_paused() {
+fn interrupt_ends_paused_program() {
     let (_folder, path, _) = script("main.js", GREETING);
     let (program, ws) = start(&path, &["--inspect-brk=127.0.0.1:0"]);
     let mut debugger = Debugger::attach(&ws);

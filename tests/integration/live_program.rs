@@ -1,4 +1,4 @@
-//! A program that runs while a test talks to it.
+//! A running program whose output a test reads line by line.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
@@ -6,14 +6,14 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::Duration;
 
-/// Longer than anything takes on a machine that is busy with other tests.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+/// Timeout for one line of output. No output takes this long, even on a busy machine.
+pub(crate) const READ_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Killed when it is dropped.
+/// A running program. Killed when dropped.
 pub(crate) struct LiveProgram {
     child: Child,
     lines: Receiver<String>,
-    /// What has been read, and not asked for: stdout and stderr come in no order.
+    /// Lines that no call of `line` has returned yet. Stdout and stderr arrive in any order.
     others: Vec<String>,
 }
 
@@ -26,12 +26,12 @@ impl LiveProgram {
         Self { child, lines, others: Vec::new() }
     }
 
-    /// Waits for a line on stdout or stderr with this in it, and takes it.
+    /// Waits for a line on stdout or stderr that contains `part`, and removes it.
     pub(crate) fn line(&mut self, part: &str) -> String {
         if let Some(index) = self.others.iter().position(|line| line.contains(part)) {
             return self.others.remove(index);
         }
-        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
+        while let Ok(line) = self.lines.recv_timeout(READ_TIMEOUT) {
             if line.contains(part) {
                 return line;
             }
@@ -40,15 +40,14 @@ impl LiveProgram {
         panic!("no line with {part:?}: {:#?}", self.others);
     }
 
-    /// Waits for the end, and returns the exit code.
+    /// Waits for the program to exit, and returns its exit code.
     pub(crate) fn end(mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
 
     #[cfg(unix)]
     pub(crate) fn interrupt(&self) {
-        // SAFETY: a plain system call, on a process that has not been waited for.
-        assert_eq!(unsafe { libc::kill(self.child.id().cast_signed(), libc::SIGINT) }, 0);
+        crate::support::send_signal(self.child.id(), rustix::process::Signal::INT);
     }
 }
 

@@ -1,11 +1,11 @@
-//! Password resets: the outbox, the mails on their way to a real mail server, the page, and all of it together.
+//! Password resets: the `mail` commands, the reset page, and both together.
 
 mod browser;
 mod delivery;
-mod kill;
-mod outbox;
 mod page;
+#[path = "../../crates/idp/tests/support/smtp.rs"]
 mod smtp;
+#[path = "../../crates/idp/tests/support/mail_text.rs"]
 mod text;
 
 use std::io::{BufRead, BufReader, Read};
@@ -14,8 +14,8 @@ use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use tailor_idp::idp::{Idp, NamespaceSettings};
-use tailor_idp::store::SqliteDatabase;
+use tailor_idp::idp::store::SqliteDatabase;
+use tailor_idp::idp::{NamespaceSettings, Router};
 use tempfile::TempDir;
 
 use crate::support::{End, namespace, program};
@@ -23,7 +23,7 @@ use crate::support::{End, namespace, program};
 /// Where browsers go after a reset.
 const REDIRECT: &str = "https://app.example.com/signed-in";
 
-/// A database with users, and what the program does with it.
+/// A folder with a database, and runs of the program on it.
 struct Place {
     folder: TempDir,
 }
@@ -37,7 +37,7 @@ impl Place {
         self.folder.path().join("users.db")
     }
 
-    /// Runs a script's body, with `idp` at hand, and returns its result.
+    /// Runs the body of a script, in which `idp` is a client, and returns its result.
     fn run(&self, body: &str) -> serde_json::Value {
         let script = self.folder.path().join("script.js");
         let text = format!(
@@ -49,7 +49,7 @@ impl Place {
         end.json()
     }
 
-    /// Creates the user and queues a mail to them.
+    /// Creates the user, and queues a reset mail.
     fn ask(&self, name: &str) {
         self.run(&format!(
             "const {{ id: userId }} = await idp.createUser({{ name: '{name}', password: 'the old one' }});
@@ -61,23 +61,23 @@ impl Place {
         End::of(program().arg("mail").args(arguments).arg("--db").arg(self.db()).current_dir(self.folder.path()))
     }
 
-    /// The mails of the outbox, oldest first, as `state attempts`.
+    /// State and number of attempts of each mail, oldest first.
     fn states(&self) -> Vec<String> {
         let mails = self.mail(&["list", "--json"]).json();
         let state = |mail: &serde_json::Value| format!("{} {}", mail["state"].as_str().unwrap(), mail["attempts"]);
         mails.as_array().unwrap().iter().rev().map(state).collect()
     }
 
-    /// Whether the user signs in with the password, as a host asks that opens the same database.
+    /// Whether the password is valid, checked by a host that opens the same database.
     async fn verifies(&self, name: &str, password: &str) -> bool {
         let namespace = namespace("builtin-idp");
         let store = SqliteDatabase::open(self.db()).unwrap().namespace(&namespace).await.unwrap();
-        let idp = Idp::builder().namespace(namespace, Arc::new(store), NamespaceSettings::default()).build();
+        let idp = Router::builder().namespace(namespace, Arc::new(store), NamespaceSettings::default()).build();
         idp.verify_password("builtin-idp", name, password.into()).await.unwrap().is_some()
     }
 }
 
-/// `tailor-idp serve`, on a port of its own.
+/// A running `tailor-idp serve` on an unused port. Killed when dropped.
 struct Serve {
     process: Child,
     base: String,
@@ -86,13 +86,13 @@ struct Serve {
 }
 
 impl Serve {
-    /// Kills it, and returns all that it logged.
+    /// Kills the server, and returns its log.
     fn kill(&mut self) -> String {
         self.process.kill().unwrap();
         self.log.take().unwrap().join().unwrap()
     }
 
-    /// Where it listens, whatever its links say.
+    /// The URL of the listening address. Unlike `base`, independent of `--base-url`.
     fn base_here(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -104,7 +104,7 @@ impl Serve {
         let mut process = serve.current_dir(folder).stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = BufReader::new(process.stderr.take().unwrap());
         let mut line = String::new();
-        // The log comes the same way.
+        // Log lines are also written to stderr.
         while !line.starts_with("listening: ") {
             line.clear();
             assert!(stderr.read_line(&mut line).unwrap() > 0, "serve ended");

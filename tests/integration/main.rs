@@ -1,20 +1,21 @@
-//! Everything that is not a golden script test, in one binary: V8 links slowly.
+//! All tests except unit tests and golden script tests. They share one binary, because linking V8 is slow.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
+mod database;
 mod events;
 mod examples;
 #[path = "../../src/cli/test/expectation/mod.rs"]
 mod expectation;
 mod fetch;
 mod function;
+mod host_directory;
 mod hostile;
 mod import;
 #[path = "../../src/cli/import/lines.rs"]
 mod import_lines;
 #[cfg(feature = "inspector")]
 mod inspector;
-mod kill;
 mod live_program;
 mod mail;
 mod mfa;
@@ -23,7 +24,6 @@ mod record;
 mod script_tests;
 mod settings;
 mod snapshot;
-mod store_contract;
 mod support;
 mod types;
 mod watch;

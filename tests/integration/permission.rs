@@ -1,8 +1,5 @@
-//! Permission, from the spelling of a policy to what a call does.
+//! Permissions: documented examples, `tailor-idp explain`, and scripts.
 
-mod agreement;
 mod documents;
-mod enforcement;
 mod explain;
-mod plain;
 mod scripts;

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::support::{End, program};
 
-/// The record without what differs from run to run, and how the run ended.
+/// Runs a script. Returns the record without values that differ from run to run.
 fn record(arguments: Value) -> (Value, End) {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("main.js");
@@ -38,14 +38,14 @@ fn record(arguments: Value) -> (Value, End) {
 }
 
 #[test]
-fn the_record_takes_the_place_of_the_result() {
+fn record_replaces_result_on_stdout() {
     let (record, end) = record(json!({}));
     assert_eq!(record, json!({ "status": "SUCCESS", "result": { "n": 1 }, "errorKind": "NONE" }));
     assert_eq!(end.code, Some(0));
 }
 
 #[test]
-fn the_record_of_a_failure_says_why_and_the_program_fails() {
+fn record_of_failure_has_error_and_exit_code_is_1() {
     let (record, end) = record(json!({ "fail": true }));
     let error = json!({ "name": "RangeError", "message": "refused" });
     let expected = json!({ "status": "FAILED", "result": null, "error": error, "errorKind": "USER_RUNTIME" });

@@ -1,4 +1,4 @@
-//! The snapshot holds what the sources say.
+//! The startup snapshot behaves like the sources it is built from.
 
 use std::fs;
 use std::process::Command;
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 const SCRIPTS: [(&str, &str); 6] = [
     (
-        "the whole global scope, with what each thing is",
+        "the global scope with all property descriptors",
         "export default () => Reflect.ownKeys(globalThis).map((key) => {
            const { value, get, enumerable, writable, configurable } = Object.getOwnPropertyDescriptor(globalThis, key);
            return [String(key), typeof value, value?.name, typeof get, enumerable, writable, configurable].join();
@@ -47,10 +47,9 @@ const SCRIPTS: [(&str, &str); 6] = [
     ("a failure of the handler", "export default () => nothing.there"),
 ];
 
-/// What a script prints, on stdout and stderr.
+/// Runs a script in its own process, and returns its stdout and stderr.
 ///
-/// In a process of its own: V8 shares its read-only heap among isolates, so that those with the snapshot and those
-/// without cannot be in one process.
+/// V8 shares its read-only heap among isolates: isolates with and without the snapshot cannot be in one process.
 fn output(text: &str, flags: &[&str]) -> String {
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join("main.js"), text).unwrap();
@@ -61,7 +60,7 @@ fn output(text: &str, flags: &[&str]) -> String {
 }
 
 #[test]
-fn a_run_from_the_snapshot_and_a_run_from_the_sources_behave_the_same() {
+fn runs_from_snapshot_and_from_sources_print_the_same() {
     for (what, text) in SCRIPTS {
         assert_eq!(output(text, &[]), output(text, &["--without-snapshot"]), "{what}");
     }

@@ -1,20 +1,22 @@
-//! What several of the tests need.
+//! Helpers that several test modules share.
 
 use std::process::{Command, Output};
 
+#[cfg(unix)]
+use rustix::process::{Pid, Signal, kill_process};
 use tailor_idp::idp::{NamespaceName, PasswordHash};
 
-/// The program, with no more than what the tests set in its environment.
+/// The program, without environment variables that change its output.
 pub(crate) fn program() -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_tailor-idp"));
     program.env_remove("TAILOR_IDP_LOG").env("RUST_BACKTRACE", "0");
     program
 }
 
-/// A settings file in which everything is permitted, so that the program need not say so.
+/// A settings file that allows everything. Without settings, the program prints a note about that.
 pub(crate) const OPEN_SETTINGS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scripts/tailor-idp.toml");
 
-/// How a run of the program ended, in a form that shows well in a failed test.
+/// Exit code and output of the program, readable in a failed assertion.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct End {
     pub(crate) code: Option<i32>,
@@ -34,11 +36,18 @@ impl End {
     }
 }
 
+/// Sends a signal by the system call: a minimal Debian has no program `kill`.
+#[cfg(unix)]
+pub(crate) fn send_signal(process: u32, signal: Signal) {
+    let process = i32::try_from(process).ok().and_then(Pid::from_raw).expect("a process id");
+    kill_process(process, signal).unwrap();
+}
+
 pub(crate) fn namespace(name: &str) -> NamespaceName {
     NamespaceName::new(name).unwrap()
 }
 
-/// A hash as stores are given one: of the right form, and of no password. Texts that differ give hashes that differ.
+/// A well-formed password hash that no password matches. Different texts give different hashes.
 pub(crate) fn password_hash(text: &str) -> PasswordHash {
     let salt: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
     let salt = format!("{salt:0<21}");

@@ -1,7 +1,7 @@
-//! The declarations that the program prints, checked by the TypeScript compiler: `tests/types/`.
+//! Checks the declarations of `tailor-idp types` with the TypeScript compiler, on the handlers in `tests/types/`.
 //!
-//! - `right/`: handlers that must compile, as they are.
-//! - `wrong/`: each line with a comment such as `// TS2345` must give exactly these errors, and no other line any.
+//! - `right/`: handlers that must compile.
+//! - `wrong/`: each line with a comment such as `// TS2345` must give exactly these errors. Other lines must give none.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,14 +12,14 @@ use regex::Regex;
 use serde_json::json;
 use tempfile::TempDir;
 
-/// Set to `1` where the compiler cannot be had.
+/// Set to `1` to skip these tests without a compiler.
 const SKIP: &str = "TAILOR_IDP_SKIP_TYPES";
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/types")
 }
 
-/// The compiler, or `None` where the environment says to do without it.
+/// The compiler, or `None` if it is not installed and [`SKIP`] is set.
 fn compiler() -> Option<PathBuf> {
     let compiler = folder().join("node_modules/typescript/lib/tsc.js");
     if compiler.exists() {
@@ -31,7 +31,7 @@ fn compiler() -> Option<PathBuf> {
     None
 }
 
-/// The errors of all samples in `samples`, as `file:line TScode: text`, or `None` where there is no compiler.
+/// The errors of all handlers in `samples`, as `file:line TScode: text`, or `None` without a compiler.
 fn errors(samples: &str, libraries: &[&str]) -> Option<Vec<String>> {
     static ERROR: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"(?m)^(?:[^(\n]*/)?([^(/\n]+)\((\d+),\d+\): error (TS\d+: .*)$").unwrap());
@@ -69,13 +69,13 @@ fn errors(samples: &str, libraries: &[&str]) -> Option<Vec<String>> {
             format!("{file}:{line} {text}")
         })
         .collect();
-    // An error without a place is one of the project or of the compiler.
-    let placed = printed.lines().filter(|line| line.contains("error TS")).count();
-    assert!(output.status.success() == errors.is_empty() && placed == errors.len(), "{printed}");
+    // An error without a position is one of the project or of the compiler.
+    let total = printed.lines().filter(|line| line.contains("error TS")).count();
+    assert!(output.status.success() == errors.is_empty() && total == errors.len(), "{printed}");
     Some(errors)
 }
 
-/// What the comments in `wrong/` ask for, as `file:line TScode`.
+/// The errors that comments in `wrong/` name, as `file:line TScode`.
 fn expected() -> Vec<String> {
     let mut expected = Vec::new();
     for entry in folder().join("wrong").read_dir().unwrap() {
@@ -100,24 +100,24 @@ fn right_handlers_compile() {
 }
 
 #[test]
-fn right_handlers_compile_beside_the_declarations_of_browsers() {
+fn right_handlers_compile_with_dom_declarations() {
     if let Some(errors) = errors("right", &["es2024", "dom", "dom.iterable"]) {
         assert_eq!(errors, Vec::<String>::new());
     }
 }
 
 #[test]
-fn wrong_handlers_give_the_errors_that_their_comments_name() {
+fn wrong_handlers_give_errors_named_in_comments() {
     let Some(errors) = errors("wrong", &["es2024"]) else { return };
     let mut found: Vec<_> = errors.iter().filter_map(|error| Some(error.split_once(": ")?.0.to_owned())).collect();
     found.sort();
     let expected = expected();
-    assert!(expected.len() > 100, "the comments are no longer found: {expected:?}");
+    assert!(expected.len() > 100, "expected more than 100 comments: {expected:?}");
     assert_eq!(found, expected, "\n{}", errors.join("\n"));
 }
 
 #[test]
-fn the_compiler_is_pinned_without_an_address_to_download_from() {
+fn lock_file_pins_compiler_without_registry_address() {
     let lock = std::fs::read_to_string(folder().join("package-lock.json")).unwrap();
     let lock: serde_json::Value = serde_json::from_str(&lock).unwrap();
     let packages = lock["packages"].as_object().unwrap();

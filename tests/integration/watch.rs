@@ -1,4 +1,4 @@
-//! `run --watch`: what brings about another run, and what does not end the watch.
+//! `run --watch`: changes that start another run, and errors that do not end the watch.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ const WAITING: &str = "watch: done, waiting for changes";
 struct Project(TempDir);
 
 impl Project {
-    /// A folder that is the root of its scripts.
+    /// A folder with these files and a package.json, which makes it the root of its scripts.
     fn new(files: &[(&str, &str)]) -> Self {
         let project = Self(TempDir::new().unwrap());
         project.write("package.json", "{}");
@@ -30,7 +30,7 @@ impl Project {
         fs::write(self.path(name), text).unwrap();
     }
 
-    /// As many editors save.
+    /// Replaces the file by renaming, as many editors do.
     fn write_and_rename(&self, name: &str, text: &str) {
         self.write("saved.tmp", text);
         fs::rename(self.path("saved.tmp"), self.path(name)).unwrap();
@@ -44,7 +44,7 @@ impl Project {
 }
 
 #[test]
-fn a_change_brings_the_next_result_and_a_mistake_does_not_end_the_watch() {
+fn change_starts_next_run_and_errors_do_not_end_watch() {
     let project = Project::new(&[("main.js", "export default () => 'first';")]);
     let mut program = project.watch(&["--no-config"]);
     program.line("\"first\"");
@@ -70,7 +70,7 @@ fn a_change_brings_the_next_result_and_a_mistake_does_not_end_the_watch() {
 }
 
 #[test]
-fn imported_files_count_even_those_that_are_not_there_yet() {
+fn imported_files_are_watched_even_before_they_exist() {
     let project = Project::new(&[
         ("main.js", "import { word } from './lib/word.js';\nexport default () => word;"),
         ("other.js", "export const word = 'other';"),
@@ -94,7 +94,7 @@ fn imported_files_count_even_those_that_are_not_there_yet() {
 }
 
 #[test]
-fn the_files_of_the_argument_the_invoker_and_the_settings_count() {
+fn argument_invoker_and_settings_files_are_watched() {
     const SETTINGS: &str = "[namespace.builtin-idp]\nstore = \"memory\"\n";
     let main = "export default (args) => {
       console.log(`argument ${args.n}`);
@@ -126,7 +126,7 @@ fn the_files_of_the_argument_the_invoker_and_the_settings_count() {
 }
 
 #[test]
-fn a_run_that_is_under_way_ends_with_the_change() {
+fn change_ends_running_script() {
     let project = Project::new(&[("main.js", "console.log('busy'); for (;;);")]);
     let mut program = project.watch(&["--no-config"]);
     program.line("busy");
@@ -136,7 +136,7 @@ fn a_run_that_is_under_way_ends_with_the_change() {
 }
 
 #[test]
-fn users_in_memory_start_afresh_and_those_of_a_database_stay() {
+fn each_run_resets_memory_store_and_keeps_database() {
     let main = |note: &str| {
         format!(
             "export default async () => {{ // {note}
@@ -162,7 +162,7 @@ fn users_in_memory_start_afresh_and_those_of_a_database_stay() {
 
 #[cfg(unix)]
 #[test]
-fn an_interrupt_ends_the_watch_with_130() {
+fn interrupt_ends_watch_with_exit_code_130() {
     let project = Project::new(&[("main.js", "export default () => 'done';")]);
     let mut program = project.watch(&["--no-config"]);
     program.line(WAITING);

@@ -1,4 +1,4 @@
-//! The first pass over a file of users: whether every line can be imported.
+//! The first pass over a file of users: validates every line.
 
 use std::collections::BTreeMap;
 use std::io::BufRead;
@@ -6,22 +6,22 @@ use std::sync::mpsc::{self, Receiver};
 use std::sync::{Mutex, PoisonError};
 
 use indicatif::ProgressBar;
-use tailor_idp::idp::{Idp, ImportError};
+use tailor_idp::idp::{ImportError, Router};
 
 use super::lines::{Block, Blocks, parse};
 use crate::cli::output;
 
-/// Faults that are shown: enough to mend a program that writes such files.
-const SHOWN: usize = 20;
+/// Maximum number of faults to print: enough to fix the program that wrote the file.
+const MAX_PRINTED_FAULTS: usize = 20;
 
-/// Characters of a fault that are shown.
-const SHOWN_CHARS: usize = 400;
+/// Maximum number of characters to print of a fault.
+const MAX_FAULT_CHARS: usize = 400;
 
-/// What is wrong with the lines of a file.
+/// The faults of a file.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     count: u64,
-    /// The first, by line.
+    /// The first faults, by line number.
     first: BTreeMap<u64, String>,
 }
 
@@ -40,18 +40,18 @@ impl Faults {
 
     fn keep(&mut self, line: u64, fault: String) {
         self.first.insert(line, fault);
-        if self.first.len() > SHOWN {
+        if self.first.len() > MAX_PRINTED_FAULTS {
             self.first.pop_last();
         }
     }
 
-    /// Fails where there are any, and prints the first: a line each, in the form that editors find their way by.
+    /// Fails if there are faults, and prints the first ones: one per line, starting with FILE:LINE, which editors recognise.
     pub(super) fn print(self, file: &str) -> anyhow::Result<()> {
         if self.count == 0 {
             return Ok(());
         }
         for (line, fault) in &self.first {
-            output::print_error(&format!("{file}:{line}: {}", shown(fault)));
+            output::print_error(&format!("{file}:{line}: {}", printable(fault)));
         }
         let more = self.count - self.first.len() as u64;
         if more > 0 {
@@ -62,22 +62,22 @@ impl Faults {
     }
 }
 
-/// What a file says does nothing to a terminal.
-fn shown(fault: &str) -> String {
-    let mut shown = String::new();
-    for character in fault.chars().take(SHOWN_CHARS) {
-        if character.is_control() { shown.extend(character.escape_unicode()) } else { shown.push(character) }
+/// Escapes control characters, so that the content of a file cannot control the terminal.
+fn printable(fault: &str) -> String {
+    let mut text = String::new();
+    for character in fault.chars().take(MAX_FAULT_CHARS) {
+        if character.is_control() { text.extend(character.escape_unicode()) } else { text.push(character) }
     }
-    if fault.chars().nth(SHOWN_CHARS).is_some() {
-        shown.push('…');
+    if fault.chars().nth(MAX_FAULT_CHARS).is_some() {
+        text.push('…');
     }
-    shown
+    text
 }
 
-/// Checks every line, on all cores.
+/// Checks every line, on all processor cores.
 pub(super) fn check(
     blocks: &mut Blocks<impl BufRead>,
-    idp: &Idp,
+    idp: &Router,
     namespace: &str,
     bar: &ProgressBar,
 ) -> anyhow::Result<Faults> {
@@ -85,7 +85,7 @@ pub(super) fn check(
     let (sender, queue) = mpsc::sync_channel::<Block>(threads);
     let queue = Mutex::new(queue);
     std::thread::scope(|scope| {
-        // Dropped on every way out: without it the threads end.
+        // Move the sender in here, so that it is dropped on every return: the threads end with it.
         let sender = sender;
         let spawn = |_| std::thread::Builder::new().spawn_scoped(scope, || check_all(&queue, idp, namespace));
         let checking = (0..threads).map(spawn).collect::<Result<Vec<_>, _>>()?;
@@ -102,13 +102,13 @@ pub(super) fn check(
     })
 }
 
-/// Checks blocks until there are no more.
-fn check_all(queue: &Mutex<Receiver<Block>>, idp: &Idp, namespace: &str) -> anyhow::Result<Faults> {
+/// Checks blocks until the queue is closed.
+fn check_all(queue: &Mutex<Receiver<Block>>, idp: &Router, namespace: &str) -> anyhow::Result<Faults> {
     let mut faults = Faults::default();
     let mut failure = None;
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
     while let Ok(block) = next() {
-        // After a failure blocks are still taken: whoever sends them would wait for ever.
+        // Keep receiving after a failure: the sender would block for ever on a full queue.
         if failure.is_none() {
             failure = check_block(block, idp, namespace, &mut faults).err();
         }
@@ -116,7 +116,7 @@ fn check_all(queue: &Mutex<Receiver<Block>>, idp: &Idp, namespace: &str) -> anyh
     failure.map_or(Ok(faults), |failure| Err(failure.into()))
 }
 
-fn check_block(mut block: Block, idp: &Idp, namespace: &str, faults: &mut Faults) -> Result<(), ImportError> {
+fn check_block(mut block: Block, idp: &Router, namespace: &str, faults: &mut Faults) -> Result<(), ImportError> {
     let (mut users, mut numbers) = (Vec::new(), Vec::new());
     while let Some((number, line)) = block.next() {
         match parse(line) {

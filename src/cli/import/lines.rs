@@ -1,4 +1,4 @@
-//! The lines of a file of users: reading them, and what one says.
+//! Reads and parses the lines of a file of users.
 
 use std::borrow::Cow;
 use std::io::{self, BufRead, Read};
@@ -6,27 +6,27 @@ use std::io::{self, BufRead, Read};
 use serde::Deserialize;
 use tailor_idp::idp::{ImportUser, PasswordHash};
 
-/// Bytes of a line at the most. A name of 256 characters, each escaped, takes 3 KiB, and a hash hundreds of bytes.
+/// Maximum bytes of a line. A name of 256 escaped characters takes 3 KiB, a hash a few hundred bytes.
 pub(super) const MAX_LINE: usize = 64 * 1024;
 
-/// Bytes of a [`Block`], but for the rest of its last line: worth a thread's while.
-const BLOCK: u64 = 1024 * 1024;
+/// Bytes of a [`Block`], without the rest of its last line. Large enough to amortise handing it to a thread.
+const BLOCK_BYTES: u64 = 1024 * 1024;
 
-/// Some lines of a file, whole ones.
+/// A run of complete lines of a file.
 #[derive(Default)]
 pub(super) struct Block {
     text: Vec<u8>,
-    /// Where the next line starts.
+    /// Offset of the next line in `text`.
     at: usize,
-    /// The number of the next line.
+    /// Number of the next line, from 1.
     line: u64,
-    /// How much of the file was read when this was.
+    /// Offset in the file of the end of the block.
     pub(super) position: u64,
 }
 
 impl Block {
-    /// The next line that is not blank, and its number, from 1. Of one that is too long there is more than [`MAX_LINE`], if not
-    /// all.
+    /// Returns the next line that is not blank, with its number. A line that is too long is truncated, but still longer than
+    /// [`MAX_LINE`].
     pub(super) fn next(&mut self) -> Option<(u64, &[u8])> {
         while self.at < self.text.len() {
             let start = self.at;
@@ -42,7 +42,7 @@ impl Block {
     }
 }
 
-/// Reads a file by the block.
+/// Reads a file in blocks.
 pub(super) struct Blocks<R> {
     input: R,
     lines: u64,
@@ -56,7 +56,7 @@ impl<R: BufRead> Blocks<R> {
 
     pub(super) fn next(&mut self) -> io::Result<Option<Block>> {
         let mut text = Vec::new();
-        self.input.by_ref().take(BLOCK).read_to_end(&mut text)?;
+        self.input.by_ref().take(BLOCK_BYTES).read_to_end(&mut text)?;
         if text.is_empty() {
             return Ok(None);
         }
@@ -78,7 +78,7 @@ impl<R: BufRead> Blocks<R> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Line<'a> {
-    // Borrowed where nothing in it is escaped.
+    // Borrowed unless it has escapes.
     #[serde(borrow)]
     name: Cow<'a, str>,
     #[serde(borrow, default)]
@@ -87,12 +87,12 @@ struct Line<'a> {
     disabled: bool,
 }
 
-/// The user of a line, or what is wrong with it.
+/// Parses a line. The error is the text of the fault.
 pub(super) fn parse(line: &[u8]) -> Result<ImportUser, String> {
     if line.len() > MAX_LINE {
         return Err(format!("a line has at most {MAX_LINE} bytes: this one has more"));
     }
-    // Serde would take an array for an object, too.
+    // serde also accepts an array for a struct.
     if !line.starts_with(b"{") {
         return Err("not a JSON object".to_owned());
     }
@@ -102,8 +102,8 @@ pub(super) fn parse(line: &[u8]) -> Result<ImportUser, String> {
     Ok(ImportUser { name: line.name.into_owned(), password, disabled: line.disabled })
 }
 
-/// What JSON's reader says, with the column alone: it knows of one line only. Values are left out, since one may be a hash in the
-/// wrong place.
+/// Text of a JSON error, with the column but without the line number, which is always 1. Values are left out: one may be a
+/// hash under the wrong key.
 fn fault(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
@@ -142,13 +142,13 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_numbered_and_blank_ones_skipped() {
+    fn block_numbers_lines_and_skips_blank_ones() {
         assert_eq!(lines(b"a\n\n  \r\nbb\r\nccc"), [(1, 1), (4, 2), (5, 3)]);
         assert_eq!(lines(b""), []);
     }
 
     #[test]
-    fn a_line_across_blocks_is_whole() {
+    fn blocks_do_not_split_lines() {
         let long = "x".repeat(1000);
         let text = format!("{long}\n").repeat(3000);
         let expected: Vec<_> = (1..=3000).map(|number| (number, 1000)).collect();
@@ -156,15 +156,15 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_too_long_is_one_line_and_not_kept_whole() {
-        let text = format!("a\n{}\nb\n", "x".repeat(3 * BLOCK as usize));
+    fn blocks_truncate_overlong_lines() {
+        let text = format!("a\n{}\nb\n", "x".repeat(3 * BLOCK_BYTES as usize));
         let lines = lines(text.as_bytes());
         assert_eq!(lines.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [1, 2, 3]);
-        assert!(lines[1].1 > MAX_LINE && lines[1].1 < 2 * BLOCK as usize, "{lines:?}");
+        assert!(lines[1].1 > MAX_LINE && lines[1].1 < 2 * BLOCK_BYTES as usize, "{lines:?}");
     }
 
     #[test]
-    fn a_fault_says_what_is_wrong_and_shows_no_value() {
+    fn parse_reports_faults_without_values() {
         let fault = |line: &str| parse(line.as_bytes()).unwrap_err();
         assert_eq!(fault("[\"ana\"]"), "not a JSON object");
         assert_eq!(fault(r#"{"name": "ana""#), "EOF while parsing an object (column 14)");

@@ -1,4 +1,4 @@
-//! `tailor-idp users import`.
+//! `tailor-idp users import`: validates a file of users, then imports it in batches.
 
 mod check;
 mod lines;
@@ -12,26 +12,27 @@ use anyhow::Context;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
-use tailor_idp::idp::{Idp, ImportBatch, ImportError};
+use tailor_idp::idp::{ImportBatch, ImportError, Router};
 
 use self::lines::{Block, Blocks};
-use super::{WrongUse, output};
+use super::error::UsageError;
+use super::output;
 
-/// Bytes of names and hashes in a batch at the most: two batches are in memory at once. A million of usual hashes are less.
-const BATCH_BYTES: usize = 256 * 1024 * 1024;
+/// Maximum bytes of lines in a batch. Two batches are in memory at once. A million users with common hashes take less.
+const MAX_BATCH_BYTES: usize = 256 * 1024 * 1024;
 
-/// Names of skipped users that are shown: enough to see what kind they are of.
-const SHOWN_SKIPPED: usize = 20;
+/// Maximum number of names of skipped users to print.
+const MAX_PRINTED_NAMES: usize = 20;
 
-/// Import many users from a file, at a high rate
+/// Import many users from a file
 ///
-/// The file has a JSON object a line: {"name": "ana@example.com", "passwordHash": "$argon2id$v=19$…", "disabled": false}. Only
-/// the name must be there. A hash is one that another program has made, in PHC form; without one, no password signs the
-/// user in. Nothing is hashed. Blank lines are skipped.
+/// The file has one JSON object per line: {"name": "ana@example.com", "passwordHash": "$argon2id$v=19$…", "disabled": false}.
+/// Only the name is required. The hash is one in PHC form, made by another program; users without one cannot sign in with a
+/// password. Passwords are not hashed. Blank lines are skipped.
 ///
-/// All lines are checked first: if one is wrong nobody is imported. Then users are added in the order of the lines, a batch at
-/// a time. Those whose names are taken are skipped, and stay as they are. What is done of an import that is interrupted
-/// stays; the same import again skips it and does the rest.
+/// All lines are checked first: if one is invalid, nobody is imported. Then users are added in batches, in the order of the
+/// lines. Users whose names are taken are skipped and not changed. After an interruption, run the same import again: it skips
+/// the users that are already there.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -41,14 +42,14 @@ pub(super) struct Import {
     /// The file; - is stdin, which is copied to a temporary file first
     file: PathBuf,
 
-    /// Users in one transaction. More go in faster where there are millions; fewer hold up other writers for less long (a
-    /// million: seconds), and take less memory (a million: up to 1 GB)
+    /// Number of users per transaction. Large batches are faster for millions of users; small ones block other writers for
+    /// less time (a million: seconds) and take less memory (a million: up to 1 GB)
     #[arg(long, value_name = "N", default_value = "1000000")]
     batch: NonZeroUsize,
 }
 
 impl Import {
-    pub(super) async fn execute(self, idp: &Idp, namespace: &str, json: bool) -> anyhow::Result<()> {
+    pub(super) async fn execute(self, idp: &Router, namespace: &str, json: bool) -> anyhow::Result<()> {
         let name = if self.file == Path::new("-") { "stdin".into() } else { self.file.display().to_string() };
         let mut file = self.open().with_context(|| format!("cannot read {name}"))?;
         let bytes = file.metadata()?.len();
@@ -71,18 +72,18 @@ impl Import {
         tally.with_context(|| format!("{name} is not imported to the end"))?.print(json)
     }
 
-    /// The file, or a copy of what can be read but once.
+    /// Opens the file. Pipes, which can be read only once, are copied to a temporary file.
     fn open(&self) -> anyhow::Result<File> {
         if self.file == Path::new("-") {
-            return copy(std::io::stdin().lock());
+            return copy_to_temporary(std::io::stdin().lock());
         }
-        let file = File::open(&self.file).map_err(|error| WrongUse(error.to_string()))?;
-        if file.metadata()?.is_file() { Ok(file) } else { copy(file) }
+        let file = File::open(&self.file).map_err(|error| UsageError(error.to_string()))?;
+        if file.metadata()?.is_file() { Ok(file) } else { copy_to_temporary(file) }
     }
 }
 
-/// A temporary file without a name, gone with the process.
-fn copy(mut from: impl std::io::Read) -> anyhow::Result<File> {
+/// Copies to a temporary file that the system removes when the process ends.
+fn copy_to_temporary(mut from: impl std::io::Read) -> anyhow::Result<File> {
     let mut file = tempfile::tempfile().context("a temporary file")?;
     std::io::copy(&mut from, &mut file)?;
     file.rewind()?;
@@ -90,7 +91,7 @@ fn copy(mut from: impl std::io::Read) -> anyhow::Result<File> {
 }
 
 fn bar(bytes: u64, what: &'static str) -> ProgressBar {
-    // Where nobody sees it move, a bar is noise.
+    // Draw on terminals only.
     let target =
         if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
     let bar = ProgressBar::with_draw_target(Some(bytes), target).with_message(what);
@@ -100,12 +101,12 @@ fn bar(bytes: u64, what: &'static str) -> ProgressBar {
     bar
 }
 
-/// What becomes of the whole file.
+/// Totals of the import.
 #[derive(Default)]
 struct Tally {
     imported: u64,
     skipped: u64,
-    /// The first of the skipped.
+    /// Names of the first skipped users.
     names: Vec<String>,
 }
 
@@ -135,40 +136,40 @@ async fn import(source: Source, bar: &ProgressBar) -> anyhow::Result<Tally> {
         let (source, batch): (Source, _) = next.await??;
         let Some(batch) = batch else { return Ok(tally) };
         let position = source.block.position;
-        // Read, and checked again, while this one is imported.
+        // Read and validate the next batch while this one is imported.
         next = tokio::task::spawn_blocking(move || source.next());
         let imported = batch.import().await?;
         tally.imported += imported.count;
         tally.skipped += imported.skipped.len() as u64;
-        let room = SHOWN_SKIPPED - tally.names.len();
-        tally.names.extend(imported.skipped.into_iter().take(room).map(|skipped| skipped.name));
+        let remaining = MAX_PRINTED_NAMES - tally.names.len();
+        tally.names.extend(imported.skipped.into_iter().take(remaining).map(|skipped| skipped.name));
         bar.set_position(position);
     }
 }
 
-/// The users of a file that has been checked.
+/// Reads batches of users from a file that has been validated.
 struct Source {
     blocks: Blocks<BufReader<File>>,
-    /// What is left of the block that was read last.
+    /// The current block, with the lines that are not in a batch yet.
     block: Block,
-    idp: Idp,
+    idp: Router,
     namespace: String,
     batch: usize,
 }
 
 impl Source {
-    /// The next batch, if there is one.
+    /// Returns the next batch, or `None` at the end of the file. Takes and returns `self` so that it can run on another thread.
     fn next(mut self) -> anyhow::Result<(Self, Option<ImportBatch>)> {
         let mut users = Vec::new();
         let mut numbers = Vec::new();
         let mut bytes = 0;
-        while users.len() < self.batch && bytes < BATCH_BYTES {
+        while users.len() < self.batch && bytes < MAX_BATCH_BYTES {
             let Some((number, line)) = self.block.next() else {
                 let Some(block) = self.blocks.next()? else { break };
                 self.block = block;
                 continue;
             };
-            users.push(lines::parse(line).map_err(|fault| changed(number, &fault))?);
+            users.push(lines::parse(line).map_err(|fault| file_changed(number, &fault))?);
             numbers.push(number);
             bytes += line.len();
         }
@@ -177,8 +178,8 @@ impl Source {
         }
         let batch = self.idp.import_batch(&self.namespace, users).map_err(|error| match error {
             ImportError::Invalid(faults) => match faults.first() {
-                Some(fault) => changed(numbers[fault.index], &fault.error),
-                None => anyhow::anyhow!("nothing is wrong"),
+                Some(fault) => file_changed(numbers[fault.index], &fault.error),
+                None => anyhow::anyhow!("invalid batch without a fault"),
             },
             error => error.into(),
         })?;
@@ -186,6 +187,6 @@ impl Source {
     }
 }
 
-fn changed(line: u64, fault: &dyn std::fmt::Display) -> anyhow::Error {
+fn file_changed(line: u64, fault: &dyn std::fmt::Display) -> anyhow::Error {
     anyhow::anyhow!("line {line}: {fault}; it was changed after it had been checked")
 }

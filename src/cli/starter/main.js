@@ -1,7 +1,7 @@
-// Creates a user, unless there is one of that name.
+// Creates a user, unless the name is taken.
 //
-// The folder is a golden test as well: over an empty store, and with args.json for its argument, the handler ends as expected.txt
-// says, where [UUID] stands for an id. `tailor-idp test` runs it.
+// The folder is also a golden test: `tailor-idp test` runs the handler over an empty store with the argument in args.json, and
+// compares its output with expected.txt, where [UUID] matches any id.
 export default async ({ email, password }) => {
   const idp = new tailor.idp.Client({ namespace: "builtin-idp" });
   try {

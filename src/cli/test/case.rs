@@ -1,4 +1,4 @@
-//! One case: a folder, and what its `case.json` says.
+//! A test case: its folder and its `case.json`.
 
 use std::path::{Path, PathBuf};
 
@@ -6,51 +6,50 @@ use serde::Deserialize;
 use serde_json::Value;
 use tailor_idp::settings::{FILE_NAME, Settings};
 
-/// The names of a case's script.
+/// File names of a case's script.
 pub(super) const SCRIPTS: [&str; 3] = ["main.js", "main.ts", "main.mts"];
 pub(super) const CASE_FILE: &str = "case.json";
 pub(super) const ARGUMENT_FILE: &str = "args.json";
 pub(super) const EXPECTATION: &str = "expected.txt";
-/// Where QuickJS words things differently.
+/// Expected output with QuickJS, if it differs from that with V8.
 pub(super) const QUICKJS_EXPECTATION: &str = "expected.quickjs.txt";
 
-/// The commands that can prepare a store, or look at what a script left: those that take a database and end.
+/// Commands allowed in `before` and `after`: those that take a database and end by themselves.
 const COMMANDS: [&str; 5] = ["users", "run", "explain", "events", "mail"];
 
-/// What `case.json` says. Paths are relative to the case's folder.
+/// Content of `case.json`. Paths are relative to the case's folder.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct CaseFile {
-    /// The script, where it is not the folder's own.
+    /// The script, if it is not in the folder.
     script: Option<PathBuf>,
-    /// More flags of `tailor-idp run`, such as `["--namespace", "staff"]`.
+    /// Additional flags of `tailor-idp run`, such as `["--namespace", "staff"]`.
     pub(super) flags: Vec<String>,
-    /// The settings file, in place of the nearest; or `false`: none.
+    /// The settings file, instead of the nearest one; `false` for none.
     config: Option<Value>,
-    /// A database that is copied for the case, in place of an empty one.
+    /// A database to copy for the case, instead of an empty one.
     db: Option<PathBuf>,
-    /// Who the script runs for, and what `explain` explains. `<id of ana@example.com>` stands for a user's id, as it does in
+    /// The invoker for the script and for `explain`. `<id of ana@example.com>` is replaced by the user's id, as in
     /// `args.json`.
     pub(super) invoker: Option<Value>,
-    /// Commands of the program that prepare the database, such as `["users", "create", "ana@example.com"]`.
+    /// Commands that prepare the database, such as `["users", "create", "ana@example.com"]`.
     pub(super) before: Vec<Vec<String>>,
-    /// Whether somebody else is writing to the database for as long as the script runs.
+    /// Whether another connection holds the write lock of the database while the script runs.
     pub(super) locked: bool,
-    /// Commands of the program that look at what the script left, on the same database and settings. What they print is part
-    /// of what is compared.
+    /// Commands that inspect the database after the script, with the same settings. Their output is compared as well.
     pub(super) after: Vec<Vec<String>>,
-    /// Why QuickJS cannot run the case, where it cannot.
+    /// Reason why QuickJS cannot run the case, if so.
     not_on_quickjs: Option<String>,
 }
 
 pub(super) struct Case {
-    /// The folder, as it is seen from here.
+    /// Path of the folder, relative to the working directory.
     pub(super) name: String,
-    /// The folder's full path.
+    /// Absolute path of the folder.
     pub(super) folder: PathBuf,
-    /// The script, from the folder.
+    /// Path of the script, relative to the folder.
     pub(super) script: PathBuf,
-    /// The flags that say which settings hold.
+    /// Flags that select the settings.
     pub(super) config: Vec<String>,
     /// The prepared database.
     pub(super) database: Option<PathBuf>,
@@ -58,55 +57,55 @@ pub(super) struct Case {
 }
 
 impl Case {
-    /// Reads a case. The error says in which file something is wrong, and what.
+    /// Reads a case. The error text starts with the name of the invalid file.
     pub(super) fn load(name: String, folder: PathBuf) -> Result<Self, String> {
         let file = read(&folder).map_err(|error| format!("{name}/{CASE_FILE}: {error}"))?;
-        let wrong = |error: String| format!("{name}/{CASE_FILE}: {error}");
-        let there = |key: &str, path: &Path| {
-            let is_there = folder.join(path).is_file();
-            if is_there { Ok(()) } else { Err(wrong(format!("{key}: there is no file {}", path.display()))) }
+        let invalid = |error: String| format!("{name}/{CASE_FILE}: {error}");
+        let require = |key: &str, path: &Path| {
+            let exists = folder.join(path).is_file();
+            if exists { Ok(()) } else { Err(invalid(format!("{key}: there is no file {}", path.display()))) }
         };
         let script = match &file.script {
             Some(script) => {
-                there("script", script)?;
+                require("script", script)?;
                 script.clone()
             }
             None => script_in(&folder).map_err(|error| format!("{name}: {error}"))?,
         };
         if let Some(database) = &file.db {
-            there("db", database)?;
+            require("db", database)?;
         }
         let config = match &file.config {
             Some(Value::String(path)) => {
-                there("config", Path::new(path))?;
+                require("config", Path::new(path))?;
                 vec!["--config".to_owned(), path.clone()]
             }
             Some(Value::Bool(false)) => vec!["--no-config".to_owned()],
-            Some(other) => return Err(wrong(format!("config must be the name of a file, or false: got {other}"))),
+            Some(other) => return Err(invalid(format!("config must be the name of a file, or false: got {other}"))),
             None => nearest_config(&folder),
         };
         for command in file.before.iter().chain(&file.after) {
             if !command.first().is_some_and(|first| COMMANDS.contains(&first.as_str())) {
                 let (commands, got) = (COMMANDS.join(", "), command.join(" "));
-                return Err(wrong(format!("before and after take the commands {commands}: got {got:?}")));
+                return Err(invalid(format!("before and after take the commands {commands}: got {got:?}")));
             }
         }
         let database = file.db.as_ref().map(|path| folder.join(path));
         Ok(Self { name, folder, script, config, database, file })
     }
 
-    /// Why the case is left out, if it is.
-    pub(super) fn left_out(&self) -> Option<&str> {
+    /// Reason why the case is skipped, if it is.
+    pub(super) fn skip_reason(&self) -> Option<&str> {
         self.file.not_on_quickjs.as_deref().filter(|_| cfg!(not(feature = "v8")))
     }
 
-    /// The file that says what is expected.
+    /// Path of the file with the expected output.
     pub(super) fn expectation(&self) -> PathBuf {
         let quickjs = self.folder.join(QUICKJS_EXPECTATION);
         if cfg!(not(feature = "v8")) && quickjs.exists() { quickjs } else { self.folder.join(EXPECTATION) }
     }
 
-    /// That file, as it is seen from here.
+    /// Path of the file with the expected output, relative to the working directory.
     pub(super) fn expectation_name(&self) -> String {
         let path = self.expectation();
         let file = path.file_name().map(|file| file.to_string_lossy().into_owned()).unwrap_or_default();
@@ -123,15 +122,15 @@ fn read(folder: &Path) -> Result<CaseFile, String> {
 }
 
 fn script_in(folder: &Path) -> Result<PathBuf, String> {
-    let there = SCRIPTS.into_iter().filter(|name| folder.join(name).is_file()).collect::<Vec<_>>();
-    match there[..] {
+    let scripts = SCRIPTS.into_iter().filter(|name| folder.join(name).is_file()).collect::<Vec<_>>();
+    match scripts[..] {
         [script] => Ok(script.into()),
         [] => Err(format!("there is no {}, and no \"script\" in {CASE_FILE}", SCRIPTS.join(", "))),
-        _ => Err(format!("there are {}: say in {CASE_FILE} which is the \"script\"", there.join(" and "))),
+        _ => Err(format!("there are {}: say in {CASE_FILE} which is the \"script\"", scripts.join(" and "))),
     }
 }
 
-/// The flags for the nearest settings file, named from the folder, so that no error text has a full path.
+/// Flags for the nearest settings file. The path is relative to the folder, so that no error text has an absolute path.
 fn nearest_config(folder: &Path) -> Vec<String> {
     let Some(path) = Settings::find(folder) else { return vec!["--no-config".to_owned()] };
     let above = path.parent().and_then(|holder| folder.strip_prefix(holder).ok());

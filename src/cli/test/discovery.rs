@@ -1,26 +1,27 @@
-//! Which folders are cases.
+//! Finding the folders that are test cases.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::case::{ARGUMENT_FILE, CASE_FILE, EXPECTATION, QUICKJS_EXPECTATION, SCRIPTS};
 
-/// Folders with what others wrote, or what was built. A case may have such a name.
+/// Folders of dependencies and build output. A case may still have such a name.
 const SKIPPED: [&str; 2] = ["node_modules", "target"];
 
-/// A folder that is a case.
-pub(super) struct Found {
-    /// As it is seen from here, with `/` on every system.
+/// A folder that is a test case.
+pub(super) struct CaseFolder {
+    /// Path relative to the working directory, with `/` on every system.
     pub(super) name: String,
-    /// Its full path.
+    /// Absolute path.
     pub(super) folder: PathBuf,
 }
 
-/// The cases in these folders and below, each once, in the order of their names.
+/// Finds the cases in these folders and below them, each once, sorted by path.
 ///
 /// # Errors
-/// A path that cannot be read, or is no folder.
-pub(super) fn find(paths: &[PathBuf]) -> Result<Vec<Found>, String> {
+///
+/// A path cannot be read or is not a folder.
+pub(super) fn find(paths: &[PathBuf]) -> Result<Vec<CaseFolder>, String> {
     let here = std::env::current_dir().and_then(|here| here.canonicalize()).unwrap_or_default();
     let mut folders = BTreeSet::new();
     for path in paths {
@@ -31,16 +32,16 @@ pub(super) fn find(paths: &[PathBuf]) -> Result<Vec<Found>, String> {
         }
         let mut found = BTreeSet::new();
         walk(&folder, &mut found).map_err(unreadable)?;
-        // One that was named may be about to get its first expectation.
+        // A folder with a script counts if it was named: it may have no expected output yet.
         if found.is_empty() && folder != here && has_script(&folder) {
             found.insert(folder);
         }
         folders.append(&mut found);
     }
-    Ok(folders.into_iter().map(|folder| Found { name: name(&folder, &here), folder }).collect())
+    Ok(folders.into_iter().map(|folder| CaseFolder { name: name(&folder, &here), folder }).collect())
 }
 
-/// Symbolic links to folders are not followed: there is no cycle to get caught in, and no case is found twice.
+/// Does not follow symbolic links to folders: they may form cycles, and would find cases twice.
 fn walk(folder: &Path, found: &mut BTreeSet<PathBuf>) -> std::io::Result<()> {
     if is_case(folder) {
         found.insert(folder.to_owned());

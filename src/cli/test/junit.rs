@@ -1,4 +1,4 @@
-//! The report that CI servers read: JUnit's XML.
+//! JUnit XML report, for CI servers.
 
 use std::io::Write;
 use std::path::Path;
@@ -7,24 +7,24 @@ use std::time::Duration;
 use anyhow::Context;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::report::{self, Ended};
+use super::report::{self, CaseResult};
 use super::runner::{Failure, Verdict};
 
 const NAME: &str = "tailor-idp test";
 
-/// A suite a folder, a test a case. The cases are in the order of their names.
-pub(super) fn write(path: &Path, all: &[Ended<'_>], time: Duration) -> anyhow::Result<()> {
+/// Writes a report with one suite per folder and one test per case. `results` must be sorted by name.
+pub(super) fn write(path: &Path, results: &[CaseResult<'_>], time: Duration) -> anyhow::Result<()> {
     let mut report = Report::new(NAME);
     report.set_time(time);
     let mut suites: Vec<TestSuite> = Vec::new();
-    for ended in all {
-        let (area, name) = ended.case.name.rsplit_once('/').unwrap_or((".", &ended.case.name));
-        let mut test = TestCase::new(held(name), status(ended));
-        test.set_classname(held(area)).set_time(ended.time);
-        if let Verdict::Failed(Failure::Differs { actual, .. } | Failure::Unexpected { actual }) = &ended.verdict {
-            test.set_system_out(held(actual));
+    for result in results {
+        let (area, name) = result.case.name.rsplit_once('/').unwrap_or((".", &result.case.name));
+        let mut test = TestCase::new(escape(name), status(result));
+        test.set_classname(escape(area)).set_time(result.time);
+        if let Verdict::Failed(Failure::Differs { actual, .. } | Failure::Unexpected { actual }) = &result.verdict {
+            test.set_system_out(escape(actual));
         }
-        let area = held(area);
+        let area = escape(area);
         let known = suites.iter().position(|suite| suite.name.as_str() == area);
         let suite = known.unwrap_or_else(|| {
             suites.push(TestSuite::new(area));
@@ -42,12 +42,12 @@ pub(super) fn write(path: &Path, all: &[Ended<'_>], time: Duration) -> anyhow::R
     written.with_context(|| format!("cannot write --junit {}", path.display()))
 }
 
-fn status(ended: &Ended<'_>) -> TestCaseStatus {
-    match &ended.verdict {
+fn status(result: &CaseResult<'_>) -> TestCaseStatus {
+    match &result.verdict {
         Verdict::Passed | Verdict::Updated => TestCaseStatus::success(),
-        Verdict::LeftOut(reason) => {
+        Verdict::Skipped(reason) => {
             let mut status = TestCaseStatus::skipped();
-            status.set_message(held(reason));
+            status.set_message(escape(reason));
             status
         }
         Verdict::NotRun => {
@@ -57,28 +57,28 @@ fn status(ended: &Ended<'_>) -> TestCaseStatus {
         }
         Verdict::Failed(failure) => {
             let kind = match failure {
-                Failure::Broken(_) => NonSuccessKind::Error,
+                Failure::Error(_) => NonSuccessKind::Error,
                 _ => NonSuccessKind::Failure,
             };
             let mut status = TestCaseStatus::non_success(kind);
-            status.set_message(held(&report::headline(ended.case, failure)));
+            status.set_message(escape(&report::headline(result.case, failure)));
             let lines = report::detail(failure).iter().map(ToString::to_string).collect::<Vec<_>>();
-            status.set_description(held(&lines.join("\n")));
+            status.set_description(escape(&lines.join("\n")));
             status
         }
     }
 }
 
-/// Text as XML can hold it: it has no way to write most control characters, so they are written out.
-fn held(text: &str) -> String {
-    let mut held = String::with_capacity(text.len());
+/// Escapes the characters that XML cannot represent, such as most control characters.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
-            '\t' | '\n' => held.push(character),
-            '\u{fffe}' | '\u{ffff}' => held.extend(character.escape_unicode()),
-            _ if character.is_control() => held.extend(character.escape_unicode()),
-            _ => held.push(character),
+            '\t' | '\n' => escaped.push(character),
+            '\u{fffe}' | '\u{ffff}' => escaped.extend(character.escape_unicode()),
+            _ if character.is_control() => escaped.extend(character.escape_unicode()),
+            _ => escaped.push(character),
         }
     }
-    held
+    escaped
 }

@@ -20,28 +20,29 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use self::case::Case;
-use self::report::{Ended, Report};
+use self::report::{CaseResult, Report};
 use self::runner::{Runner, Verdict};
-use super::{WrongUse, output, signal};
+use super::error::{AlreadyPrinted, UsageError};
+use super::{output, signal};
 
-/// How long a case may take, in seconds. One that takes longer hangs.
-const TIMEOUT: &str = "60";
-/// The longest that can be asked for: a day.
-const LONGEST_TIMEOUT: f64 = 86_400.0;
+/// Default time limit of a case, in seconds.
+const DEFAULT_TIMEOUT: &str = "60";
+/// Maximum time limit of a case, in seconds: a day.
+const MAX_TIMEOUT: f64 = 86_400.0;
 
 /// Run golden tests of scripts: compare what they print with what they should print
 ///
 /// A case is a folder with a script main.js, main.ts or main.mts and some of these files:
 ///
-///   args.json     what the handler is given
-///   expected.txt  the exit code, what goes to stdout, and what goes to stderr
+///   args.json     the argument of the handler
+///   expected.txt  the exit code, stdout and stderr
 ///   case.json     all optional: script, flags, config, db, invoker, before, after, locked,
 ///                 not_on_quickjs
 ///
 /// A folder counts as a case if it has an expected.txt, a case.json, or a script and an args.json.
-/// Each case runs in a process of its own, over a fresh store in a temporary folder, with the
-/// settings of the nearest tailor-idp.toml above it. docs/testing.md says what the keys of case.json
-/// mean.
+/// Each case runs in its own process, over a fresh store in a temporary folder, with the
+/// settings of the nearest tailor-idp.toml above it. docs/testing.md describes the keys of
+/// case.json.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 #[command(after_help = "\
@@ -61,12 +62,12 @@ Examples:
 
 Exit codes: 0 all passed, 1 some did not, 2 wrong use: no case, or one that is written wrongly.")]
 pub(super) struct Test {
-    /// Folders with cases, at any depth, or single cases [default: this folder]. Left out are hidden folders, node_modules and
-    /// target; links to folders are not followed
+    /// Folders with cases, at any depth, or single cases [default: this folder]. Skips hidden folders, node_modules,
+    /// target and links to folders
     #[arg(value_name = "PATH", default_value = ".", hide_default_value = true)]
     paths: Vec<PathBuf>,
 
-    /// Write the expectations that do not match, or are not there. One that matches stays as it is
+    /// Write the expected output of cases where it is missing or does not match
     #[arg(long)]
     update: bool,
 
@@ -74,47 +75,42 @@ pub(super) struct Test {
     #[arg(long, value_name = "TEXT")]
     filter: Vec<String>,
 
-    /// Only cases whose whole name is one of --filter's
+    /// Only cases whose full name equals a --filter
     #[arg(long, requires = "filter")]
     exact: bool,
 
-    /// No cases with this in their name; can be given several times
+    /// Skip cases with this in their name; can be given several times
     #[arg(long, value_name = "TEXT")]
     skip: Vec<String>,
 
-    /// Print the names of the cases, and run none
+    /// Print the names of the cases without running them
     #[arg(long)]
     list: bool,
 
-    /// Start no other case once one has failed
+    /// Start no further cases after a failure
     #[arg(long)]
     fail_fast: bool,
 
-    /// How many cases run at once [default: one a processor core]
+    /// Number of cases to run at once [default: one per processor core]
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
 
-    /// How long a case may take, in seconds
-    #[arg(long, value_name = "SECONDS", default_value = TIMEOUT, value_parser = timeout)]
+    /// Time limit of a case, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = DEFAULT_TIMEOUT, value_parser = timeout)]
     timeout: Duration,
 
     /// Write a JUnit report, for CI servers
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
 
-    /// Show the N cases that took longest
+    /// Show the N slowest cases
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     slowest: usize,
 
-    /// Take it for success that there is no case to run
+    /// Succeed even if there is no case to run
     #[arg(long)]
     pass_with_no_tests: bool,
 }
-
-/// Some cases have failed, which has been said.
-#[derive(Debug, thiserror::Error)]
-#[error("some cases failed")]
-pub(super) struct CasesFailed;
 
 impl Test {
     pub(super) async fn execute(self) -> anyhow::Result<()> {
@@ -123,22 +119,22 @@ impl Test {
         if self.list {
             return cases.iter().try_for_each(|case| output::print(&case.name));
         }
-        let all = self.run(&cases).await?;
+        let results = self.run(&cases).await?;
         if let Some(path) = &self.junit {
-            junit::write(path, &all, start.elapsed())?;
+            junit::write(path, &results, start.elapsed())?;
         }
-        let good = |ended: &Ended<'_>| !matches!(ended.verdict, Verdict::Failed(_) | Verdict::NotRun);
-        if all.iter().all(good) { Ok(()) } else { Err(CasesFailed.into()) }
+        let passed = |result: &CaseResult<'_>| !matches!(result.verdict, Verdict::Failed(_) | Verdict::NotRun);
+        if results.iter().all(passed) { Ok(()) } else { Err(AlreadyPrinted.into()) }
     }
 
-    /// The cases that are asked for.
-    fn cases(&self) -> Result<Vec<Arc<Case>>, WrongUse> {
-        let mut found = discovery::find(&self.paths).map_err(WrongUse)?;
-        let any = !found.is_empty();
-        found.retain(|found| self.wants(&found.name));
+    /// The selected cases.
+    fn cases(&self) -> Result<Vec<Arc<Case>>, UsageError> {
+        let mut found = discovery::find(&self.paths).map_err(UsageError)?;
+        let found_any = !found.is_empty();
+        found.retain(|found| self.selects(&found.name));
         if found.is_empty() && !self.pass_with_no_tests {
             let places = self.paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
-            return Err(WrongUse(if any {
+            return Err(UsageError(if found_any {
                 format!("no case in {places} has a name that is asked for: --list without --filter shows all")
             } else {
                 format!("there is no case in {places}: see tailor-idp help test")
@@ -151,19 +147,19 @@ impl Test {
                 Err(fault) => faults.push(fault),
             }
         }
-        if faults.is_empty() { Ok(cases) } else { Err(WrongUse(faults.join("\nerror: "))) }
+        if faults.is_empty() { Ok(cases) } else { Err(UsageError(faults.join("\nerror: "))) }
     }
 
-    fn wants(&self, name: &str) -> bool {
-        let asked = |filter: &String| if self.exact { name == filter } else { name.contains(filter) };
-        (self.filter.is_empty() || self.filter.iter().any(asked)) && !self.skip.iter().any(|skip| name.contains(skip))
+    fn selects(&self, name: &str) -> bool {
+        let matches = |filter: &String| if self.exact { name == filter } else { name.contains(filter) };
+        (self.filter.is_empty() || self.filter.iter().any(matches)) && !self.skip.iter().any(|skip| name.contains(skip))
     }
 
-    /// Runs them, several at once, and shows how each ends.
-    async fn run<'a>(&self, cases: &'a [Arc<Case>]) -> anyhow::Result<Vec<Ended<'a>>> {
+    /// Runs the cases, several at once, and reports each. Returns the results sorted by name.
+    async fn run<'a>(&self, cases: &'a [Arc<Case>]) -> anyhow::Result<Vec<CaseResult<'a>>> {
         let start = Instant::now();
         let program = std::env::current_exe().context("cannot tell which program this is")?;
-        let runner = Runner { program, update: self.update, limit: self.timeout, stop: signal::stopped()? };
+        let runner = Runner { program, update: self.update, timeout: self.timeout, stop: signal::stopped()? };
         let jobs = self.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
         let (slots, failed) = (Arc::new(Semaphore::new(jobs)), Arc::new(AtomicBool::new(false)));
         let mut running = JoinSet::new();
@@ -173,10 +169,10 @@ impl Test {
             running.spawn(async move {
                 let slot = slots.acquire_owned().await;
                 let start = Instant::now();
-                let over = *runner.stop.borrow() || (fail_fast && failed.load(Ordering::Relaxed));
-                let verdict = match case.left_out() {
-                    _ if over => Verdict::NotRun,
-                    Some(reason) => Verdict::LeftOut(reason.to_owned()),
+                let cancelled = *runner.stop.borrow() || (fail_fast && failed.load(Ordering::Relaxed));
+                let verdict = match case.skip_reason() {
+                    _ if cancelled => Verdict::NotRun,
+                    Some(reason) => Verdict::Skipped(reason.to_owned()),
                     None => runner.check(&case).await,
                 };
                 if matches!(verdict, Verdict::Failed(_)) {
@@ -187,23 +183,23 @@ impl Test {
             });
         }
         let report = Report::new(cases.len());
-        let mut all = Vec::new();
-        while let Some(ended) = running.join_next().await {
-            let (index, verdict, time) = ended?;
-            let ended = Ended { case: &cases[index], verdict, time };
-            report.case(&ended);
-            all.push(ended);
+        let mut results = Vec::new();
+        while let Some(finished) = running.join_next().await {
+            let (index, verdict, time) = finished?;
+            let result = CaseResult { case: &cases[index], verdict, time };
+            report.case(&result);
+            results.push(result);
         }
-        all.sort_by(|one, other| one.case.name.cmp(&other.case.name));
-        report.end(&all, self.slowest, start.elapsed());
+        results.sort_by(|one, other| one.case.name.cmp(&other.case.name));
+        report.finish(&results, self.slowest, start.elapsed());
         if *runner.stop.borrow() {
             output::note("error", "interrupted");
         }
-        Ok(all)
+        Ok(results)
     }
 }
 
 fn timeout(text: &str) -> Result<Duration, String> {
-    let seconds = text.parse::<f64>().ok().filter(|seconds| *seconds > 0.0 && *seconds <= LONGEST_TIMEOUT);
-    seconds.map(Duration::from_secs_f64).ok_or_else(|| format!("must be seconds, above 0 and up to {LONGEST_TIMEOUT}"))
+    let seconds = text.parse::<f64>().ok().filter(|seconds| *seconds > 0.0 && *seconds <= MAX_TIMEOUT);
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| format!("must be seconds, above 0 and up to {MAX_TIMEOUT}"))
 }

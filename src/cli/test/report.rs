@@ -1,4 +1,4 @@
-//! What is shown of a run: a line a case, what failed, and a summary.
+//! Terminal report of a test run: one line per case, failures, and a summary.
 
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
@@ -15,8 +15,8 @@ const BAD: Style = AnsiColor::Red.on_default();
 const NOTABLE: Style = AnsiColor::Yellow.on_default();
 const FAINT: Style = AnsiColor::Cyan.on_default();
 
-/// A case that has ended.
-pub(super) struct Ended<'a> {
+/// The outcome of a case.
+pub(super) struct CaseResult<'a> {
     pub(super) case: &'a Case,
     pub(super) verdict: Verdict,
     pub(super) time: Duration,
@@ -28,7 +28,7 @@ pub(super) struct Report {
 
 impl Report {
     pub(super) fn new(cases: usize) -> Self {
-        // Where nobody sees it move, a bar is noise.
+        // Draw on terminals only.
         let target =
             if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(cases as u64), target);
@@ -38,31 +38,31 @@ impl Report {
         Self { bar }
     }
 
-    /// A line for a case that has just ended.
-    pub(super) fn case(&self, Ended { case, verdict, time }: &Ended<'_>) {
+    /// Prints the line of a case.
+    pub(super) fn case(&self, CaseResult { case, verdict, time }: &CaseResult<'_>) {
         let (style, word, more) = match verdict {
             Verdict::Passed => (GOOD, "ok", String::new()),
             Verdict::Updated => (NOTABLE, "updated", format!(": wrote {}", case.expectation_name())),
             Verdict::Failed(_) => (BAD, "FAILED", String::new()),
-            Verdict::LeftOut(reason) => (NOTABLE, "left out", format!(": {reason}")),
+            Verdict::Skipped(reason) => (NOTABLE, "left out", format!(": {reason}")),
             Verdict::NotRun => return,
         };
         let time =
-            if matches!(verdict, Verdict::LeftOut(_)) { String::new() } else { format!(" ({})", seconds(*time)) };
+            if matches!(verdict, Verdict::Skipped(_)) { String::new() } else { format!(" ({})", seconds(*time)) };
         self.print(&format!("{style}{word:<8}{style:#}  {}{time}{more}", case.name));
         self.bar.inc(1);
     }
 
-    /// What failed and why, the slowest cases, and how many of each kind there were.
-    pub(super) fn end(&self, all: &[Ended<'_>], slowest: usize, time: Duration) {
+    /// Prints the failures, the slowest cases, and the totals.
+    pub(super) fn finish(&self, results: &[CaseResult<'_>], slowest: usize, time: Duration) {
         self.bar.finish_and_clear();
-        let failed = all.iter().filter_map(|ended| match &ended.verdict {
-            Verdict::Failed(failure) => Some((ended.case, failure)),
+        let failed = results.iter().filter_map(|result| match &result.verdict {
+            Verdict::Failed(failure) => Some((result.case, failure)),
             _ => None,
         });
         for (case, failure) in failed {
             let what = headline(case, failure);
-            let mut text = format!("\n{BAD}{}{BAD:#}: {}", case.name, shown(&what));
+            let mut text = format!("\n{BAD}{}{BAD:#}: {}", case.name, printable(&what));
             for line in detail(failure) {
                 text.push('\n');
                 text.push_str(&coloured(&line));
@@ -70,18 +70,18 @@ impl Report {
             self.print(&text);
         }
         if slowest > 0 {
-            let mut by_time = all.iter().collect::<Vec<_>>();
-            by_time.sort_by_key(|ended| std::cmp::Reverse(ended.time));
+            let mut by_time = results.iter().collect::<Vec<_>>();
+            by_time.sort_by_key(|result| std::cmp::Reverse(result.time));
             let lines = by_time
                 .iter()
                 .take(slowest)
-                .map(|ended| format!("\n  {:>8}  {}", seconds(ended.time), ended.case.name));
+                .map(|result| format!("\n  {:>8}  {}", seconds(result.time), result.case.name));
             self.print(&format!("\nslowest:{}", lines.collect::<String>()));
         }
-        self.print(&format!("\n{}, in {}", summary(all), seconds(time)));
+        self.print(&format!("\n{}, in {}", summary(results), seconds(time)));
     }
 
-    /// A reader of the output who has gone away is no failure of the cases.
+    /// Ignores write errors: a closed pipe is not a failure of the cases.
     fn print(&self, text: &str) {
         self.bar.suspend(|| {
             let _ = writeln!(anstream::stdout().lock(), "{text}");
@@ -89,38 +89,38 @@ impl Report {
     }
 }
 
-/// How many cases there were, and how many of each kind.
-fn summary(all: &[Ended<'_>]) -> String {
+/// Totals: the number of cases, and of each verdict.
+fn summary(results: &[CaseResult<'_>]) -> String {
     type IsKind = fn(&Verdict) -> bool;
     const KINDS: [(&str, Style, IsKind); 5] = [
         ("passed", GOOD, |verdict| matches!(verdict, Verdict::Passed)),
         ("updated", NOTABLE, |verdict| matches!(verdict, Verdict::Updated)),
         ("failed", BAD, |verdict| matches!(verdict, Verdict::Failed(_))),
-        ("left out", NOTABLE, |verdict| matches!(verdict, Verdict::LeftOut(_))),
+        ("left out", NOTABLE, |verdict| matches!(verdict, Verdict::Skipped(_))),
         ("not run", NOTABLE, |verdict| matches!(verdict, Verdict::NotRun)),
     ];
     let counts = KINDS.iter().filter_map(|(name, style, is_kind)| {
-        let count = all.iter().filter(|ended| is_kind(&ended.verdict)).count();
+        let count = results.iter().filter(|result| is_kind(&result.verdict)).count();
         (count > 0 || *name == "passed").then(|| format!("{style}{count} {name}{style:#}"))
     });
     let counts = counts.collect::<Vec<_>>().join(", ");
-    format!("{} case{}: {counts}", all.len(), if all.len() == 1 { "" } else { "s" })
+    format!("{} case{}: {counts}", results.len(), if results.len() == 1 { "" } else { "s" })
 }
 
-/// What is wrong, in a line.
+/// One-line description of a failure.
 pub(super) fn headline(case: &Case, failure: &Failure) -> String {
     match failure {
         Failure::Differs { .. } => {
             format!("the output is not what {} expects (--update rewrites it)", case.expectation_name())
         }
         Failure::Unexpected { .. } => format!("there is no {} (--update writes it)", case.expectation_name()),
-        Failure::Broken(text) => text.lines().next().unwrap_or_default().to_owned(),
+        Failure::Error(text) => text.lines().next().unwrap_or_default().to_owned(),
     }
 }
 
-/// What is wrong, line by line.
+/// Details of a failure.
 pub(super) fn detail(failure: &Failure) -> Vec<Line> {
-    let lines = |text: &str, sign| text.lines().map(|line| Line { sign, text: shown(line) }).collect::<Vec<_>>();
+    let lines = |text: &str, sign| text.lines().map(|line| Line { sign, text: printable(line) }).collect::<Vec<_>>();
     match failure {
         Failure::Differs { difference, .. } => {
             let mut all = vec![
@@ -131,24 +131,24 @@ pub(super) fn detail(failure: &Failure) -> Vec<Line> {
             all
         }
         Failure::Unexpected { actual } => lines(actual, Sign::Unexpected),
-        Failure::Broken(text) => {
+        Failure::Error(text) => {
             let rest = text.split_once('\n').map_or("", |(_, rest)| rest);
             lines(rest, Sign::Same)
         }
     }
 }
 
-/// What a script printed does nothing to a terminal.
-fn shown(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
+/// Escapes control characters, so that the output of a script cannot control the terminal.
+fn printable(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         if character.is_control() && character != '\t' {
-            shown.extend(character.escape_unicode());
+            escaped.extend(character.escape_unicode());
         } else {
-            shown.push(character);
+            escaped.push(character);
         }
     }
-    shown
+    escaped
 }
 
 fn coloured(line: &Line) -> String {

@@ -1,4 +1,4 @@
-//! Running a case: a fresh store, a process of its own, and the comparison.
+//! Runs a case in a child process over a fresh store, and compares its output.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -14,48 +14,50 @@ use url::Url;
 
 use super::case::{ARGUMENT_FILE, Case};
 use super::expectation::{self, Line};
-use super::process::{self, Cut, Output};
+use super::process::{self, Output, ProcessError};
 
-/// How a case ended.
+/// Outcome of a case.
 pub(super) enum Verdict {
     Passed,
-    /// The expectation did not match, or was not there, and was written.
+    /// The expected output did not match or was missing, and was written.
     Updated,
     Failed(Failure),
-    LeftOut(String),
-    /// The run ended before it was its turn.
+    /// Not run with this engine, for this reason.
+    Skipped(String),
+    /// The test run ended before the case did.
     NotRun,
 }
 
 pub(super) enum Failure {
-    /// The output is not the expected one.
+    /// The output differs from the expected one.
     Differs { difference: Vec<Line>, actual: String },
-    /// Nothing says what is expected.
+    /// There is no expected output.
     Unexpected { actual: String },
-    /// There is no output to compare.
-    Broken(String),
+    /// The case could not be run.
+    Error(String),
 }
 
-/// What all cases of a run share.
+/// Parameters of a test run.
 #[derive(Clone)]
 pub(super) struct Runner {
     pub(super) program: PathBuf,
     pub(super) update: bool,
-    pub(super) limit: Duration,
+    /// Time limit of a case.
+    pub(super) timeout: Duration,
     pub(super) stop: watch::Receiver<bool>,
 }
 
 impl Runner {
-    /// Runs the case and compares; with `update`, rewrites an expectation that does not match.
+    /// Runs the case and compares its output. With `update`, writes an expected output that does not match.
     pub(super) async fn check(&self, case: &Case) -> Verdict {
         match self.compare(case).await {
             Ok(verdict) => verdict,
-            Err(Trouble::Stopped) => Verdict::NotRun,
-            Err(Trouble::Broken(text)) => Verdict::Failed(Failure::Broken(text)),
+            Err(CaseError::Stopped) => Verdict::NotRun,
+            Err(CaseError::Failed(text)) => Verdict::Failed(Failure::Error(text)),
         }
     }
 
-    async fn compare(&self, case: &Case) -> Result<Verdict, Trouble> {
+    async fn compare(&self, case: &Case) -> Result<Verdict, CaseError> {
         let mut run = Run::new(self.clone(), case)?;
         let (status, actual) = run.script().await?;
         drop(run);
@@ -63,15 +65,15 @@ impl Runner {
         let expected = match std::fs::read_to_string(&path) {
             Ok(expected) => Some(expected),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(error) => return Err(broken(format!("{} cannot be read: {error}", case.expectation_name()))),
+            Err(error) => return Err(failed(format!("{} cannot be read: {error}", case.expectation_name()))),
         };
         if expected.as_ref().is_some_and(|expected| expectation::matches(expected, &actual)) {
             return Ok(Verdict::Passed);
         }
-        // A crash is not to become what is expected unseen.
+        // Do not write the output of a crash, which has no exit code, as the expected output.
         if self.update && status.code().is_some() {
             let written = std::fs::write(&path, expectation::generalize(&actual));
-            written.map_err(|error| broken(format!("{} cannot be written: {error}", case.expectation_name())))?;
+            written.map_err(|error| failed(format!("{} cannot be written: {error}", case.expectation_name())))?;
             return Ok(Verdict::Updated);
         }
         Ok(Verdict::Failed(match expected {
@@ -81,32 +83,32 @@ impl Runner {
     }
 }
 
-/// Why there is no output to compare.
-enum Trouble {
+/// Why a case has no output to compare.
+enum CaseError {
     Stopped,
-    Broken(String),
+    Failed(String),
 }
 
-fn broken(text: impl std::fmt::Display) -> Trouble {
-    Trouble::Broken(text.to_string())
+fn failed(text: impl std::fmt::Display) -> CaseError {
+    CaseError::Failed(text.to_string())
 }
 
-/// A case that is running.
+/// A case in progress.
 struct Run<'a> {
     runner: Runner,
     case: &'a Case,
     scratch: TempDir,
-    until: Instant,
+    deadline: Instant,
 }
 
 impl<'a> Run<'a> {
-    fn new(runner: Runner, case: &'a Case) -> Result<Self, Trouble> {
-        let scratch = tempfile::Builder::new().prefix("tailor-idp-test-").tempdir().map_err(broken)?;
-        let until = Instant::now() + runner.limit;
-        let run = Self { runner, case, scratch, until };
+    fn new(runner: Runner, case: &'a Case) -> Result<Self, CaseError> {
+        let scratch = tempfile::Builder::new().prefix("tailor-idp-test-").tempdir().map_err(failed)?;
+        let deadline = Instant::now() + runner.timeout;
+        let run = Self { runner, case, scratch, deadline };
         if let Some(prepared) = &case.database {
             copy_database(prepared, &run.database())
-                .map_err(|error| broken(format!("{} cannot be copied: {error}", prepared.display())))?;
+                .map_err(|error| failed(format!("{} cannot be copied: {error}", prepared.display())))?;
         }
         Ok(run)
     }
@@ -115,13 +117,13 @@ impl<'a> Run<'a> {
         self.scratch.path().join("users.db")
     }
 
-    /// All there is to compare, and how the script's process ended.
-    async fn script(&mut self) -> Result<(ExitStatus, String), Trouble> {
+    /// Runs the commands and the script. Returns the exit status of the script and the text to compare.
+    async fn script(&mut self) -> Result<(ExitStatus, String), CaseError> {
         let file = &self.case.file;
         for arguments in &file.before {
             let (status, output) = self.command(arguments).await?;
             if !status.success() {
-                return Err(broken(format!("{arguments:?} failed:\n{}", self.text(status, &output))));
+                return Err(failed(format!("{arguments:?} failed:\n{}", self.text(status, &output))));
             }
         }
         let invoker = match &file.invoker {
@@ -129,7 +131,7 @@ impl<'a> Run<'a> {
             None => None,
         };
         let argument = self.argument().await?;
-        let lock = file.locked.then(|| locked(&self.database())).transpose().map_err(broken)?;
+        let lock = file.locked.then(|| lock(&self.database())).transpose().map_err(failed)?;
         let mut command = self.program();
         command.arg("run").arg(&self.case.script).arg("--db").arg(self.database());
         command.args(&self.case.config).args(&file.flags);
@@ -153,18 +155,18 @@ impl<'a> Run<'a> {
         Ok((status, text))
     }
 
-    /// A command beside the script: on its database, and with its settings unless it says itself which hold.
-    async fn command(&mut self, arguments: &[String]) -> Result<(ExitStatus, Output), Trouble> {
+    /// Runs a command on the case's database, with the case's settings unless it selects its own.
+    async fn command(&mut self, arguments: &[String]) -> Result<(ExitStatus, Output), CaseError> {
         let mut command = self.program();
         command.args(arguments).arg("--db").arg(self.database());
-        let says = |argument: &String| argument == "--no-config" || argument.starts_with("--config");
-        if !arguments.iter().any(says) {
+        let selects_settings = |argument: &String| argument == "--no-config" || argument.starts_with("--config");
+        if !arguments.iter().any(selects_settings) {
             command.args(&self.case.config);
         }
         self.run(command).await
     }
 
-    /// The program, with nothing in its environment that changes what it prints.
+    /// The program, without environment variables that change its output.
     fn program(&self) -> Command {
         let mut command = Command::new(&self.runner.program);
         command.current_dir(&self.case.folder).env("RUST_BACKTRACE", "0").env("NO_COLOR", "1");
@@ -172,70 +174,70 @@ impl<'a> Run<'a> {
         command
     }
 
-    async fn run(&mut self, command: Command) -> Result<(ExitStatus, Output), Trouble> {
-        match process::run(command, self.until, &mut self.runner.stop).await {
+    async fn run(&mut self, command: Command) -> Result<(ExitStatus, Output), CaseError> {
+        match process::run(command, self.deadline, &mut self.runner.stop).await {
             Ok(end) => Ok(end),
-            Err(Cut::Stopped) => Err(Trouble::Stopped),
-            Err(Cut::TimedOut(output)) => {
+            Err(ProcessError::Stopped) => Err(CaseError::Stopped),
+            Err(ProcessError::TimedOut(output)) => {
                 let Output { stdout, stderr } = output;
                 let printed = format!("--- stdout\n{stdout}--- stderr\n{stderr}");
-                let seconds = self.runner.limit.as_secs_f64();
-                Err(broken(format!("still running after {seconds} s (--timeout); until then it printed\n{printed}")))
+                let seconds = self.runner.timeout.as_secs_f64();
+                Err(failed(format!("still running after {seconds} s (--timeout); until then it printed\n{printed}")))
             }
-            Err(cut @ (Cut::TooMuch | Cut::Failed(_))) => Err(broken(cut)),
+            Err(error @ (ProcessError::TooMuch | ProcessError::Failed(_))) => Err(failed(error)),
         }
     }
 
-    /// The file with the handler's argument, if there is one.
-    async fn argument(&mut self) -> Result<Option<PathBuf>, Trouble> {
+    /// Path of the file with the handler's argument, with user ids filled in, if the case has one.
+    async fn argument(&mut self) -> Result<Option<PathBuf>, CaseError> {
         let file = self.case.folder.join(ARGUMENT_FILE);
         if !file.exists() {
             return Ok(None);
         }
-        // The program need not get text.
-        let bytes = std::fs::read(&file).map_err(|error| broken(format!("{ARGUMENT_FILE} cannot be read: {error}")))?;
+        // Pass on invalid UTF-8 unchanged: a case may test that.
+        let bytes = std::fs::read(&file).map_err(|error| failed(format!("{ARGUMENT_FILE} cannot be read: {error}")))?;
         let Ok(text) = String::from_utf8(bytes) else { return Ok(Some(file)) };
         let filled = self.with_ids(text.clone()).await?;
         if filled == text {
             return Ok(Some(file));
         }
         let elsewhere = self.scratch.path().join(ARGUMENT_FILE);
-        std::fs::write(&elsewhere, filled).map_err(broken)?;
+        std::fs::write(&elsewhere, filled).map_err(failed)?;
         Ok(Some(elsewhere))
     }
 
-    /// The text with the ids of the users whom it names.
-    async fn with_ids(&mut self, mut text: String) -> Result<String, Trouble> {
+    /// Replaces each `<id of NAME>` by the id of that user.
+    async fn with_ids(&mut self, mut text: String) -> Result<String, CaseError> {
         const START: &str = "<id of ";
         while let Some((before, rest)) = text.split_once(START) {
-            let (name, after) = rest.split_once('>').ok_or_else(|| broken(format!("{START:?} has no end")))?;
+            let (name, after) = rest.split_once('>').ok_or_else(|| failed(format!("{START:?} has no end")))?;
             let (status, output) = self.command(&["users", "get", name, "--json"].map(str::to_owned)).await?;
             let user = serde_json::from_str::<serde_json::Value>(&output.stdout);
             let id = user.ok().and_then(|user| Some(user.get("id")?.as_str()?.to_owned()));
-            let id = id.ok_or_else(|| broken(format!("no id of {name}:\n{}", self.text(status, &output))))?;
+            let id = id.ok_or_else(|| failed(format!("no id of {name}:\n{}", self.text(status, &output))))?;
             text = format!("{before}{id}{after}");
         }
         Ok(text)
     }
 
-    /// All there is to compare of a process, with the case's folder as `[DIR]`, and the store's as `[TEMP]`.
+    /// Text to compare of a process, with the case's folder as `[DIR]` and that of the store as `[TEMP]`.
     fn text(&self, status: ExitStatus, Output { stdout, stderr }: &Output) -> String {
         let exit = status.code().map_or_else(|| status.to_string(), |code| code.to_string());
         let text = format!("--- exit code\n{exit}\n--- stdout\n{stdout}--- stderr\n{stderr}");
         let folder = &self.case.folder;
-        let mut text = replaced(replaced(text, self.scratch.path(), "[TEMP]"), folder, "[DIR]");
-        // A script that lies elsewhere is named from the case's folder.
+        let mut text = replace_folder(replace_folder(text, self.scratch.path(), "[TEMP]"), folder, "[DIR]");
+        // A script outside of the case's folder is named relative to it.
         if let Some(from_here) = self.case.script.parent().filter(|parent| !parent.as_os_str().is_empty())
             && let Ok(holder) = folder.join(from_here).canonicalize()
         {
-            text = replaced(text, &holder, &format!("[DIR]/{}", from_here.display()));
+            text = replace_folder(text, &holder, &format!("[DIR]/{}", from_here.display()));
         }
         text
     }
 }
 
-/// With a folder replaced, also where it is part of a URL, as in stacks.
-fn replaced(text: String, folder: &Path, name: &str) -> String {
+/// Replaces a folder by a name, also in file URLs such as those of stack traces.
+fn replace_folder(text: String, folder: &Path, name: &str) -> String {
     let text = text.replace(&folder.display().to_string(), name);
     match Url::from_file_path(folder) {
         Ok(url) => text.replace(url.path(), name),
@@ -243,7 +245,7 @@ fn replaced(text: String, folder: &Path, name: &str) -> String {
     }
 }
 
-/// With what has been written to it and not yet moved into it. The copy can be written, whatever the file's permissions.
+/// Copies a database with its write-ahead log. The copy is writable even if the original is not.
 fn copy_database(from: &Path, to: &Path) -> std::io::Result<()> {
     const LOG: &str = "-wal";
     let log = |path: &Path| {
@@ -256,8 +258,8 @@ fn copy_database(from: &Path, to: &Path) -> std::io::Result<()> {
     if log(from).exists() { copy(&log(from), &log(to)) } else { Ok(()) }
 }
 
-/// Keeps others from writing until it is dropped.
-fn locked(database: &Path) -> rusqlite::Result<Connection> {
+/// Takes the write lock of the database until the connection is dropped.
+fn lock(database: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(database)?;
     connection.execute_batch("BEGIN IMMEDIATE")?;
     Ok(connection)

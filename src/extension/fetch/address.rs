@@ -1,11 +1,11 @@
-//! Which addresses are the public internet's.
+//! Classification of IP addresses as public or special-purpose.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether an address is of the public internet: not of this machine, of a private network, of a cloud's metadata
-/// service, or kept for a purpose of its own (IANA's special-purpose registries).
+/// Whether an address belongs to the public internet.
 ///
-/// An IPv6 address that stands for an IPv4 address is as public as that.
+/// False for loopback, private networks, metadata services of clouds, and all other blocks of the IANA special-purpose
+/// address registries. IPv4-mapped and NAT64 addresses are classified by their IPv4 address.
 pub(super) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
@@ -23,7 +23,7 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         ([10, 0, 0, 0], 8),       // private
         ([100, 64, 0, 0], 10),    // carrier-grade NAT
         ([127, 0, 0, 0], 8),      // loopback
-        ([168, 63, 129, 16], 32), // Azure's platform service, on an address that is public elsewhere
+        ([168, 63, 129, 16], 32), // Azure platform service (wire server), in public space
         ([169, 254, 0, 0], 16),   // link-local, and the metadata services of most clouds
         ([172, 16, 0, 0], 12),    // private
         ([192, 0, 0, 0], 24),     // protocol assignments
@@ -43,15 +43,15 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     let segments = address.segments();
     let last_four = || Ipv4Addr::from_bits((u32::from(segments[6]) << 16) | u32::from(segments[7]));
     match segments {
-        // Mapped, and the prefix of NAT64: what is connected to is the IPv4 address.
+        // IPv4-mapped, and the well-known prefix of NAT64: connections go to the IPv4 address.
         [0, 0, 0, 0, 0, 0xffff, ..] | [0x64, 0xff9b, 0, 0, 0, 0, ..] => is_public_v4(last_four()),
-        // Protocol assignments, with Teredo and benchmarking among them.
+        // Protocol assignments, including Teredo and benchmarking.
         [0x2001, second, ..] if second < 0x200 => false,
         // Documentation.
         [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => false,
-        // 6to4: a tunnel to an IPv4 address, and no longer in use.
+        // 6to4: tunnels to an IPv4 address. Deprecated (RFC 7526).
         [0x2002, ..] => false,
-        // Of all else only global unicast: not loopback, unique-local, link-local, multicast, IPv4-compatible, …
+        // Global unicast. Excludes loopback, unique-local, link-local, multicast, IPv4-compatible and unassigned addresses.
         [first, ..] => first & 0xe000 == 0x2000,
     }
 }
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn public_addresses_are_told_from_all_others() {
+    fn is_public_rejects_special_purpose_addresses() {
         let public = [
             "1.1.1.1",
             "100.63.255.255",

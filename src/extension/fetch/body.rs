@@ -1,4 +1,4 @@
-//! Bodies, counted and timed while they flow.
+//! Streamed bodies of requests and responses, with limits on their size and time.
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -10,84 +10,90 @@ use tokio::time::{Instant, timeout_at};
 
 use super::error::FetchError;
 
-/// The body of an answer, as the script reads it.
-pub(super) struct AnswerBody {
+/// The body of a response, read by the script.
+pub(super) struct ResponseBody {
     reader: AsyncRefCell<Reader>,
     size: Option<u64>,
     closed: CancelHandle,
-    /// Cancelled when the execution is over.
-    end: Rc<CancelHandle>,
+    /// Cancelled at the end of the execution.
+    cancel_all: Rc<CancelHandle>,
 }
 
 struct Reader {
     response: reqwest::Response,
-    /// Arrived, and not read by the script.
-    rest: Bytes,
+    /// Received bytes that the script has not read yet.
+    buffered: Bytes,
     allowance: Allowance,
     deadline: Instant,
 }
 
-/// Bytes that may yet come.
+/// The bytes that a body may still have.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Allowance {
     limit: u64,
-    left: u64,
+    remaining: u64,
 }
 
 impl Allowance {
     pub(super) fn new(limit: u64) -> Self {
-        Self { limit, left: limit }
+        Self { limit, remaining: limit }
     }
 
-    fn take(&mut self, bytes: usize) -> Result<(), u64> {
-        self.left = self.left.checked_sub(bytes as u64).ok_or(self.limit)?;
+    /// Consumes bytes. Fails with the limit if it is exceeded.
+    fn consume(&mut self, bytes: usize) -> Result<(), u64> {
+        self.remaining = self.remaining.checked_sub(bytes as u64).ok_or(self.limit)?;
         Ok(())
     }
 }
 
-impl AnswerBody {
-    pub(super) fn new(response: reqwest::Response, limit: u64, deadline: Instant, end: Rc<CancelHandle>) -> Self {
+impl ResponseBody {
+    pub(super) fn new(
+        response: reqwest::Response,
+        limit: u64,
+        deadline: Instant,
+        cancel_all: Rc<CancelHandle>,
+    ) -> Self {
         Self {
             size: response.content_length(),
             reader: AsyncRefCell::new(Reader {
                 response,
-                rest: Bytes::new(),
+                buffered: Bytes::new(),
                 allowance: Allowance::new(limit),
                 deadline,
             }),
             closed: CancelHandle::default(),
-            end,
+            cancel_all,
         }
     }
 }
 
 impl Reader {
     async fn next(&mut self, limit: usize) -> Result<BufView, FetchError> {
-        while self.rest.is_empty() {
+        while self.buffered.is_empty() {
             let chunk = timeout_at(self.deadline, self.response.chunk()).await.map_err(|_| FetchError::TimedOut)?;
             let Some(chunk) = chunk.map_err(|error| FetchError::body(&error))? else {
                 return Ok(BufView::empty());
             };
-            self.allowance.take(chunk.len()).map_err(FetchError::AnswerTooLarge)?;
-            self.rest = chunk;
+            self.allowance.consume(chunk.len()).map_err(FetchError::ResponseTooLarge)?;
+            self.buffered = chunk;
         }
-        let length = limit.min(self.rest.len());
-        Ok(self.rest.split_to(length).into())
+        let length = limit.min(self.buffered.len());
+        Ok(self.buffered.split_to(length).into())
     }
 }
 
-impl Resource for AnswerBody {
+impl Resource for ResponseBody {
     fn name(&self) -> Cow<'_, str> {
         "fetchResponse".into()
     }
 
     fn read(self: Rc<Self>, limit: usize) -> AsyncResult<BufView> {
         Box::pin(async move {
-            let end = Rc::clone(&self.end);
+            let cancel_all = Rc::clone(&self.cancel_all);
             let closed = RcRef::map(&self, |body| &body.closed);
             let mut reader = RcRef::map(&self, |body| &body.reader).borrow_mut().await;
             let next = async { reader.next(limit).await.map_err(JsErrorBox::from_err) };
-            next.try_or_cancel(end).try_or_cancel(closed).await
+            next.try_or_cancel(cancel_all).try_or_cancel(closed).await
         })
     }
 
@@ -100,22 +106,23 @@ impl Resource for AnswerBody {
     }
 }
 
-/// The body of a request that the script writes while it is sent.
-pub(super) struct CountedBody {
+/// The body of a request, streamed from the script.
+pub(super) struct RequestBody {
     pub(super) inner: Rc<dyn Resource>,
     pub(super) allowance: std::cell::Cell<Allowance>,
 }
 
-impl CountedBody {
+impl RequestBody {
     fn count(&self, bytes: usize) -> Result<(), JsErrorBox> {
         let mut allowance = self.allowance.get();
-        let counted = allowance.take(bytes).map_err(|limit| JsErrorBox::from_err(FetchError::RequestTooLarge(limit)));
+        let counted =
+            allowance.consume(bytes).map_err(|limit| JsErrorBox::from_err(FetchError::RequestTooLarge(limit)));
         self.allowance.set(allowance);
         counted
     }
 }
 
-impl Resource for CountedBody {
+impl Resource for RequestBody {
     fn name(&self) -> Cow<'_, str> {
         "fetchRequestBody".into()
     }

@@ -1,4 +1,4 @@
-//! The HTTP clients of an execution, and how they find addresses.
+//! HTTP clients and their DNS resolver, which enforces the network policy on addresses.
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -8,26 +8,26 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect;
 
 use super::address::is_public;
-use super::policy::{Reach, Refusal};
+use super::policy::{AddressScope, Denial};
 use super::settings::NameLookup;
 
-/// How a server sees who asks, where the script does not say it.
+/// The default `User-Agent`. Scripts can set another.
 const USER_AGENT: &str = concat!("tailor-idp/", env!("CARGO_PKG_VERSION"));
 
-/// A client that connects no further than `reach`.
+/// Creates a client that connects only to the addresses in `scope`.
 ///
-/// Two of them, each with connections of its own: one that was opened for a host that is allowed by itself must not serve
-/// a request that may reach the public internet only.
-pub(super) fn client(reach: Reach, lookup: Option<NameLookup>) -> Result<reqwest::Client, ClientError> {
+/// Each scope has its own client and therefore its own connection pool: a request that is restricted to public addresses must
+/// not reuse a connection that was opened without this restriction.
+pub(super) fn client(scope: AddressScope, lookup: Option<NameLookup>) -> Result<reqwest::Client, ClientError> {
     reqwest::Client::builder()
-        // Else HTTP_PROXY and its like would send requests elsewhere, past the resolver.
+        // A proxy from HTTP_PROXY would bypass the resolver.
         .no_proxy()
-        // fetch's own code follows redirects: so each hop is a request that is checked and counted.
+        // The JavaScript of deno_fetch follows redirects, so that each hop is checked and counted.
         .redirect(redirect::Policy::none())
         .referer(false)
         .user_agent(USER_AGENT)
         .tls_backend_preconfigured(tls()?)
-        .dns_resolver(Arc::new(Resolver { reach, lookup }))
+        .dns_resolver(Arc::new(Resolver { scope, lookup }))
         .build()
         .map_err(|error| ClientError(error.without_url().to_string()))
 }
@@ -36,7 +36,7 @@ pub(super) fn client(reach: Reach, lookup: Option<NameLookup>) -> Result<reqwest
 #[error("cannot start an HTTP client: {0}")]
 pub(super) struct ClientError(String);
 
-/// Mozilla's roots, whatever the machine trusts. Made once a process.
+/// TLS with Mozilla's root certificates instead of the machine's. Shared by the process.
 fn tls() -> Result<rustls::ClientConfig, ClientError> {
     static TLS: OnceLock<Result<rustls::ClientConfig, ClientError>> = OnceLock::new();
     let make = || {
@@ -53,16 +53,17 @@ fn tls() -> Result<rustls::ClientConfig, ClientError> {
     TLS.get_or_init(make).clone()
 }
 
-/// Finds the addresses of a name, and checks them. The connection goes to one of those and to no other: no second
-/// answer can take their place.
+/// Resolves names and checks the addresses.
+///
+/// The connection uses the addresses that were checked, so that a second DNS answer cannot replace them (DNS rebinding).
 struct Resolver {
-    reach: Reach,
+    scope: AddressScope,
     lookup: Option<NameLookup>,
 }
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let (reach, lookup) = (self.reach, self.lookup.clone());
+        let (scope, lookup) = (self.scope, self.lookup.clone());
         Box::pin(async move {
             let name = name.as_str().to_owned();
             let addresses: Vec<SocketAddr> = match lookup {
@@ -73,15 +74,19 @@ impl Resolve for Resolver {
                     addresses.into_iter().map(|address| SocketAddr::new(address, 0)).collect()
                 }
             };
-            checked(reach, name, addresses)
+            check_addresses(scope, name, addresses)
         })
     }
 }
 
-/// All of them, or none: a name that mixes public addresses with others is up to something.
-fn checked(reach: Reach, name: String, addresses: Vec<SocketAddr>) -> Result<Addrs, Box<dyn Error + Send + Sync>> {
-    if reach == Reach::Public && !addresses.iter().all(|address| is_public(address.ip())) {
-        return Err(Refusal::NotPublic(name).into());
+/// Mixed public and private answers indicate DNS rebinding: reject all.
+fn check_addresses(
+    scope: AddressScope,
+    name: String,
+    addresses: Vec<SocketAddr>,
+) -> Result<Addrs, Box<dyn Error + Send + Sync>> {
+    if scope == AddressScope::Public && !addresses.iter().all(|address| is_public(address.ip())) {
+        return Err(Denial::NotPublic(name).into());
     }
     Ok(Box::new(addresses.into_iter()))
 }
@@ -92,13 +97,13 @@ mod tests {
 
     use super::*;
 
-    fn resolver(reach: Reach, answers: &'static [&'static [&'static str]]) -> Resolver {
+    fn resolver(scope: AddressScope, answers: &'static [&'static [&'static str]]) -> Resolver {
         let asked = AtomicUsize::new(0);
         let lookup = move |_: &str| {
             let answer = answers[asked.fetch_add(1, Ordering::Relaxed)];
             Ok(answer.iter().map(|address| address.parse().unwrap()).collect())
         };
-        Resolver { reach, lookup: Some(Arc::new(lookup)) }
+        Resolver { scope, lookup: Some(Arc::new(lookup)) }
     }
 
     async fn answer(resolver: &Resolver) -> Result<usize, String> {
@@ -107,12 +112,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_is_checked_by_every_address_and_at_every_answer() {
-        let refused = Err(Refusal::NotPublic("name.example".to_owned()).to_string());
-        let rebinding = resolver(Reach::Public, &[&["1.1.1.1", "2606:4700::1"], &["127.0.0.1"], &["1.1.1.1", "::1"]]);
+    async fn resolver_rejects_an_answer_with_any_private_address() {
+        let refused = Err(Denial::NotPublic("name.example".to_owned()).to_string());
+        let rebinding =
+            resolver(AddressScope::Public, &[&["1.1.1.1", "2606:4700::1"], &["127.0.0.1"], &["1.1.1.1", "::1"]]);
         assert_eq!(answer(&rebinding).await, Ok(2));
         assert_eq!(answer(&rebinding).await, refused);
         assert_eq!(answer(&rebinding).await, refused);
-        assert_eq!(answer(&resolver(Reach::Named, &[&["10.0.0.7", "::1"]])).await, Ok(2));
+        assert_eq!(answer(&resolver(AddressScope::Any, &[&["10.0.0.7", "::1"]])).await, Ok(2));
     }
 }

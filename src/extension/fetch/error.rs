@@ -1,15 +1,15 @@
-//! How `fetch` fails, as scripts see it.
+//! Errors of `fetch`, as scripts see them.
 
 use std::error::Error;
 
 use super::client::ClientError;
-use super::policy::Refusal;
+use super::policy::Denial;
 
 #[derive(Debug, thiserror::Error, deno_error::JsError)]
 pub(super) enum FetchError {
     #[class(type)]
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Denied(#[from] Denial),
     #[class(type)]
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -21,7 +21,7 @@ pub(super) enum FetchError {
     RequestTooLarge(u64),
     #[class(type)]
     #[error("the body of the response is over the limit of {0} bytes")]
-    AnswerTooLarge(u64),
+    ResponseTooLarge(u64),
     #[class("DOMExceptionTimeoutError")]
     #[error("fetch took longer than it may")]
     TimedOut,
@@ -43,26 +43,26 @@ pub(super) enum FetchError {
 }
 
 impl FetchError {
-    /// Of a body that broke off.
+    /// The error of a body that ended early.
     pub(super) fn body(error: &reqwest::Error) -> Self {
-        Self::Body(innermost(error).to_string())
+        Self::Body(root_cause(error).to_string())
     }
 }
 
-/// The refusal, or the limit, that a client's error has its root in.
-pub(super) fn own_cause(error: &reqwest::Error) -> Option<FetchError> {
+/// The policy's denial, if it is the cause of a client's error.
+pub(super) fn denial_of(error: &reqwest::Error) -> Option<FetchError> {
     let mut next: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = next {
-        if let Some(refusal) = error.downcast_ref::<Refusal>() {
-            return Some(refusal.clone().into());
+        if let Some(denial) = error.downcast_ref::<Denial>() {
+            return Some(denial.clone().into());
         }
         next = error.source();
     }
     None
 }
 
-/// What it comes down to: of the chain from the client to the socket, only the end tells a script anything.
-pub(super) fn innermost<'e>(error: &'e (dyn Error + 'static)) -> &'e (dyn Error + 'static) {
+/// The root cause. The errors between the client and the socket are of no use to scripts.
+pub(super) fn root_cause<'e>(error: &'e (dyn Error + 'static)) -> &'e (dyn Error + 'static) {
     let mut error = error;
     while let Some(source) = error.source() {
         error = source;

@@ -1,7 +1,8 @@
-//! `fetch`: deno_fetch's JavaScript over ops of our own, in which every rule is enforced.
+//! `fetch`: the JavaScript of deno_fetch on top of ops that enforce the network policy.
 //!
-//! deno_fetch's JavaScript has the classes, the algorithm and the redirects. Each hop comes through [`request`], which asks
-//! the [`policy`], counts, and hands the request to a [`client`] that connects no further than allowed.
+//! The classes, the fetch algorithm and redirects are deno_fetch's JavaScript. Each hop of a redirect is a separate request
+//! in [`request`], which checks the [`policy`], counts the request and sends it with a [`client`] that connects only to allowed
+//! addresses.
 
 mod address;
 mod body;
@@ -21,11 +22,11 @@ pub use policy::{FetchPolicy, InvalidFetchHost};
 pub use settings::{DEFAULT_FETCH_MAX_BODY, DEFAULT_FETCH_MAX_REQUESTS, DEFAULT_FETCH_TIMEOUT, FetchSettings};
 
 use self::error::FetchError;
-use self::policy::Reach;
+use self::policy::AddressScope;
 use self::request::{op_fetch, op_fetch_send};
 
-/// What deno_fetch's JavaScript asks of extensions that are not here: TLS keys of a client of one's own, and traces.
-const ABSENT: [ExtensionFileSource; 1] = [ExtensionFileSource::new("ext:deno_net/02_tls.js", ascii_str!("({})"))];
+/// An empty script in place of deno_net's, which the JavaScript of deno_fetch loads for custom TLS keys.
+const STUBS: [ExtensionFileSource; 1] = [ExtensionFileSource::new("ext:deno_net/02_tls.js", ascii_str!("({})"))];
 
 deno_core::extension!(
     tailor_fetch,
@@ -36,47 +37,48 @@ deno_core::extension!(
         state.put(Fetch::new(options.settings));
     },
     customizer = |extension: &mut deno_core::Extension| {
-        let theirs = deno_fetch::deno_fetch::lazy_init().lazy_loaded_js_files;
-        extension.lazy_loaded_js_files = Cow::Owned(theirs.iter().chain(&ABSENT).cloned().collect());
+        let scripts = deno_fetch::deno_fetch::lazy_init().lazy_loaded_js_files;
+        extension.lazy_loaded_js_files = Cow::Owned(scripts.iter().chain(&STUBS).cloned().collect());
     },
-    docs = "`fetch` and its classes, within what the host allows.",
+    docs = "Defines `fetch` and its classes, restricted to allowed hosts.",
 );
 
-/// The `fetch` of one execution, in the state of its ops. Where another takes its place, or it is dropped, what it had
-/// under way ends.
+/// The state of `fetch` in one execution. Kept in the [`OpState`](deno_core::OpState).
+///
+/// Dropping or replacing it cancels the requests in flight.
 pub(crate) struct Fetch {
     settings: FetchSettings,
     requests: u32,
-    named: Option<reqwest::Client>,
-    public: Option<reqwest::Client>,
-    end: Rc<CancelHandle>,
+    any_client: Option<reqwest::Client>,
+    public_client: Option<reqwest::Client>,
+    cancel_all: Rc<CancelHandle>,
 }
 
 impl Fetch {
     pub(crate) fn new(settings: FetchSettings) -> Self {
-        Self { settings, requests: 0, named: None, public: None, end: CancelHandle::new_rc() }
+        Self { settings, requests: 0, any_client: None, public_client: None, cancel_all: CancelHandle::new_rc() }
     }
 
-    /// The client for a request to `url`, which counts from then on.
+    /// Checks and counts a request to `url`, and returns the client to send it with.
     fn admit(&mut self, url: &Url) -> Result<reqwest::Client, FetchError> {
-        let reach = self.settings.policy.reach(url)?;
+        let scope = self.settings.policy.check(url)?;
         if self.requests >= self.settings.max_requests {
             return Err(FetchError::TooManyRequests(self.settings.max_requests));
         }
         self.requests += 1;
-        let client = match reach {
-            Reach::Named => &mut self.named,
-            Reach::Public => &mut self.public,
+        let client = match scope {
+            AddressScope::Any => &mut self.any_client,
+            AddressScope::Public => &mut self.public_client,
         };
         if let Some(client) = client {
             return Ok(client.clone());
         }
-        Ok(client.insert(client::client(reach, self.settings.names.clone())?).clone())
+        Ok(client.insert(client::client(scope, self.settings.resolver.clone())?).clone())
     }
 }
 
 impl Drop for Fetch {
     fn drop(&mut self) {
-        self.end.cancel();
+        self.cancel_all.cancel();
     }
 }

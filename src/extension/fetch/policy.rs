@@ -1,4 +1,4 @@
-//! Which hosts a script may fetch from.
+//! The hosts that a script may fetch from.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -9,21 +9,24 @@ use url::{Host, Url};
 
 use super::address::is_public;
 
-/// The hosts that a script may fetch from; none unless it is said.
+/// The hosts that a script may fetch from. The default allows none.
 ///
-/// - `api.example.com`: this host, on every port; `api.example.com:8443`: on this one.
-/// - `*.example.com`: every host below `example.com`, and not itself.
-/// - `192.0.2.7`, `[2001:db8::7]:8080`: this address.
-/// - `*`: every host.
+/// | pattern | allows |
+/// | --- | --- |
+/// | `api.example.com` | this host, on all ports |
+/// | `api.example.com:8443` | this host, on this port |
+/// | `*.example.com` | all subdomains of `example.com`, but not `example.com` itself |
+/// | `192.0.2.7`, `[2001:db8::7]:8080` | this address |
+/// | `*` | all hosts |
 ///
-/// What is not of the public internet (loopback, private and link-local networks, metadata services, …) is reached only where
-/// the host is in the list by its name or its address: no `*` opens it.
+/// Addresses outside the public internet (loopback, private and link-local networks, metadata services, …) are allowed only
+/// for hosts that are listed by name or by address. Patterns with `*` do not allow them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FetchPolicy {
     rules: Arc<[Rule]>,
 }
 
-/// A text that names no host.
+/// A pattern that is not valid in a [`FetchPolicy`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "must be a host such as \"api.example.com\", \"api.example.com:8443\", \"*.example.com\", \"10.0.0.7\" or \"*\": got {0:?}"
@@ -39,28 +42,28 @@ struct Rule {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Hosts {
     Any,
-    /// `.example.com`
-    Below(String),
+    /// The subdomains of a domain, as a suffix: `.example.com`.
+    Subdomains(String),
     Name(String),
     Address(IpAddr),
 }
 
-/// How far a request may reach.
+/// The addresses that a request may connect to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reach {
-    /// To every address that the name has, since the host is allowed by itself.
-    Named,
-    /// To the public internet.
+pub(super) enum AddressScope {
+    /// All addresses of the host, because it is listed by name or by address.
+    Any,
+    /// Addresses of the public internet.
     Public,
 }
 
-/// Why a request may not be made.
+/// Why a request is denied.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Refusal {
+pub(super) enum Denial {
     #[error(
         "fetch is not allowed: this function may fetch from no host (function.fetch.allow in the settings, or --allow-fetch, allow some)"
     )]
-    Off,
+    NoHosts,
     #[error(
         "fetch is not allowed from {0:?}: it is not among the hosts that this function may fetch from (function.fetch.allow in the settings, or --allow-fetch, allow more)"
     )]
@@ -74,62 +77,62 @@ pub(super) enum Refusal {
 }
 
 impl FetchPolicy {
-    /// Allows these hosts.
+    /// Allows the hosts that match one of the patterns.
     ///
     /// # Errors
     ///
-    /// The first text that names no host.
+    /// Fails with the first pattern that is not valid.
     pub fn allow<'t>(hosts: impl IntoIterator<Item = &'t str>) -> Result<Self, InvalidFetchHost> {
         let rules = hosts.into_iter().map(str::parse).collect::<Result<_, _>>()?;
         Ok(Self { rules })
     }
 
-    /// Allows every host of the public internet.
+    /// Allows all hosts of the public internet.
     pub fn any() -> Self {
         Self { rules: Arc::new([Rule { hosts: Hosts::Any, port: None }]) }
     }
 
-    /// Allows what either of the two allows.
+    /// Combines two policies: allows what at least one of them allows.
     #[must_use]
     pub fn or(&self, other: &Self) -> Self {
         Self { rules: self.rules.iter().chain(other.rules.iter()).cloned().collect() }
     }
 
-    /// Whether a request may be made, and how far it may reach.
-    pub(super) fn reach(&self, url: &Url) -> Result<Reach, Refusal> {
+    /// Checks a request, and returns the addresses that it may connect to.
+    pub(super) fn check(&self, url: &Url) -> Result<AddressScope, Denial> {
         if self.rules.is_empty() {
-            return Err(Refusal::Off);
+            return Err(Denial::NoHosts);
         }
         let ("http" | "https", Some(host)) = (url.scheme(), url.host()) else {
-            return Err(Refusal::Scheme(url.scheme().to_owned()));
+            return Err(Denial::Scheme(url.scheme().to_owned()));
         };
         let port = url.port_or_known_default();
         let rules = || self.rules.iter().filter(|rule| rule.port.is_none() || rule.port == port);
-        let (named, below, address) = match host {
+        let (listed, subdomain, address) = match host {
             Host::Domain(name) => {
                 let name = name.strip_suffix('.').unwrap_or(name);
-                let named = rules().any(|rule| matches!(&rule.hosts, Hosts::Name(allowed) if allowed == name));
-                let below = rules().any(|rule| {
-                    matches!(&rule.hosts, Hosts::Below(end) if name.strip_suffix(&**end).is_some_and(|rest| !rest.is_empty()))
+                let listed = rules().any(|rule| matches!(&rule.hosts, Hosts::Name(allowed) if allowed == name));
+                let subdomain = rules().any(|rule| {
+                    matches!(&rule.hosts, Hosts::Subdomains(end) if name.strip_suffix(&**end).is_some_and(|rest| !rest.is_empty()))
                 });
-                (named, below, None)
+                (listed, subdomain, None)
             }
-            Host::Ipv4(address) => (self.is_named(IpAddr::V4(address), port), false, Some(IpAddr::V4(address))),
-            Host::Ipv6(address) => (self.is_named(IpAddr::V6(address), port), false, Some(IpAddr::V6(address))),
+            Host::Ipv4(address) => (self.is_listed(IpAddr::V4(address), port), false, Some(IpAddr::V4(address))),
+            Host::Ipv6(address) => (self.is_listed(IpAddr::V6(address), port), false, Some(IpAddr::V6(address))),
         };
-        if named {
-            return Ok(Reach::Named);
+        if listed {
+            return Ok(AddressScope::Any);
         }
-        if !below && !rules().any(|rule| rule.hosts == Hosts::Any) {
-            return Err(Refusal::Host(authority(url)));
+        if !subdomain && !rules().any(|rule| rule.hosts == Hosts::Any) {
+            return Err(Denial::Host(authority(url)));
         }
         match address {
-            Some(address) if !is_public(address) => Err(Refusal::NotPublic(authority(url))),
-            _ => Ok(Reach::Public),
+            Some(address) if !is_public(address) => Err(Denial::NotPublic(authority(url))),
+            _ => Ok(AddressScope::Public),
         }
     }
 
-    fn is_named(&self, address: IpAddr, port: Option<u16>) -> bool {
+    fn is_listed(&self, address: IpAddr, port: Option<u16>) -> bool {
         self.rules.iter().any(|rule| {
             let fits = rule.port.is_none() || rule.port == port;
             fits && matches!(rule.hosts, Hosts::Address(allowed) if allowed == address.to_canonical())
@@ -147,7 +150,7 @@ impl FromStr for Rule {
 
     fn from_str(text: &str) -> Result<Self, InvalidFetchHost> {
         let invalid = || InvalidFetchHost(text.chars().take(100).collect());
-        // An IPv6 address without a port may go without brackets.
+        // Brackets are optional for an IPv6 address without a port.
         if let Ok(address) = text.parse::<IpAddr>() {
             return Ok(Self { hosts: Hosts::Address(address.to_canonical()), port: None });
         }
@@ -162,13 +165,13 @@ impl FromStr for Rule {
         if host == "*" {
             return Ok(Self { hosts: Hosts::Any, port });
         }
-        let (name, below) = match host.strip_prefix("*.") {
+        let (name, subdomains) = match host.strip_prefix("*.") {
             Some(name) => (name, true),
             None => (host, false),
         };
-        let hosts = match (Host::parse(name).map_err(|_| invalid())?, below) {
+        let hosts = match (Host::parse(name).map_err(|_| invalid())?, subdomains) {
             (Host::Domain(name), _) if name.is_empty() || name.contains('*') => return Err(invalid()),
-            (Host::Domain(name), true) => Hosts::Below(format!(".{}", name.trim_end_matches('.'))),
+            (Host::Domain(name), true) => Hosts::Subdomains(format!(".{}", name.trim_end_matches('.'))),
             (Host::Domain(name), false) => Hosts::Name(name.trim_end_matches('.').to_owned()),
             (_, true) => return Err(invalid()),
             (Host::Ipv4(address), false) => Hosts::Address(IpAddr::V4(address)),
@@ -184,7 +187,7 @@ impl fmt::Display for FetchPolicy {
             f.write_str(if index == 0 { "" } else { ", " })?;
             match hosts {
                 Hosts::Any => f.write_str("*")?,
-                Hosts::Below(end) => write!(f, "*{end}")?,
+                Hosts::Subdomains(end) => write!(f, "*{end}")?,
                 Hosts::Name(name) => f.write_str(name)?,
                 Hosts::Address(IpAddr::V6(address)) => write!(f, "[{address}]")?,
                 Hosts::Address(address) => write!(f, "{address}")?,
@@ -203,49 +206,49 @@ mod tests {
 
     use super::*;
 
-    fn reach(rules: &[&str], url: &str) -> Result<Reach, Refusal> {
-        FetchPolicy::allow(rules.iter().copied()).unwrap().reach(&url.parse().unwrap())
+    fn check(rules: &[&str], url: &str) -> Result<AddressScope, Denial> {
+        FetchPolicy::allow(rules.iter().copied()).unwrap().check(&url.parse().unwrap())
     }
 
-    fn host(text: &str) -> Result<Reach, Refusal> {
-        Err(Refusal::Host(text.to_owned()))
+    fn host(text: &str) -> Result<AddressScope, Denial> {
+        Err(Denial::Host(text.to_owned()))
     }
 
-    fn not_public(text: &str) -> Result<Reach, Refusal> {
-        Err(Refusal::NotPublic(text.to_owned()))
+    fn not_public(text: &str) -> Result<AddressScope, Denial> {
+        Err(Denial::NotPublic(text.to_owned()))
     }
 
     #[test]
-    fn a_host_is_allowed_by_its_name() {
+    fn check_allows_hosts_listed_by_name() {
         let rules = ["api.example.com", "Other.Example:8443"];
-        assert_eq!(reach(&rules, "https://api.example.com/a?b#c"), Ok(Reach::Named));
-        assert_eq!(reach(&rules, "http://API.EXAMPLE.COM.:8080/"), Ok(Reach::Named));
-        assert_eq!(reach(&rules, "https://other.example:8443/"), Ok(Reach::Named));
-        assert_eq!(reach(&rules, "https://other.example/"), host("other.example"));
-        assert_eq!(reach(&rules, "https://api.example.com.evil.example/"), host("api.example.com.evil.example"));
-        assert_eq!(reach(&rules, "https://evil.example/api.example.com"), host("evil.example"));
-        assert_eq!(reach(&rules, "https://api.example.com@evil.example:1/"), host("evil.example:1"));
-        assert_eq!(reach(&rules, "https://example.com/"), host("example.com"));
+        assert_eq!(check(&rules, "https://api.example.com/a?b#c"), Ok(AddressScope::Any));
+        assert_eq!(check(&rules, "http://API.EXAMPLE.COM.:8080/"), Ok(AddressScope::Any));
+        assert_eq!(check(&rules, "https://other.example:8443/"), Ok(AddressScope::Any));
+        assert_eq!(check(&rules, "https://other.example/"), host("other.example"));
+        assert_eq!(check(&rules, "https://api.example.com.evil.example/"), host("api.example.com.evil.example"));
+        assert_eq!(check(&rules, "https://evil.example/api.example.com"), host("evil.example"));
+        assert_eq!(check(&rules, "https://api.example.com@evil.example:1/"), host("evil.example:1"));
+        assert_eq!(check(&rules, "https://example.com/"), host("example.com"));
     }
 
     #[test]
-    fn a_star_allows_what_is_below_and_not_the_name_itself() {
+    fn wildcard_allows_subdomains_but_not_the_domain() {
         let rules = ["*.example.com"];
-        assert_eq!(reach(&rules, "https://api.example.com/"), Ok(Reach::Public));
-        assert_eq!(reach(&rules, "https://a.b.example.com/"), Ok(Reach::Public));
-        assert_eq!(reach(&rules, "https://example.com/"), host("example.com"));
-        assert_eq!(reach(&rules, "https://notexample.com/"), host("notexample.com"));
+        assert_eq!(check(&rules, "https://api.example.com/"), Ok(AddressScope::Public));
+        assert_eq!(check(&rules, "https://a.b.example.com/"), Ok(AddressScope::Public));
+        assert_eq!(check(&rules, "https://example.com/"), host("example.com"));
+        assert_eq!(check(&rules, "https://notexample.com/"), host("notexample.com"));
     }
 
     #[test]
-    fn a_name_on_one_port_is_not_named_on_another() {
+    fn host_listed_with_a_port_is_not_listed_on_others() {
         let rules = ["*.example.com", "inner.example.com:8080"];
-        assert_eq!(reach(&rules, "http://inner.example.com:8080/"), Ok(Reach::Named));
-        assert_eq!(reach(&rules, "http://inner.example.com:9090/"), Ok(Reach::Public));
+        assert_eq!(check(&rules, "http://inner.example.com:8080/"), Ok(AddressScope::Any));
+        assert_eq!(check(&rules, "http://inner.example.com:9090/"), Ok(AddressScope::Public));
     }
 
     #[test]
-    fn no_star_opens_an_address_that_is_not_public_however_it_is_written() {
+    fn wildcards_deny_private_addresses_in_every_notation() {
         for (url, as_url) in [
             ("http://127.0.0.1:8080/", "127.0.0.1:8080"),
             ("http://2130706433/", "127.0.0.1"),
@@ -264,34 +267,34 @@ mod tests {
             ("http://[fd00:ec2::254]/", "[fd00:ec2::254]"),
             ("http://[fe80::1]/", "[fe80::1]"),
         ] {
-            assert_eq!(reach(&["*"], url), not_public(as_url), "{url}");
-            assert_eq!(reach(&["*.example.com"], url), host(as_url), "{url}");
+            assert_eq!(check(&["*"], url), not_public(as_url), "{url}");
+            assert_eq!(check(&["*.example.com"], url), host(as_url), "{url}");
         }
-        assert_eq!(reach(&["*"], "http://1.1.1.1/"), Ok(Reach::Public));
-        assert_eq!(reach(&["*"], "http://localhost/"), Ok(Reach::Public));
+        assert_eq!(check(&["*"], "http://1.1.1.1/"), Ok(AddressScope::Public));
+        assert_eq!(check(&["*"], "http://localhost/"), Ok(AddressScope::Public));
     }
 
     #[test]
-    fn an_address_is_allowed_by_itself() {
+    fn check_allows_addresses_listed_by_address() {
         let rules = ["127.0.0.1", "::1", "[fd00::7]:8080"];
-        assert_eq!(reach(&rules, "http://127.0.0.1:8080/"), Ok(Reach::Named));
-        assert_eq!(reach(&rules, "http://[::ffff:127.0.0.1]/"), Ok(Reach::Named));
-        assert_eq!(reach(&rules, "http://[::1]:1/"), Ok(Reach::Named));
-        assert_eq!(reach(&rules, "http://[fd00::7]:8080/"), Ok(Reach::Named));
-        assert_eq!(reach(&rules, "http://[fd00::7]/"), host("[fd00::7]"));
-        assert_eq!(reach(&rules, "http://127.0.0.2/"), host("127.0.0.2"));
+        assert_eq!(check(&rules, "http://127.0.0.1:8080/"), Ok(AddressScope::Any));
+        assert_eq!(check(&rules, "http://[::ffff:127.0.0.1]/"), Ok(AddressScope::Any));
+        assert_eq!(check(&rules, "http://[::1]:1/"), Ok(AddressScope::Any));
+        assert_eq!(check(&rules, "http://[fd00::7]:8080/"), Ok(AddressScope::Any));
+        assert_eq!(check(&rules, "http://[fd00::7]/"), host("[fd00::7]"));
+        assert_eq!(check(&rules, "http://127.0.0.2/"), host("127.0.0.2"));
     }
 
     #[test]
-    fn only_the_web_is_fetched_and_nothing_where_no_host_is_allowed() {
-        assert_eq!(reach(&["*"], "file:///etc/passwd"), Err(Refusal::Scheme("file".to_owned())));
-        assert_eq!(reach(&["*"], "data:,text"), Err(Refusal::Scheme("data".to_owned())));
-        assert_eq!(reach(&["*"], "ftp://example.com/"), Err(Refusal::Scheme("ftp".to_owned())));
-        assert_eq!(reach(&[], "https://example.com/"), Err(Refusal::Off));
+    fn check_denies_other_schemes_and_an_empty_list() {
+        assert_eq!(check(&["*"], "file:///etc/passwd"), Err(Denial::Scheme("file".to_owned())));
+        assert_eq!(check(&["*"], "data:,text"), Err(Denial::Scheme("data".to_owned())));
+        assert_eq!(check(&["*"], "ftp://example.com/"), Err(Denial::Scheme("ftp".to_owned())));
+        assert_eq!(check(&[], "https://example.com/"), Err(Denial::NoHosts));
     }
 
     #[test]
-    fn what_names_no_host_is_refused() {
+    fn allow_rejects_invalid_patterns() {
         for text in [
             "",
             "https://example.com",
@@ -312,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_prints_as_it_is_written() {
+    fn display_prints_the_patterns() {
         let text = "api.example.com, *.example.org:8443, *, 10.0.0.7, [fd00::7]:80";
         let policy = FetchPolicy::allow(text.split(", ")).unwrap();
         assert_eq!(policy.to_string(), text);

@@ -1,4 +1,4 @@
-//! The ops below `fetch`: one makes a request of what JavaScript says, the other sends it.
+//! The ops of `fetch`: `op_fetch` creates and checks a request, `op_fetch_send` sends it.
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
@@ -16,15 +16,15 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use super::Fetch;
-use super::body::{Allowance, AnswerBody, CountedBody};
-use super::error::{FetchError, innermost, own_cause};
+use super::body::{Allowance, RequestBody, ResponseBody};
+use super::error::{FetchError, denial_of, root_cause};
 
-/// As tokio has it for waits without end.
-const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+/// Deadline for a timeout that overflows the clock. The same value as tokio uses.
+const FAR_FUTURE: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
-/// Headers that say how a message travels, and to whom: not a script's to set, as in the Fetch Standard. With `host` it would
-/// ask an allowed server for a host that is not.
-const CONNECTION_HEADERS: [&str; 10] = [
+/// Headers that scripts cannot set, as in the Fetch Standard: those of the connection, and `host`, with which a request to an
+/// allowed server could address a host that is not allowed.
+const FORBIDDEN_HEADERS: [&str; 10] = [
     "connection",
     "content-length",
     "expect",
@@ -37,19 +37,21 @@ const CONNECTION_HEADERS: [&str; 10] = [
     "upgrade",
 ];
 
-/// A request that is yet to be sent.
+/// A request that has not been sent.
 struct Request {
-    answer: Pin<Box<dyn Future<Output = Result<reqwest::Response, Failure>>>>,
+    response: Pin<Box<dyn Future<Output = Result<reqwest::Response, Failure>>>>,
     url: Url,
     max_body: u64,
     deadline: Instant,
-    end: Rc<CancelHandle>,
+    cancel_all: Rc<CancelHandle>,
 }
 
-/// Where the fault lies: with a limit or a rule of ours, or on the way.
+/// Why a request failed.
 enum Failure {
+    /// A limit or the policy.
     Own(FetchError),
-    Way(reqwest::Error),
+    /// The connection or the server.
+    Network(reqwest::Error),
 }
 
 impl Resource for Request {
@@ -58,9 +60,9 @@ impl Resource for Request {
     }
 }
 
-/// In the place of deno_fetch's op of this name, whose client heeds the proxies of the environment.
+/// Replaces the op of deno_fetch, whose client uses proxies from the environment.
 #[op2]
-#[allow(clippy::too_many_arguments, reason = "the arguments that deno_fetch's JavaScript gives")]
+#[allow(clippy::too_many_arguments, reason = "the signature that the JavaScript of deno_fetch expects")]
 pub(super) fn op_fetch(
     state: &mut OpState,
     #[scoped] method: ByteString,
@@ -77,16 +79,17 @@ pub(super) fn op_fetch(
     let mut url = Url::parse(&url)?;
     let fetch = state.borrow_mut::<Fetch>();
     let client = fetch.admit(&url)?;
-    let (timeout, max_body, end) = (fetch.settings.timeout, fetch.settings.max_body, Rc::clone(&fetch.end));
+    let (timeout, max_body) = (fetch.settings.timeout, fetch.settings.max_body);
+    let cancel_all = Rc::clone(&fetch.cancel_all);
     let method =
         Method::from_bytes(&method).map_err(|_| FetchError::Invalid("the method of the request is invalid"))?;
 
-    let mut all = HeaderMap::new();
+    let mut header_map = HeaderMap::new();
     for (name, value) in headers {
         let name = HeaderName::from_bytes(&name).map_err(|_| FetchError::Invalid("a header's name is invalid"))?;
         let value = HeaderValue::from_bytes(&value).map_err(|_| FetchError::Invalid("a header's value is invalid"))?;
-        if !CONNECTION_HEADERS.contains(&name.as_str()) && !name.as_str().starts_with("proxy-") {
-            all.append(name, value);
+        if !FORBIDDEN_HEADERS.contains(&name.as_str()) && !name.as_str().starts_with("proxy-") {
+            header_map.append(name, value);
         }
     }
     let mut length = None;
@@ -104,21 +107,21 @@ pub(super) fn op_fetch(
         }
         (true, None, Some(resource)) => {
             let inner = state.resource_table.take_any(resource)?;
-            if let (least, Some(most)) = inner.size_hint() {
-                length = (least == most && most > 0).then_some(most);
+            if let (lower, Some(upper)) = inner.size_hint() {
+                length = (lower == upper && upper > 0).then_some(upper);
             }
             if length.is_some_and(|length| length > max_body) {
                 return Err(FetchError::RequestTooLarge(max_body));
             }
             let allowance = Cell::new(Allowance::new(max_body));
-            Some(Body::wrap(ResourceToBodyAdapter::new(Rc::new(CountedBody { inner, allowance }))))
+            Some(Body::wrap(ResourceToBodyAdapter::new(Rc::new(RequestBody { inner, allowance }))))
         }
     };
     if let Some(length) = length {
-        all.insert(CONTENT_LENGTH, length.into());
+        header_map.insert(CONTENT_LENGTH, length.into());
     }
     let authority = extract_authority(&mut url);
-    let mut request = client.request(method, url.clone()).headers(all);
+    let mut request = client.request(method, url.clone()).headers(header_map);
     if let Some((name, password)) = authority {
         request = request.basic_auth(name, password);
     }
@@ -127,27 +130,26 @@ pub(super) fn op_fetch(
     }
 
     let cancel = CancelHandle::new_rc();
-    // A time beyond what the clock can show is as good as none.
-    let deadline = Instant::now().checked_add(timeout).unwrap_or_else(|| Instant::now() + FAR);
-    let answer = {
-        let (cancel, end) = (Rc::clone(&cancel), Rc::clone(&end));
+    let deadline = Instant::now().checked_add(timeout).unwrap_or_else(|| Instant::now() + FAR_FUTURE);
+    let response = {
+        let (cancel, cancel_all) = (Rc::clone(&cancel), Rc::clone(&cancel_all));
         async move {
-            let answer = timeout_at(deadline, request.send()).or_cancel(cancel).or_cancel(end).await;
-            match answer {
+            let response = timeout_at(deadline, request.send()).or_cancel(cancel).or_cancel(cancel_all).await;
+            match response {
                 Ok(Ok(Ok(Ok(response)))) => Ok(response),
-                Ok(Ok(Ok(Err(error)))) => Err(own_cause(&error).map_or(Failure::Way(error), Failure::Own)),
+                Ok(Ok(Ok(Err(error)))) => Err(denial_of(&error).map_or(Failure::Network(error), Failure::Own)),
                 Ok(Ok(Err(_))) => Err(Failure::Own(FetchError::TimedOut)),
                 Ok(Err(_)) | Err(_) => Err(Failure::Own(FetchError::Cancelled)),
             }
         }
     };
-    let request = Request { answer: Box::pin(answer), url, max_body, deadline, end };
+    let request = Request { response: Box::pin(response), url, max_body, deadline, cancel_all };
     let request_rid = state.resource_table.add(request);
     let cancel_handle_rid = Some(state.resource_table.add(FetchCancelHandle(cancel)));
     Ok(FetchReturn { request_rid, cancel_handle_rid })
 }
 
-/// Sends a request and waits for the head of the answer.
+/// Sends a request and waits for the status and headers of the response.
 #[op2]
 pub(super) async fn op_fetch_send(
     state: Rc<RefCell<OpState>>,
@@ -155,25 +157,25 @@ pub(super) async fn op_fetch_send(
 ) -> Result<FetchResponse, FetchError> {
     let request = state.borrow_mut().resource_table.take::<Request>(rid)?;
     let request = Rc::try_unwrap(request).map_err(|_| FetchError::Cancelled)?;
-    let Request { answer, url, max_body, deadline, end } = request;
-    let response = match answer.await {
+    let Request { response, url, max_body, deadline, cancel_all } = request;
+    let response = match response.await {
         Ok(response) => response,
         Err(Failure::Own(error)) => return Err(error),
-        Err(Failure::Way(error)) => {
-            // JavaScript makes `TypeError: fetch failed` of it, with the second text as its cause.
+        Err(Failure::Network(error)) => {
+            // JavaScript throws `TypeError: fetch failed` with the second text as its cause.
             let error = error.without_url();
-            let error = Some((error.to_string(), innermost(&error).to_string()));
+            let error = Some((error.to_string(), root_cause(&error).to_string()));
             return Ok(FetchResponse { error, ..FetchResponse::default() });
         }
     };
     if response.content_length().is_some_and(|length| length > max_body) {
-        return Err(FetchError::AnswerTooLarge(max_body));
+        return Err(FetchError::ResponseTooLarge(max_body));
     }
     let status = response.status();
     let headers = response.headers().iter();
     let headers = headers.map(|(name, value)| (name.as_str().into(), value.as_bytes().into())).collect();
     let content_length = response.content_length();
-    let body = AnswerBody::new(response, max_body, deadline, end);
+    let body = ResponseBody::new(response, max_body, deadline, cancel_all);
     let response_rid = state.borrow_mut().resource_table.add(body);
     Ok(FetchResponse {
         status: status.as_u16(),

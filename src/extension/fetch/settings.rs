@@ -1,4 +1,4 @@
-//! What a host lets `fetch` do.
+//! Policy and limits of `fetch`, set by the host.
 
 use std::fmt;
 use std::io;
@@ -8,23 +8,24 @@ use std::time::Duration;
 
 use super::policy::FetchPolicy;
 
-/// How long a request may take, from the call to the last byte of the answer: half of what a function has by default.
+/// Default time limit of a request, from the call to the last byte of the response: half of the default time limit of an
+/// execution.
 pub const DEFAULT_FETCH_TIMEOUT: Duration = Duration::from_secs(30);
-/// Bytes of a body, either way: the platform's limit for a body that is kept in memory.
+/// Default size limit in bytes of the body of a request or a response: the platform's limit for a body in memory.
 pub const DEFAULT_FETCH_MAX_BODY: u64 = 10 * 1024 * 1024;
-/// Requests of one execution, each hop of a redirect being one: many for a handler, few for a flood.
+/// Default limit on the requests of one execution. Each hop of a redirect counts as one.
 pub const DEFAULT_FETCH_MAX_REQUESTS: u32 = 100;
 
 pub(super) type NameLookup = Arc<dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync>;
 
-/// What `fetch` may do in one execution. By default: nothing.
+/// Policy and limits of `fetch` in one execution. The default allows no hosts.
 #[derive(Clone)]
 pub struct FetchSettings {
     pub(super) policy: FetchPolicy,
     pub(super) timeout: Duration,
     pub(super) max_body: u64,
     pub(super) max_requests: u32,
-    pub(super) names: Option<NameLookup>,
+    pub(super) resolver: Option<NameLookup>,
 }
 
 impl Default for FetchSettings {
@@ -34,28 +35,28 @@ impl Default for FetchSettings {
             timeout: DEFAULT_FETCH_TIMEOUT,
             max_body: DEFAULT_FETCH_MAX_BODY,
             max_requests: DEFAULT_FETCH_MAX_REQUESTS,
-            names: None,
+            resolver: None,
         }
     }
 }
 
 impl FetchSettings {
-    /// The hosts that may be fetched from.
+    /// Sets the allowed hosts.
     #[must_use]
     pub fn allow(mut self, policy: FetchPolicy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// How long a request may take until the last byte of its answer is read; [`DEFAULT_FETCH_TIMEOUT`] by default. A
-    /// redirect starts the time anew.
+    /// Sets the time limit of a request, until the last byte of its response is read; [`DEFAULT_FETCH_TIMEOUT`] by default.
+    /// The time limit applies to each hop of a redirect separately.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Bytes that the body of a request, or of an answer once it is decompressed, may have;
+    /// Sets the size limit in bytes of the body of a request, and of a response after decompression;
     /// [`DEFAULT_FETCH_MAX_BODY`] by default.
     #[must_use]
     pub fn max_body(mut self, bytes: u64) -> Self {
@@ -63,24 +64,25 @@ impl FetchSettings {
         self
     }
 
-    /// Requests that one execution may make, each hop of a redirect being one; [`DEFAULT_FETCH_MAX_REQUESTS`] by default.
+    /// Sets the limit on the requests of one execution, where each hop of a redirect counts as one;
+    /// [`DEFAULT_FETCH_MAX_REQUESTS`] by default.
     #[must_use]
     pub fn max_requests(mut self, requests: u32) -> Self {
         self.max_requests = requests;
         self
     }
 
-    /// Finds the addresses of names by this, on a thread that may wait, rather than by asking the system.
+    /// Resolves names with `lookup` instead of the system's resolver. It is called on a thread that may block.
     ///
-    /// What it answers is held to the same rules: an address outside the public internet is refused unless its name is allowed
-    /// by itself.
+    /// The policy applies to the addresses that it returns: addresses outside the public internet are denied unless the
+    /// policy lists the name.
     #[must_use]
     pub fn resolve_names(mut self, lookup: impl Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync + 'static) -> Self {
-        self.names = Some(Arc::new(lookup));
+        self.resolver = Some(Arc::new(lookup));
         self
     }
 
-    /// The hosts that may be fetched from.
+    /// The allowed hosts.
     pub fn allowed(&self) -> &FetchPolicy {
         &self.policy
     }

@@ -1,7 +1,7 @@
-//! The threads that isolates live on.
+//! Threads with isolates.
 //!
-//! On some processors V8 protects its memory with keys that a thread has from the one that started it. So V8 is started
-//! on a thread of its own, and that thread starts all others, whichever thread a host calls from.
+//! On some processors V8 protects its memory with protection keys, which a thread inherits from the thread that starts it. V8
+//! is therefore initialized on a dedicated thread, which also starts all threads with isolates.
 
 use std::io;
 use std::sync::OnceLock;
@@ -10,55 +10,59 @@ use std::thread::Builder;
 
 use deno_core::JsRuntime;
 
-/// The stack of a function's thread. The engine takes at most 1 MiB of it for a script's own recursion; the rest is for
-/// reading a result that nests as deep as results may.
-const STACK: usize = 16 * 1024 * 1024;
+/// Stack of an isolate thread, in bytes. V8 uses at most 1 MiB of it for recursion of the script; the rest is for reading
+/// results of the largest permitted depth.
+const STACK_BYTES: usize = 16 * 1024 * 1024;
 
-/// How V8 is set, for the whole process.
+/// V8 flags of the process.
 #[cfg(feature = "v8")]
 const V8_FLAGS: [&str; 2] = [
-    // An unrolled loop loses the check by which it can be terminated: `for (;;) new Array(1000).fill(1.5)` never ends.
+    // Unrolled loops lose their termination check: `for (;;) new Array(1000).fill(1.5)` could not be terminated.
     "--no-turboshaft-loop-unrolling",
-    // Pages of 64 KiB that a WebAssembly memory can have: 256 MiB, as much as a job function may use.
+    // Size of a WebAssembly memory, in pages of 64 KiB: 256 MiB, the memory limit of job functions.
     "--wasm-max-mem-pages=4096",
 ];
 
 type Task = Box<dyn FnOnce() + Send>;
 type Request = (Task, Sender<io::Result<()>>);
 
-/// Starts V8, if it has not been started, and does not wait until it has.
+/// Starts to initialize V8 in the background, if that has not happened yet.
 pub(in crate::function) fn start_engine() {
-    parent();
+    engine_thread();
 }
 
-/// Runs the task on a new thread that may have an isolate.
+/// Runs a task on a new thread that can have an isolate.
+///
+/// # Errors
+///
+/// Fails if a thread cannot be started. The task is dropped in that case.
 pub(super) fn spawn(task: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    let gone = || io::Error::other("the thread that starts isolates has died");
+    let engine_thread_died = || io::Error::other("the thread that starts isolates has died");
     let (started, outcome) = mpsc::channel();
-    parent().send((Box::new(task), started)).map_err(|_| gone())?;
-    outcome.recv().map_err(|_| gone())?
+    engine_thread().send((Box::new(task), started)).map_err(|_| engine_thread_died())?;
+    outcome.recv().map_err(|_| engine_thread_died())?
 }
 
-/// The thread that starts V8 and the others.
-fn parent() -> &'static Sender<Request> {
-    static PARENT: OnceLock<Sender<Request>> = OnceLock::new();
-    PARENT.get_or_init(start_parent)
+/// Requests to the thread that initializes V8 and starts the other threads.
+fn engine_thread() -> &'static Sender<Request> {
+    static ENGINE_THREAD: OnceLock<Sender<Request>> = OnceLock::new();
+    ENGINE_THREAD.get_or_init(start_engine_thread)
 }
 
-/// Without the thread, requests go nowhere and say so.
-fn start_parent() -> Sender<Request> {
+/// Starts the thread. If that fails, sending a request fails.
+fn start_engine_thread() -> Sender<Request> {
     let (sender, requests) = mpsc::channel::<Request>();
     let serve = move || {
         #[cfg(feature = "v8")]
         {
             set_flags();
-            // V8 itself would open and read /dev/urandom for each isolate, more than once.
+            // By default V8 opens and reads /dev/urandom several times for each isolate.
             deno_core::v8::V8::set_entropy_source(|buffer| getrandom::fill(buffer).is_ok());
         }
         JsRuntime::init_platform(None);
         for (task, started) in requests {
-            let thread = Builder::new().name("tailor-idp-function".to_owned()).stack_size(STACK).spawn(task);
-            // The caller waits for this.
+            let thread = Builder::new().name("tailor-idp-function".to_owned()).stack_size(STACK_BYTES).spawn(task);
+            // Cannot fail: the caller waits for the answer.
             let _ = started.send(thread.map(drop));
         }
     };
@@ -70,7 +74,7 @@ fn start_parent() -> Sender<Request> {
 
 #[cfg(feature = "v8")]
 fn set_flags() {
-    // The first is the program's name.
+    // The first argument is the program's name.
     let flags = std::iter::once("tailor-idp").chain(V8_FLAGS).map(str::to_owned).collect();
     let unknown = deno_core::v8_set_flags(flags);
     if unknown.len() > 1 {
@@ -78,14 +82,14 @@ fn set_flags() {
     }
 }
 
-/// Runs a test with an isolate of its own.
+/// Runs a test on a thread that can have an isolate.
 #[cfg(test)]
-pub(crate) fn on_its_thread(test: impl FnOnce() + Send + 'static) {
+pub(crate) fn run_on_isolate_thread(test: impl FnOnce() + Send + 'static) {
     let (done, is_done) = mpsc::channel();
     let run = move || {
         test();
         let _ = done.send(());
     };
     assert!(spawn(run).is_ok());
-    assert!(is_done.recv().is_ok(), "it has failed on its thread");
+    assert!(is_done.recv().is_ok(), "the test failed on its thread");
 }

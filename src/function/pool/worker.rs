@@ -1,4 +1,4 @@
-//! A worker: its thread, its isolate, and the executions in it.
+//! A worker: one thread, its isolate, and the executions in it.
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,59 +9,77 @@ use std::time::{Duration, Instant};
 
 use deno_core::v8::{Function, Global};
 use tokio::runtime::Runtime;
-use tokio::sync::oneshot;
 
-use super::job::stopped;
-use super::{Idle, Isolation, Job, Mailbox, Order, Outcome, Place, Pool, WarmKey};
+use super::config::{Isolation, PoolConfig};
+use super::job::{Job, Outcome, Request, WarmKey, termination_error};
+use super::shared::{ActiveJob, AfterJob, IdleWorker, WorkerPermit};
+use super::slot::{Command, WorkerSlot};
+use crate::extension::CallScope;
 use crate::function::clock::ThreadClock;
 use crate::function::console;
 use crate::function::execution::{ExecutionError, Usage};
 use crate::function::isolate::Isolate;
 use crate::function::limits::{Limit, Limits};
-use crate::function::stop::{Reason, Stop};
-use crate::function::watchdog::{self, CpuWatch, Watched};
+use crate::function::termination::{TerminationHandle, TerminationReason};
+use crate::function::watchdog::{self, CpuWatch, WatchTarget};
 
-/// Threads for what WebCrypto computes, for each worker: more of them would only slow the others down.
-const BLOCKING_THREADS: usize = 4;
+/// Threads per worker for blocking work, such as WebCrypto. More would only compete for the cores.
+const MAX_BLOCKING_THREADS: usize = 4;
 
-/// What a script that is done may leave running, and still have its isolate used again.
-const TIDY_UP: Duration = Duration::from_millis(20);
+/// Time in which work that a script has left in the event loop has to end, for the isolate to be reused.
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(20);
 
-/// Jobs at the head of the queue among which a worker looks for one that its isolate is warm for.
-const LOOK_AHEAD: usize = 16;
+/// Jobs at the head of the queue among which a worker prefers one for its warm isolate.
+const QUEUE_SCAN_DEPTH: usize = 16;
 
+/// A worker of a pool.
 pub(super) struct Worker<'a> {
-    place: &'a Place,
-    pool: Arc<Pool>,
-    mailbox: Arc<Mailbox>,
+    permit: &'a WorkerPermit,
+    config: Arc<PoolConfig>,
+    slot: Arc<WorkerSlot>,
     clock: Option<ThreadClock>,
-    // Dropped before the event loop that it was made in.
-    isolate: Option<Loaded>,
+    // Declared before `tokio`: an isolate has to be dropped before the event loop that it was created in.
+    isolate: Option<WorkerIsolate>,
     tokio: Option<Runtime>,
-    /// Whether isolates could be made ahead so far.
+    /// Whether preparing isolates has succeeded so far.
     can_prepare: bool,
 }
 
-/// An isolate, and what it is good for.
-struct Loaded {
-    isolate: Isolate,
-    warm: Option<Warm>,
+/// Reason why a worker exits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WorkerExit {
+    /// It is not needed any more.
+    Idle,
+    /// Its thread cannot run further isolates. Queued jobs need another worker.
+    Replace,
 }
 
-/// A script's handler, compiled.
-struct Warm {
+/// An isolate, and the handler that is loaded in it.
+struct WorkerIsolate {
+    isolate: Isolate,
+    warm: Option<WarmHandler>,
+}
+
+/// Handler of a loaded script, for reuse.
+struct WarmHandler {
     key: WarmKey,
     handler: Global<Function>,
     runs: u32,
-    since: Instant,
+    first_run_at: Instant,
+}
+
+/// Result of [`Worker::run_in`].
+struct FinishedRun {
+    outcome: Outcome,
+    is_terminated: bool,
 }
 
 impl<'a> Worker<'a> {
-    pub(super) fn new(pool: Arc<Pool>, place: &'a Place) -> Self {
+    pub(super) fn new(config: Arc<PoolConfig>, permit: &'a WorkerPermit) -> Self {
         Self {
-            place,
-            pool,
-            mailbox: Arc::default(),
+            permit,
+            config,
+            slot: Arc::default(),
             clock: ThreadClock::of_this_thread(),
             isolate: None,
             tokio: None,
@@ -69,259 +87,291 @@ impl<'a> Worker<'a> {
         }
     }
 
-    pub(super) fn run(mut self) {
-        while let Order::Run(job) = self.next() {
-            let id = job.id;
-            let survived = catch_unwind(AssertUnwindSafe(|| self.execute(*job))).is_ok();
-            if !survived {
-                // The job's channel says so to its caller. What the thread's engine is in the midst of nobody knows.
+    /// Runs jobs until the worker is idle for too long, the pool is closed, or a job panics.
+    pub(super) fn run(&mut self) -> WorkerExit {
+        while let Command::Run(job) = self.next_command() {
+            let is_panic = catch_unwind(AssertUnwindSafe(|| self.execute(*job))).is_err();
+            if is_panic {
+                // The state of the isolate is unknown after a panic.
                 tracing::error!("a function's thread panicked");
-                self.place.floor.state.lock().finish(id);
             }
-            // QuickJS does not bear many isolates on one thread.
-            if !survived || cfg!(feature = "quickjs") {
-                self.pool.relieve(self.place);
-                break;
+            // QuickJS crashes after many isolates on one thread.
+            if is_panic || cfg!(feature = "quickjs") {
+                return WorkerExit::Replace;
             }
         }
+        WorkerExit::Idle
     }
 
-    /// Hands the outcome over. One that comes back at once says so before: who calls again need not have another worker.
-    fn done(&self, id: u64, done: oneshot::Sender<Outcome>, outcome: Outcome, comes_back: bool) {
-        let mut state = self.place.floor.state.lock();
-        state.finish(id);
-        if comes_back {
-            state.coming += 1;
-            self.place.is_coming.set(true);
-        }
-        drop(state);
-        // A caller that has gone away needs no result.
-        let _ = done.send(outcome);
-    }
-
-    /// The next job: from the queue, else the one that comes.
-    fn next(&mut self) -> Order {
-        let pool = Arc::clone(&self.pool);
+    /// Takes a job from the queue, or becomes idle and waits for a command.
+    fn next_command(&mut self) -> Command {
+        let shared = Arc::clone(self.permit.shared());
         loop {
-            let mut state = pool.floor.state.lock();
-            if !self.place.is_coming.replace(true) {
-                state.coming += 1;
-            }
-            let warm = self.isolate.as_ref().and_then(|loaded| loaded.warm.as_ref()).map(|warm| warm.key.clone());
-            let mut head = state.queue.iter().take(LOOK_AHEAD);
-            let index = head.position(|job| warm.is_some() && job.warm_key == warm).unwrap_or(0);
+            let mut state = shared.lock();
+            self.permit.start_searching(&mut state);
+            let warm = self.isolate.as_ref().and_then(|isolate| isolate.warm.as_ref());
+            let warm_key = warm.map(|warm| warm.key.clone());
+            let mut head = state.queue.iter().take(QUEUE_SCAN_DEPTH);
+            let index = head.position(|job| warm_key.is_some() && job.request.warm_key == warm_key).unwrap_or(0);
             if let Some(job) = state.queue.remove(index) {
-                state.coming -= 1;
-                self.place.is_coming.set(false);
-                return Order::Run(Box::new(job));
+                self.permit.stop_searching(&mut state);
+                return Command::Run(Box::new(job));
             }
             if state.is_closed {
-                return Order::Leave;
+                return Command::Exit;
             }
             let is_wanted = self.isolate.is_none()
                 && self.can_prepare
-                && pool.config.isolation == Isolation::Fresh
-                && state.idle.iter().filter(|idle| idle.is_prepared).count() < pool.config.prepared;
+                && self.config.isolation == Isolation::Fresh
+                && state.idle.iter().filter(|idle| idle.is_prepared).count() < self.config.prepared_workers;
             if is_wanted {
                 drop(state);
                 if let Err(error) = self.prepare() {
-                    // The next execution tries again, and has the error.
+                    // The next execution tries again, and returns the error.
                     tracing::warn!(%error, "cannot prepare an isolate");
                     self.can_prepare = false;
                 }
                 continue;
             }
-            state.coming -= 1;
-            self.place.is_coming.set(false);
-            let is_prepared = self.isolate.is_some() && warm.is_none();
-            state.idle.push(Idle { worker: Arc::clone(&self.mailbox), warm, is_prepared });
+            self.permit.stop_searching(&mut state);
+            let is_prepared = self.isolate.is_some() && warm_key.is_none();
+            state.idle.push(IdleWorker { slot: Arc::clone(&self.slot), warm_key, is_prepared });
             drop(state);
-            return self.wait();
+            return self.wait_for_command();
         }
     }
 
-    /// Waits for an order; gives up where there are enough others.
-    fn wait(&self) -> Order {
+    /// Waits for a command. Exits after the idle timeout, if enough other workers are idle.
+    fn wait_for_command(&self) -> Command {
         loop {
-            if let Some(order) = self.mailbox.take_within(self.pool.config.idle_timeout) {
-                return order;
+            if let Some(command) = self.slot.take_timeout(self.config.idle_timeout) {
+                return command;
             }
-            let mut state = self.pool.floor.state.lock();
-            match state.idle.iter().position(|idle| Arc::ptr_eq(&idle.worker, &self.mailbox)) {
-                // An order is on its way.
+            let mut state = self.permit.shared().lock();
+            match state.idle.iter().position(|idle| Arc::ptr_eq(&idle.slot, &self.slot)) {
+                // Not idle any more: the pool is about to put a command into the slot.
                 None => break,
-                Some(index) if state.idle.len() > self.pool.config.prepared => {
+                Some(index) if state.idle.len() > self.config.prepared_workers => {
                     state.idle.remove(index);
-                    return Order::Leave;
+                    return Command::Exit;
                 }
                 Some(_) => {}
             }
         }
-        self.mailbox.take()
+        self.slot.take()
     }
 
-    /// Makes an isolate ahead.
+    /// Creates an isolate ahead of the next job.
     fn prepare(&mut self) -> Result<(), ExecutionError> {
-        let pool = Arc::clone(&self.pool);
-        self.isolate = Some(self.new_isolate(&pool.config.limits)?);
+        let config = Arc::clone(&self.config);
+        self.isolate = Some(self.new_isolate(&config.limits)?);
         Ok(())
     }
 
-    fn new_isolate(&mut self, limits: &Limits) -> Result<Loaded, ExecutionError> {
-        let pool = Arc::clone(&self.pool);
+    fn new_isolate(&mut self, limits: &Limits) -> Result<WorkerIsolate, ExecutionError> {
+        let config = Arc::clone(&self.config);
         let _context = self.event_loop()?.enter();
-        Ok(Loaded { isolate: Isolate::new(&pool.config.setup, limits)?, warm: None })
+        Ok(WorkerIsolate { isolate: Isolate::new(&config.isolate, limits)?, warm: None })
     }
 
+    /// The event loop of the isolate, created if there is none.
     fn event_loop(&mut self) -> Result<&Runtime, ExecutionError> {
         if self.tokio.is_none() {
             let tokio = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
-                .max_blocking_threads(BLOCKING_THREADS)
+                .max_blocking_threads(MAX_BLOCKING_THREADS)
                 .build()
                 .map_err(|error| ExecutionError::platform(format!("cannot start the event loop: {error}")))?;
             self.tokio = Some(tokio);
         }
+        self.current_event_loop()
+    }
+
+    fn current_event_loop(&self) -> Result<&Runtime, ExecutionError> {
         self.tokio.as_ref().ok_or_else(|| ExecutionError::platform("there is no event loop"))
     }
 
+    /// Runs a job: acquires an isolate, runs the execution in it, completes the job, and retires the isolate.
     fn execute(&mut self, job: Job) {
-        let began = Instant::now();
-        let queued = began.duration_since(job.submitted);
-        if let Some(reason) = job.stop.reason() {
-            return self.done(job.id, job.done, Outcome::not_run(stopped(reason, &job.limits), queued), true);
-        }
-        let Job { id, script, argument, principal, limits, warm_key, stop, logs, on_log, done, .. } = job;
-        // Isolates are made, used and dropped in the event loop's context, even if something panics.
+        let started_at = Instant::now();
+        let Job { id, request, outcome } = job;
+        let job = ActiveJob::new(self.permit, id, outcome);
+        let queued = started_at.duration_since(request.submitted_at);
+        let not_run = |job: ActiveJob<'_>, error| job.complete(Outcome::not_run(error, queued), AfterJob::Search);
+        // Isolates are created, used and dropped in the context of the event loop, also on panic.
         let handle = match self.event_loop() {
             Ok(tokio) => tokio.handle().clone(),
-            Err(error) => return self.done(id, done, Outcome::not_run(error, queued), true),
+            Err(error) => return not_run(job, error),
         };
         let _context = handle.enter();
-        // What does not fit the job goes first: there is never more than one isolate on the thread.
-        self.isolate = self.isolate.take().filter(|loaded| {
-            let fits = loaded.warm.as_ref().is_none_or(|warm| Some(&warm.key) == warm_key.as_ref());
-            fits && loaded.isolate.is_for(&limits)
-        });
-        let (loaded, isolate) = match self.isolate.take() {
-            Some(loaded) => (Ok(loaded), Duration::ZERO),
-            None => {
-                let began = Instant::now();
-                (self.new_isolate(&limits), began.elapsed())
-            }
-        };
-        let mut loaded = match loaded {
-            Ok(loaded) => loaded,
-            Err(error) => return self.done(id, done, Outcome::not_run(error, queued), true),
-        };
-        let Some(tokio) = &self.tokio else {
-            let error = ExecutionError::platform("there is no event loop");
-            return self.done(id, done, Outcome::not_run(error, queued), true);
-        };
 
-        // A script that is paused uses any amount of time.
-        let is_inspected = self.pool.config.setup.is_inspected();
-        let cpu_began = self.clock.and_then(ThreadClock::now);
-        let cpu = self.clock.zip(cpu_began).map(|(clock, now)| CpuWatch {
-            clock,
-            until: limits.cpu_time.filter(|_| !is_inspected).map(|limit| now.saturating_add(limit)),
-            seen: now,
-        });
-        let ends = began.checked_add(limits.time).map(|at| (at, Limit::Time));
-        let memory = Some(Arc::clone(loaded.isolate.account()));
-        let until = ends.filter(|_| !is_inspected);
-        let watch = watchdog::watch(Watched { stop: Arc::clone(&stop), until, cpu, memory });
-        let watch = match watch {
-            Ok(watch) => watch,
-            Err(error) => {
-                let error =
-                    ExecutionError::platform(format!("cannot start the thread that keeps time limits: {error}"));
-                return self.done(id, done, Outcome::not_run(error, queued), true);
-            }
+        let (mut isolate, creation_time) = match self.acquire(&request) {
+            Ok(acquired) => acquired,
+            Err(error) => return not_run(job, error),
         };
+        let usage = Usage { queued, isolate: creation_time, ..Usage::default() };
+        let FinishedRun { outcome, is_terminated } = match self.run_in(&mut isolate, id, request, started_at, usage) {
+            Ok(finished) => finished,
+            Err(error) => return not_run(job, error),
+        };
+        let is_clean = !is_terminated && isolate.isolate.is_idle() && !self.config.isolate.is_inspected();
+        job.complete(outcome, if is_clean { AfterJob::Search } else { AfterJob::CleanUp });
+        self.retire(isolate, is_terminated);
+    }
 
-        let log = console::log(logs, on_log, &limits, Arc::clone(&stop));
-        loaded.isolate.begin(&script, principal, log, &limits, &stop);
-        let armed = stop.arm(loaded.isolate.handle());
-        let keep = warm_key.map(|key| (key, began));
-        #[cfg(feature = "inspector")]
-        if let Some(inspector) = &self.pool.config.setup.inspector {
-            loaded.isolate.offer(inspector, &script, &stop);
+    /// First step: takes the worker's isolate if it fits the request, else creates one. Returns it with the creation time.
+    fn acquire(&mut self, request: &Request) -> Result<(WorkerIsolate, Duration), ExecutionError> {
+        if let Some(reason) = request.termination.reason() {
+            return Err(termination_error(reason, &request.limits));
         }
-        let result = tokio.block_on(stoppable(&stop, async {
+        // An isolate that does not fit is dropped first: a thread can have only one.
+        self.isolate = self.isolate.take().filter(|current| {
+            let has_key = current.warm.as_ref().is_none_or(|warm| Some(&warm.key) == request.warm_key.as_ref());
+            has_key && current.isolate.has_limits(&request.limits)
+        });
+        if let Some(isolate) = self.isolate.take() {
+            return Ok((isolate, Duration::ZERO));
+        }
+        let started_at = Instant::now();
+        let isolate = self.new_isolate(&request.limits)?;
+        Ok((isolate, started_at.elapsed()))
+    }
+
+    /// Second step: loads the script, if the isolate has not loaded it yet, and calls its handler, within the limits.
+    fn run_in(
+        &self,
+        isolate: &mut WorkerIsolate,
+        id: u64,
+        request: Request,
+        started_at: Instant,
+        usage: Usage,
+    ) -> Result<FinishedRun, ExecutionError> {
+        let Request { script, argument, principal, limits, warm_key, termination, logs, on_log, deadline, .. } =
+            request;
+        let WorkerIsolate { isolate, warm } = isolate;
+        let tokio = self.current_event_loop()?;
+        let cpu_at_start = self.clock.and_then(ThreadClock::now);
+
+        let target = self.watch_target(isolate, &limits, &termination, started_at, cpu_at_start);
+        let deadline = deadline.into_iter().chain(target.deadline.map(|(at, _)| at)).min();
+        let call_scope = CallScope { deadline, id: Some(id.to_string().into()) };
+        let sink = console::log_sink(logs, on_log, &limits, Arc::clone(&termination));
+        let mut execution = isolate.begin(&script, principal, call_scope, sink, &limits, &termination);
+        let watch = watchdog::watch(target).map_err(|error| {
+            ExecutionError::platform(format!("cannot start the thread that keeps time limits: {error}"))
+        })?;
+        let armed = termination.arm(execution.handle());
+        #[cfg(feature = "inspector")]
+        if let Some(inspector) = &self.config.isolate.inspector {
+            execution.register_inspector(inspector, &script, &termination);
+        }
+        let result = tokio.block_on(until_terminated(&termination, async {
             #[cfg(feature = "inspector")]
-            if let Some(inspector) = &self.pool.config.setup.inspector {
-                loaded.isolate.wait_for(inspector);
-                // Lets the stop be seen that may have ended the wait.
+            if let Some(inspector) = &self.config.isolate.inspector {
+                execution.wait_for_debugger(inspector);
+                // Lets `until_terminated` see a termination that has ended the wait.
                 tokio::task::yield_now().await;
             }
-            let handler = match &loaded.warm {
+            let handler = match &*warm {
                 Some(warm) => warm.handler.clone(),
-                None => loaded.isolate.load(&script).await?,
+                None => execution.load(&script).await?,
             };
-            if let (None, Some((key, since))) = (&loaded.warm, keep) {
-                loaded.warm = Some(Warm { key, handler: handler.clone(), runs: 0, since });
+            if let (None, Some(key)) = (&*warm, warm_key) {
+                *warm = Some(WarmHandler { key, handler: handler.clone(), runs: 0, first_run_at: started_at });
             }
-            let result = loaded.isolate.call(&handler, &argument, &limits).await;
-            if stop.reason().is_none() {
-                loaded.isolate.warn_of_calls_under_way();
+            let result = execution.call(&handler, &argument, &limits).await;
+            if termination.reason().is_none() {
+                execution.warn_about_calls_in_flight();
             }
             result
         }));
         drop(armed);
         drop(watch);
-        let mut peak_heap = loaded.isolate.end();
-        let cpu_time = self.clock.and_then(ThreadClock::now).zip(cpu_began).map(|(now, began)| now - began);
-        let wall_time = began.elapsed();
-        let reason = stop.reason();
+        drop(execution);
+
+        let mut peak_heap = isolate.peak_heap();
+        let cpu_time = self.clock.and_then(ThreadClock::now).zip(cpu_at_start).map(|(now, start)| now - start);
+        let wall_time = started_at.elapsed();
+        let reason = termination.reason();
         let result = match reason {
-            Some(Reason::Limit(Limit::Memory, used)) => {
-                // What was wanted did not fit, so it was more than there is.
+            Some(TerminationReason::Limit(Limit::Memory, used)) => {
+                // The allocation that did not fit is not part of the heap size: report more than the limit.
                 let used = used.max(peak_heap).max(limits.memory.saturating_add(1));
                 peak_heap = used;
-                Err(stopped(Reason::Limit(Limit::Memory, used), &limits))
+                Err(termination_error(TerminationReason::Limit(Limit::Memory, used), &limits))
             }
-            Some(reason) => Err(stopped(reason, &limits)),
+            Some(reason) => Err(termination_error(reason, &limits)),
             None => result.unwrap_or_else(|| Err(ExecutionError::platform("the execution ended without a result"))),
         };
-        let failed_to_load = loaded.warm.is_none();
-        let usage = Usage { queued, isolate, wall_time, cpu_time, peak_heap };
-        let comes_back = reason.is_none() && loaded.isolate.is_idle() && !is_inspected;
-        self.done(id, done, Outcome { result, usage }, comes_back);
+        let usage = Usage { wall_time, cpu_time, peak_heap, ..usage };
+        Ok(FinishedRun { outcome: Outcome { result, usage }, is_terminated: reason.is_some() })
+    }
 
-        let mut is_left_clean = reason.is_none() && loaded.isolate.is_idle();
-        if reason.is_none() && !is_left_clean && loaded.warm.is_some() {
-            is_left_clean = tidied(tokio, &mut loaded.isolate);
+    /// Limits that the watchdog enforces.
+    fn watch_target(
+        &self,
+        isolate: &Isolate,
+        limits: &Limits,
+        termination: &Arc<TerminationHandle>,
+        started_at: Instant,
+        cpu_at_start: Option<Duration>,
+    ) -> WatchTarget {
+        // A debugger can pause a script for any time.
+        let has_time_limits = !self.config.isolate.is_inspected();
+        let cpu = self.clock.zip(cpu_at_start).map(|(clock, start)| CpuWatch {
+            clock,
+            deadline: limits.cpu_time.filter(|_| has_time_limits).map(|limit| start.saturating_add(limit)),
+            last: start,
+        });
+        let deadline = started_at.checked_add(limits.time).filter(|_| has_time_limits);
+        WatchTarget {
+            termination: Arc::clone(termination),
+            deadline: deadline.map(|at| (at, Limit::Time)),
+            cpu,
+            memory: Some(Arc::clone(isolate.memory())),
+        }
+    }
+
+    /// Third step: keeps the isolate for the next job if it can be reused, else drops it.
+    fn retire(&mut self, mut isolate: WorkerIsolate, is_terminated: bool) {
+        let mut is_clean = !is_terminated && isolate.isolate.is_idle();
+        let tokio = self.tokio.as_ref().filter(|_| !is_terminated);
+        if let Some(tokio) = tokio
+            && !is_clean
+            && isolate.warm.is_some()
+        {
+            is_clean = drain(tokio, &mut isolate.isolate);
         }
         #[cfg(feature = "inspector")]
-        if is_inspected && reason.is_none() {
-            tokio.block_on(loaded.isolate.take_leave());
+        if let Some(tokio) = tokio
+            && self.config.isolate.is_inspected()
+        {
+            tokio.block_on(isolate.isolate.disconnect_debuggers());
         }
-        if is_left_clean && !failed_to_load && self.stays(&mut loaded) {
-            self.isolate = Some(loaded);
+        if is_clean && self.is_reusable(&mut isolate) {
+            self.isolate = Some(isolate);
         } else {
-            drop(loaded);
+            drop(isolate);
         }
-        if !is_left_clean && let Some(tokio) = self.tokio.take() {
-            // With what the script has left in it, and without waiting for it.
+        if !is_clean && let Some(tokio) = self.tokio.take() {
+            // Drops what the script has left in the event loop, without waiting for it.
             tokio.shutdown_background();
         }
     }
 
-    /// Whether a warm isolate is good for another run.
-    fn stays(&self, loaded: &mut Loaded) -> bool {
-        let (Isolation::Reuse { max_runs, max_age }, Some(warm)) = (self.pool.config.isolation, &mut loaded.warm)
-        else {
+    /// Counts a run of a warm isolate. Returns whether it can be used again.
+    fn is_reusable(&self, isolate: &mut WorkerIsolate) -> bool {
+        let (Isolation::Reuse { max_runs, max_age }, Some(warm)) = (self.config.isolation, &mut isolate.warm) else {
             return false;
         };
         warm.runs += 1;
-        warm.runs < max_runs && warm.since.elapsed() < max_age && !loaded.isolate.is_crowded()
+        warm.runs < max_runs && warm.first_run_at.elapsed() < max_age && !isolate.isolate.is_half_full()
     }
 }
 
 impl Drop for Worker<'_> {
     fn drop(&mut self) {
-        // In the event loop that it was made in.
+        // An isolate is dropped in the context of its event loop.
         let context = self.tokio.as_ref().map(Runtime::enter);
         self.isolate = None;
         drop(context);
@@ -331,31 +381,32 @@ impl Drop for Worker<'_> {
     }
 }
 
-/// Waits a moment for what the script has left behind, so that its isolate can be used again. Says whether all of it is done.
-fn tidied(tokio: &Runtime, isolate: &mut Isolate) -> bool {
-    let stop = Arc::new(Stop::default());
-    let until = Some((Instant::now() + TIDY_UP, Limit::Time));
-    let Ok(_watch) = watchdog::watch(Watched { stop: Arc::clone(&stop), until, cpu: None, memory: None }) else {
+/// Runs what the script has left in the event loop, for at most [`DRAIN_TIMEOUT`]. Returns whether the event loop is empty.
+fn drain(tokio: &Runtime, isolate: &mut Isolate) -> bool {
+    let termination = Arc::new(TerminationHandle::default());
+    let deadline = Some((Instant::now() + DRAIN_TIMEOUT, Limit::Time));
+    let target = WatchTarget { termination: Arc::clone(&termination), deadline, cpu: None, memory: None };
+    let Ok(_watch) = watchdog::watch(target) else {
         return false;
     };
-    isolate.begin_tidying(&stop);
-    let armed = stop.arm(isolate.handle());
-    tokio.block_on(stoppable(&stop, isolate.run_dry()));
+    let mut execution = isolate.begin_drain(&termination);
+    let armed = termination.arm(execution.handle());
+    tokio.block_on(until_terminated(&termination, execution.drain()));
     drop(armed);
-    isolate.end();
-    stop.reason().is_none() && isolate.is_idle()
+    drop(execution);
+    termination.reason().is_none() && isolate.is_idle()
 }
 
-/// Runs the work until it is done, or is to stop.
-async fn stoppable<T>(stop: &Stop, work: impl Future<Output = T>) -> Option<T> {
-    let mut work = pin!(work);
+/// Runs a future until it is ready, or until the execution is terminated.
+async fn until_terminated<T>(termination: &TerminationHandle, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
     poll_fn(|cx| {
-        stop.wakes_worker(cx.waker());
-        if stop.reason().is_some() {
+        termination.register_worker(cx.waker());
+        if termination.reason().is_some() {
             return Poll::Ready(None);
         }
-        let poll = work.as_mut().poll(cx);
-        if stop.reason().is_some() { Poll::Ready(None) } else { poll.map(Some) }
+        let poll = future.as_mut().poll(cx);
+        if termination.reason().is_some() { Poll::Ready(None) } else { poll.map(Some) }
     })
     .await
 }

@@ -1,4 +1,4 @@
-//! What an import means, and what to say of one that cannot be had.
+//! Import specifiers: classification, and messages for imports that are not supported.
 
 use std::path::Path;
 
@@ -6,11 +6,11 @@ use url::Url;
 
 use crate::idp::shortened;
 
-/// The extensions of files that can be imported.
+/// Extensions of files that can be imported.
 pub(super) const EXTENSIONS: [&str; 4] = ["js", "mjs", "ts", "mts"];
 
-/// What Node has built in, without `node:`, and what a function script has in place of it.
-const BUILT_INS: [(&[&str], &str); 7] = [
+/// Node's built-in modules, without `node:`, and the replacement for each in function scripts.
+const NODE_BUILT_INS: [(&[&str], &str); 7] = [
     (&["fs"], "function scripts have no file system"),
     (
         &["net", "tls", "dgram", "dns", "http", "http2", "https", "inspector"],
@@ -50,37 +50,39 @@ const BUILT_INS: [(&[&str], &str); 7] = [
     ),
 ];
 
-/// What an import asks for.
+/// Kind of an import specifier.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Request {
-    /// A file, relative to the one that imports it.
-    Local,
-    /// Something that cannot be had, and the help for it.
-    Other(String),
+pub(super) enum SpecifierKind {
+    /// Path of a file, relative to the importing module.
+    RelativePath,
+    /// Not supported, with the error message.
+    Unsupported(String),
 }
 
-pub(super) fn request(import: &str) -> Request {
-    if import.starts_with("./") || import.starts_with("../") {
-        let reason = match import {
-            _ if import.contains(['?', '#']) => "the name of a file has no query and no fragment here",
-            _ if import.ends_with('/') => "name a file, not a folder",
-            _ => return Request::Local,
+/// Classifies a specifier by its syntax, without access to files.
+pub(super) fn classify(specifier: &str) -> SpecifierKind {
+    if specifier.starts_with("./") || specifier.starts_with("../") {
+        let reason = match specifier {
+            _ if specifier.contains(['?', '#']) => "the name of a file has no query and no fragment here",
+            _ if specifier.ends_with('/') => "name a file, not a folder",
+            _ => return SpecifierKind::RelativePath,
         };
-        return Request::Other(refusal(import, reason));
+        return SpecifierKind::Unsupported(refusal(specifier, reason));
     }
-    let name = import.strip_prefix("node:").unwrap_or(import);
+    let name = specifier.strip_prefix("node:").unwrap_or(specifier);
     let top = name.split('/').next().unwrap_or_default();
-    let built_in = BUILT_INS.iter().find(|(names, _)| names.contains(&top)).map(|(_, has)| *has);
-    let reason = if import.starts_with("node:") || built_in.is_some() {
+    let replacement =
+        NODE_BUILT_INS.iter().find(|(names, _)| names.contains(&top)).map(|(_, replacement)| *replacement);
+    let reason = if specifier.starts_with("node:") || replacement.is_some() {
         format!(
             "{}; bundle what you import",
-            built_in.unwrap_or("function scripts have the web's APIs rather than Node's")
+            replacement.unwrap_or("function scripts have the web's APIs rather than Node's")
         )
-    } else if import.starts_with("npm:") || import.starts_with("jsr:") {
+    } else if specifier.starts_with("npm:") || specifier.starts_with("jsr:") {
         "function scripts load no packages; bundle what you import".to_owned()
-    } else if import.starts_with('/') || import.starts_with("file:") || import == "." || import == ".." {
+    } else if specifier.starts_with('/') || specifier.starts_with("file:") || specifier == "." || specifier == ".." {
         "files are imported by a relative path, such as ./users.js".to_owned()
-    } else if let Ok(url) = Url::parse(import) {
+    } else if let Ok(url) = Url::parse(specifier) {
         match url.scheme() {
             "http" | "https" => "function scripts load nothing from the network; bundle what you import".to_owned(),
             scheme => format!("function scripts load nothing from {scheme}: URLs; put the module into a file"),
@@ -88,56 +90,57 @@ pub(super) fn request(import: &str) -> Request {
     } else {
         "function scripts load no packages; bundle what you import, or write ./ before the name of a file".to_owned()
     };
-    Request::Other(refusal(import, reason))
+    SpecifierKind::Unsupported(refusal(specifier, reason))
 }
 
-pub(super) fn refusal(import: &str, reason: impl std::fmt::Display) -> String {
-    format!("{:?} is not available: {reason}", shortened(import))
+/// Error message of an import that is refused.
+pub(super) fn refusal(specifier: &str, reason: impl std::fmt::Display) -> String {
+    format!("{:?} is not available: {reason}", shortened(specifier))
 }
 
-/// Of a relative import in a script that was not read from a file, or that the parser did not see.
-pub(super) fn not_a_module(import: &str) -> String {
-    match request(import) {
-        Request::Local => refusal(
-            import,
+/// Error message of a relative import in a script that was not read from a file, or that the parser did not find.
+pub(super) fn not_a_module(specifier: &str) -> String {
+    match classify(specifier) {
+        SpecifierKind::RelativePath => refusal(
+            specifier,
             "it is none of the script's modules; bundle what you import, or import local files by a literal name",
         ),
-        Request::Other(help) => help,
+        SpecifierKind::Unsupported(message) => message,
     }
 }
 
-/// Of a file whose extension is none of [`EXTENSIONS`].
-pub(super) fn unknown_extension(import: &str, extension: &str) -> String {
+/// Error message of a file whose extension is not in [`EXTENSIONS`].
+pub(super) fn unknown_extension(specifier: &str, extension: &str) -> String {
     let reason = match extension {
         "json" => "function scripts import no JSON; export the value from a .js file".to_owned(),
         "tsx" | "jsx" => "function scripts have no JSX; bundle it to JavaScript".to_owned(),
         "cjs" | "cts" => "function scripts have no CommonJS; bundle it to an ES module".to_owned(),
         _ => format!("only files that end in .{} are imported", EXTENSIONS.join(", .")),
     };
-    refusal(import, reason)
+    refusal(specifier, reason)
 }
 
-/// Of a file that is not there. `path` is where it would be.
-pub(super) fn missing(import: &str, path: &Path) -> String {
-    let meant = meant(import, path).map(|name| format!("; did you mean {name:?}?"));
-    refusal(import, format!("there is no such file{}", meant.unwrap_or_default()))
+/// Error message of a file that does not exist at `path`.
+pub(super) fn missing_file(specifier: &str, path: &Path) -> String {
+    let suggestion = suggestion(specifier, path).map(|name| format!("; did you mean {name:?}?"));
+    refusal(specifier, format!("there is no such file{}", suggestion.unwrap_or_default()))
 }
 
-/// The import with the extension that a file beside `path` has.
-fn meant(import: &str, path: &Path) -> Option<String> {
+/// The import with the extension of a file that exists next to `path`.
+fn suggestion(specifier: &str, path: &Path) -> Option<String> {
     let exists = |path: &Path| path.is_file();
     let appended = EXTENSIONS.iter().find_map(|extension| {
         let name = path.file_name()?.to_str()?;
-        exists(&path.with_file_name(format!("{name}.{extension}"))).then(|| format!("{import}.{extension}"))
+        exists(&path.with_file_name(format!("{name}.{extension}"))).then(|| format!("{specifier}.{extension}"))
     });
     let index = || {
         let extension = EXTENSIONS.iter().find(|extension| exists(&path.join(format!("index.{extension}"))))?;
-        Some(format!("{import}/index.{extension}"))
+        Some(format!("{specifier}/index.{extension}"))
     };
     let swapped = || {
         let written = path.extension()?.to_str()?;
         let extension = EXTENSIONS.iter().find(|extension| exists(&path.with_extension(extension)))?;
-        Some(format!("{}{extension}", import.strip_suffix(written)?))
+        Some(format!("{}{extension}", specifier.strip_suffix(written)?))
     };
     appended.or_else(index).or_else(swapped)
 }
@@ -149,10 +152,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_of_import_has_its_own_help() {
-        let help = |import| match request(import) {
-            Request::Local => "local".to_owned(),
-            Request::Other(help) => help,
+    fn classify_explains_every_unsupported_kind() {
+        let message = |import| match classify(import) {
+            SpecifierKind::RelativePath => "local".to_owned(),
+            SpecifierKind::Unsupported(message) => message,
         };
         let bundle = "bundle what you import";
         for (import, expected) in [
@@ -169,7 +172,7 @@ mod tests {
             ("data:text/javascript,1", r#""data:text/javascript,1" is not available: function scripts load nothing from data: URLs; put the module into a file"#.into()),
             ("/x.js", r#""/x.js" is not available: files are imported by a relative path, such as ./users.js"#.into()),
         ] {
-            assert_eq!(help(import), expected);
+            assert_eq!(message(import), expected);
         }
     }
 }

@@ -11,40 +11,45 @@ use sourcemap::SourceMap;
 use url::Url;
 
 use super::import;
-use super::parser::{self, Fault, ImportSite, Language};
-use super::source_map::{CheckedMap, take_inline};
-use super::text::{Place, position};
+use super::parser::imports;
+use super::source_map::{InlineMap, take_inline};
+#[cfg(not(feature = "typescript"))]
+use super::syntax::StrippedModule;
+use super::syntax::{ImportSite, Language, ModuleError};
+use super::text::{SourceLocation, position};
+#[cfg(feature = "typescript")]
+use super::typescript::strip_types;
 
-/// What an import of a module leads to.
+/// Target of an import.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Import {
-    /// A module of the script.
+    /// Specifier of a module of the script.
     Module(Url),
-    /// Nothing, and why.
+    /// Import error message.
     Refused(String),
 }
 
-/// A module: its text, what the engine gets in place of it, and what its imports mean.
+/// A module of a script: the author's source, the code that V8 compiles, and the targets of its imports.
 #[derive(Debug)]
 pub(crate) struct Module {
     specifier: Url,
-    /// As the author wrote it.
+    /// Source as the author wrote it.
     text: Arc<str>,
-    code: Result<Code, Fault>,
+    code: Result<Code, ModuleError>,
     imports: HashMap<String, Import>,
-    /// Where the imports are, as far as the parser was asked.
-    sites: Vec<ImportSite>,
-    /// Files that it imports, and that are not there.
-    missing: Vec<PathBuf>,
-    /// V8's compiled form, as the isolate left it that compiled the module last.
-    cache: Mutex<Option<Arc<[u8]>>>,
-    is_loaded: AtomicBool,
+    /// Import sites. Empty if the source was not parsed.
+    import_sites: Vec<ImportSite>,
+    /// Paths of imported files that do not exist.
+    missing_files: Vec<PathBuf>,
+    /// V8's code cache, written by the last isolate that compiled the module.
+    code_cache: Mutex<Option<Arc<[u8]>>>,
+    was_loaded: AtomicBool,
 }
 
-/// What the engine gets.
+/// Code that V8 compiles.
 #[derive(Debug)]
 struct Code {
-    /// None where it is the author's text.
+    /// None if it is the author's source.
     text: Option<Arc<str>>,
     map: Map,
 }
@@ -52,28 +57,36 @@ struct Code {
 #[derive(Debug)]
 enum Map {
     None,
-    /// Ours, for TypeScript.
-    Json(Vec<u8>),
-    /// The file's own, in a `data:` URL. Decoded when a stack asks for it.
-    Inline(String, OnceLock<Option<CheckedMap>>),
+    /// Generated for TypeScript, as JSON.
+    Generated(Vec<u8>),
+    /// `data:` URL from the source, decoded when a stack trace needs it.
+    Inline(String, OnceLock<Option<InlineMap>>),
+}
+
+#[cfg(not(feature = "typescript"))]
+fn strip_types(_specifier: &Url, _text: &str) -> Result<StrippedModule, ModuleError> {
+    Err(ModuleError::syntax(
+        "TypeScript is not available: this program was built without the cargo feature `typescript`; \
+         enable the feature, or compile the file to JavaScript first",
+    ))
 }
 
 impl Module {
-    /// A module of the language that its specifier ends in.
+    /// Creates a module in the language that the specifier's extension names.
     ///
-    /// JavaScript goes to the engine unparsed, unless its imports are to be `followed`.
-    pub(super) fn new(specifier: Url, text: String, followed: bool) -> Self {
+    /// JavaScript is parsed only if its imports are needed (`find_imports`).
+    pub(super) fn new(specifier: Url, text: String, find_imports: bool) -> Self {
         let extension = specifier.path().rsplit('/').next().and_then(|name| Some(name.rsplit_once('.')?.1));
         let extension = extension.unwrap_or_default().to_owned();
         let language = if ["ts", "mts"].contains(&&*extension) { Language::TypeScript } else { Language::JavaScript };
-        let mut sites = Vec::new();
+        let mut import_sites = Vec::new();
         let code = match (&*extension, language) {
-            ("tsx" | "jsx" | "cts", _) => Err(Fault::syntax(format!(
+            ("tsx" | "jsx" | "cts", _) => Err(ModuleError::syntax(format!(
                 "a .{extension} file is not run as it is, only .ts and .mts are: bundle it to JavaScript first"
             ))),
-            (_, Language::TypeScript) => parser::strip(&specifier, &text).map(|stripped| {
-                sites = stripped.imports;
-                Code { text: Some(stripped.code.into()), map: Map::Json(stripped.map) }
+            (_, Language::TypeScript) => strip_types(&specifier, &text).map(|stripped| {
+                import_sites = stripped.imports;
+                Code { text: Some(stripped.code.into()), map: Map::Generated(stripped.map) }
             }),
             (_, Language::JavaScript) => Ok(match take_inline(&text) {
                 (Cow::Owned(code), Some(url)) => {
@@ -82,37 +95,37 @@ impl Module {
                 _ => Code { text: None, map: Map::None },
             }),
         };
-        if followed && language == Language::JavaScript {
-            sites = parser::imports(&text);
+        if find_imports && language == Language::JavaScript {
+            import_sites = imports(&text);
         }
         Self {
             specifier,
             text: text.into(),
             code,
             imports: HashMap::new(),
-            sites,
-            missing: Vec::new(),
-            cache: Mutex::default(),
-            is_loaded: AtomicBool::new(false),
+            import_sites,
+            missing_files: Vec::new(),
+            code_cache: Mutex::default(),
+            was_loaded: AtomicBool::new(false),
         }
     }
 
-    /// The imports, in their order.
-    pub(super) fn sites(&self) -> &[ImportSite] {
-        &self.sites
+    /// Import sites in source order.
+    pub(super) fn import_sites(&self) -> &[ImportSite] {
+        &self.import_sites
     }
 
-    pub(super) fn set_import(&mut self, import: String, target: Import) {
-        self.imports.insert(import, target);
+    pub(super) fn set_import(&mut self, specifier: String, target: Import) {
+        self.imports.insert(specifier, target);
     }
 
-    pub(super) fn add_missing(&mut self, path: PathBuf) {
-        self.missing.push(path);
+    pub(super) fn add_missing_file(&mut self, path: PathBuf) {
+        self.missing_files.push(path);
     }
 
-    /// Files that it imports, and that are not there.
-    pub(super) fn missing(&self) -> &[PathBuf] {
-        &self.missing
+    /// Paths of imported files that do not exist.
+    pub(super) fn missing_files(&self) -> &[PathBuf] {
+        &self.missing_files
     }
 
     pub(crate) fn specifier(&self) -> &Url {
@@ -123,13 +136,21 @@ impl Module {
         &self.text
     }
 
-    /// What the engine is to compile, or why it cannot.
-    pub(crate) fn code(&self) -> Result<Arc<str>, &Fault> {
+    /// Code that V8 compiles.
+    ///
+    /// # Errors
+    ///
+    /// The syntax error of a module that cannot be compiled.
+    pub(crate) fn code(&self) -> Result<Arc<str>, &ModuleError> {
         self.code.as_ref().map(|code| code.text.clone().unwrap_or_else(|| Arc::clone(&self.text)))
     }
 
-    /// The code with its source map in it, and the author's text in the map: what a debugger needs to show that text.
-    pub(crate) fn code_with_map(&self) -> Result<Arc<str>, &Fault> {
+    /// Code with an inline source map that contains the author's source, for debuggers.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::code`].
+    pub(crate) fn code_with_map(&self) -> Result<Arc<str>, &ModuleError> {
         let code = self.code()?;
         let Some(mut map) = self.map().and_then(|map| SourceMap::from_slice(map).ok()) else { return Ok(code) };
         for index in 0..map.get_source_count() {
@@ -142,68 +163,74 @@ impl Module {
         })
     }
 
-    /// The specifier of the module that an import means, or why there is none.
-    pub(crate) fn import(&self, import: &str) -> Result<Url, String> {
-        match self.imports.get(import) {
-            Some(Import::Module(specifier)) => Ok(specifier.clone()),
-            Some(Import::Refused(help)) => Err(help.clone()),
-            None => Err(import::not_a_module(import)),
+    /// Resolves an import of this module.
+    ///
+    /// # Errors
+    ///
+    /// The message for the script's author, if the import is refused.
+    pub(crate) fn resolve(&self, specifier: &str) -> Result<Url, String> {
+        match self.imports.get(specifier) {
+            Some(Import::Module(module)) => Ok(module.clone()),
+            Some(Import::Refused(message)) => Err(message.clone()),
+            None => Err(import::not_a_module(specifier)),
         }
     }
 
-    /// Where this module has an import.
-    pub(crate) fn place_of_import(&self, import: &str) -> Option<Place> {
-        let site = self.sites.iter().find(|site| site.import == import && !site.is_type);
-        // In what was not parsed, the first string like it will be the one.
-        let string = || ['"', '\''].iter().filter_map(|quote| self.text.find(&format!("{quote}{import}{quote}"))).min();
-        Some(self.place(site.map(|site| site.offset).or_else(string)?))
+    /// Location of an import in the source.
+    pub(crate) fn import_location(&self, specifier: &str) -> Option<SourceLocation> {
+        let site = self.import_sites.iter().find(|site| site.specifier == specifier && !site.is_type);
+        // In a source that was not parsed, take the first equal string literal.
+        let literal =
+            || ['"', '\''].iter().filter_map(|quote| self.text.find(&format!("{quote}{specifier}{quote}"))).min();
+        Some(self.location(site.map(|site| site.offset).or_else(literal)?))
     }
 
-    /// Where a fault of this module is.
-    pub(crate) fn place_of_fault(&self, fault: &Fault) -> Option<Place> {
-        fault.offset.map(|offset| self.place(offset))
+    /// Location of an error of this module.
+    pub(crate) fn error_location(&self, error: &ModuleError) -> Option<SourceLocation> {
+        error.offset.map(|offset| self.location(offset))
     }
 
-    fn place(&self, offset: usize) -> Place {
+    fn location(&self, offset: usize) -> SourceLocation {
         let (line, column) = position(&self.text, offset);
-        Place { file: self.specifier.to_string(), line, column }
+        SourceLocation { file: self.specifier.to_string(), line, column }
     }
 
-    /// The source map, in JSON.
+    /// Source map as JSON.
     pub(crate) fn map(&self) -> Option<&[u8]> {
         match &self.code.as_ref().ok()?.map {
-            Map::Json(json) => Some(json),
-            Map::Inline(..) => self.checked_map().map(|map| &*map.json),
+            Map::Generated(json) => Some(json),
+            Map::Inline(..) => self.inline_map().map(|map| &*map.json),
             Map::None => None,
         }
     }
 
-    /// The text of a file that stacks name because of this module.
+    /// Source of a file that stack traces of this module name: the module's own, or one embedded in its source map.
     pub(super) fn source(&self, file: &str) -> Option<&str> {
-        if let Some(text) = self.checked_map().and_then(|map| map.texts.get(file)) {
+        if let Some(text) = self.inline_map().and_then(|map| map.sources.get(file)) {
             return Some(text);
         }
         (file == self.specifier.as_str()).then_some(&*self.text)
     }
 
-    fn checked_map(&self) -> Option<&CheckedMap> {
+    fn inline_map(&self) -> Option<&InlineMap> {
         let Map::Inline(url, decoded) = &self.code.as_ref().ok()?.map else { return None };
-        decoded.get_or_init(|| CheckedMap::decode(&self.specifier, url)).as_ref()
+        decoded.get_or_init(|| InlineMap::decode(&self.specifier, url)).as_ref()
     }
 
-    /// Notes that an isolate loads the module, and says whether another has before: only then is the compiled form worth its
-    /// making.
-    pub(crate) fn note_load(&self) -> bool {
-        self.is_loaded.swap(true, Relaxed)
+    /// Records that an isolate loads the module. Returns whether one has before.
+    ///
+    /// Creating a code cache pays off only for modules that are loaded again.
+    pub(crate) fn mark_loaded(&self) -> bool {
+        self.was_loaded.swap(true, Relaxed)
     }
 
-    /// V8's compiled form of the code, if an isolate has left one.
+    /// V8's code cache of [`Self::code`], if an isolate has stored one.
     pub(crate) fn code_cache(&self) -> Option<Arc<[u8]>> {
-        self.cache.lock().clone()
+        self.code_cache.lock().clone()
     }
 
-    /// Keeps the compiled form for the next isolate.
-    pub(crate) fn keep_code_cache(&self, cache: &[u8]) {
-        *self.cache.lock() = Some(cache.into());
+    /// Stores V8's code cache for later isolates.
+    pub(crate) fn set_code_cache(&self, cache: &[u8]) {
+        *self.code_cache.lock() = Some(cache.into());
     }
 }

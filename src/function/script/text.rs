@@ -1,17 +1,17 @@
-//! Places in a text. V8 and source maps count columns in UTF-16 units; Rust's strings are UTF-8.
+//! Positions in source text. V8 and source maps count columns in UTF-16 code units; Rust strings are UTF-8.
 
-/// A place in a file, as stacks show it.
+/// Location in a source file, as stack traces show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// The file's URL.
+pub(crate) struct SourceLocation {
+    /// URL of the file.
     pub(crate) file: String,
-    /// From 1.
+    /// 1-based.
     pub(crate) line: usize,
-    /// From 1, in UTF-16 units.
+    /// 1-based, in UTF-16 code units.
     pub(crate) column: usize,
 }
 
-/// The lines of a text, without their ends, with the byte offset of each. They end where ECMAScript has them end.
+/// Lines of a text without their terminators, with the byte offset of each. Terminators are those of ECMAScript.
 pub(crate) fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut next = Some(0);
     std::iter::from_fn(move || {
@@ -21,13 +21,13 @@ pub(crate) fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
             next = None;
             return Some((start, rest));
         };
-        let ends_with = if rest[end..].starts_with("\r\n") { 2 } else { rest[end..].chars().next()?.len_utf8() };
-        next = Some(start + end + ends_with);
+        let terminator_len = if rest[end..].starts_with("\r\n") { 2 } else { rest[end..].chars().next()?.len_utf8() };
+        next = Some(start + end + terminator_len);
         Some((start, &rest[..end]))
     })
 }
 
-/// Line and column of a byte offset, both from 1.
+/// Line and column of a byte offset, both 1-based.
 pub(crate) fn position(text: &str, offset: usize) -> (usize, usize) {
     let (number, (start, line)) =
         lines(text).enumerate().take_while(|(_, (start, _))| *start <= offset).last().unwrap_or((0, (0, text)));
@@ -38,12 +38,12 @@ pub(crate) fn position(text: &str, offset: usize) -> (usize, usize) {
     (number + 1, line[..within].encode_utf16().count() + 1)
 }
 
-/// The byte offset of a column, from 1, in a line. A column past the end is the end.
+/// Byte offset of a 1-based column in a line. A column past the end yields the end.
 pub(crate) fn byte_offset(line: &str, column: usize) -> usize {
     let mut units = 1;
     for (offset, char) in line.char_indices() {
         units += char.len_utf16();
-        // Also where the column points into the middle of a surrogate pair.
+        // `>`: a column can point into the middle of a surrogate pair.
         if units > column {
             return offset;
         }
@@ -60,14 +60,14 @@ mod tests {
     const TEXT: &str = "a\r\n😀é x\n\u{2028}last";
 
     #[test]
-    fn lines_end_where_the_language_has_them_end() {
+    fn lines_splits_at_ecmascript_line_terminators() {
         let found: Vec<_> = lines(TEXT).map(|(_, line)| line).collect();
         assert_eq!(found, ["a", "😀é x", "", "last"]);
         assert_eq!(lines("").collect::<Vec<_>>(), [(0, "")]);
     }
 
     #[test]
-    fn columns_count_utf_16_units() {
+    fn position_and_byte_offset_count_utf_16_code_units() {
         let offset = TEXT.find('x').unwrap_or_default();
         assert_eq!(position(TEXT, offset), (2, 5));
         assert_eq!(byte_offset("😀é x", 5), "😀é ".len());

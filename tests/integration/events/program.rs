@@ -48,7 +48,7 @@ fn events_of_published_changes_are_listed_and_shown() {
 }
 
 #[test]
-fn wrong_use_is_told_apart_from_failure() {
+fn usage_errors_exit_with_2_and_failures_with_1() {
     let folder = TempDir::new().unwrap();
     run(&folder, &format!("{CREATE} ana@example.com"));
     let wrong = |args: &str| {
@@ -74,7 +74,7 @@ fn wrong_use_is_told_apart_from_failure() {
 }
 
 #[test]
-fn follow_prints_what_another_process_commits() {
+fn follow_prints_events_committed_by_another_process() {
     let folder = TempDir::new().unwrap();
     run(&folder, &format!("{CREATE} first@example.com"));
     let first = events(&folder)[0]["id"].as_str().unwrap().to_owned();

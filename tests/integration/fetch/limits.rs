@@ -1,4 +1,4 @@
-//! Time, size, count, and the end of the script.
+//! Limits on time, size and number of requests, and cancellation at the end of a script.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use tailor_idp::function::{FetchPolicy, FetchSettings};
 
 use super::{Server, run, run_on, settings};
 
-const ANSWER_TOO_LARGE: &str = "TypeError: the body of the response is over the limit of 1000 bytes";
+const RESPONSE_TOO_LARGE: &str = "TypeError: the body of the response is over the limit of 1000 bytes";
 const REQUEST_TOO_LARGE: &str = "TypeError: the body of the request is over the limit of 1000 bytes";
 
 fn small() -> FetchSettings {
@@ -16,7 +16,7 @@ fn small() -> FetchSettings {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_may_be_as_large_as_the_limit_and_no_larger() {
+async fn response_body_is_limited_in_size() {
     let server = Server::start().await;
     let body = "
         const url = `http://api.example:${port}`;
@@ -24,12 +24,12 @@ async fn a_body_may_be_as_large_as_the_limit_and_no_larger() {
         const streamed = async (path) => { let sum = 0; for await (const chunk of (await fetch(url + path)).body) sum += chunk.length; return sum; };
         return [await length('/bytes/1000'), await attempt(() => length('/bytes/1001')),
             await streamed('/bytes/1000'), await attempt(() => length('/flood')), await attempt(() => streamed('/flood'))];";
-    let told = json!([1000, ANSWER_TOO_LARGE, 1000, ANSWER_TOO_LARGE, ANSWER_TOO_LARGE]);
-    assert_eq!(run(&server, small(), body).await, told);
+    let expected = json!([1000, RESPONSE_TOO_LARGE, 1000, RESPONSE_TOO_LARGE, RESPONSE_TOO_LARGE]);
+    assert_eq!(run(&server, small(), body).await, expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_counts_by_what_it_is_when_it_is_decompressed() {
+async fn response_body_limit_counts_decompressed_bytes() {
     let server = Server::start().await;
     let body = "
         const gzip = (bytes) => new Response(new Blob([bytes]).stream().pipeThrough(new CompressionStream('gzip'))).arrayBuffer();
@@ -39,13 +39,13 @@ async fn a_body_counts_by_what_it_is_when_it_is_decompressed() {
             return (await response.arrayBuffer()).byteLength;
         };
         return [await there(1000), await attempt(() => there(200_000))];";
-    assert_eq!(run(&server, small(), body).await, json!([1000, ANSWER_TOO_LARGE]));
-    // The bomb itself was small enough to be sent.
+    assert_eq!(run(&server, small(), body).await, json!([1000, RESPONSE_TOO_LARGE]));
+    // The server received both: compressed, the request bodies are below the limit.
     assert_eq!(server.lines().len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_script_sends_is_limited_whole_or_streamed() {
+async fn request_body_is_limited_in_size_whole_and_streamed() {
     let server = Server::start().await;
     let body = "
         const post = (body) => text(`http://api.example:${port}/`, { method: 'POST', body });
@@ -59,39 +59,39 @@ async fn what_a_script_sends_is_limited_whole_or_streamed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn neither_an_answer_nor_its_body_can_be_waited_for_longer_than_the_limit() {
+async fn timeout_covers_response_headers_and_body() {
     let server = Server::start().await;
     let body = "
         const url = `http://api.example:${port}`;
         return [await attempt(() => text(url + '/never')), await attempt(() => text(url + '/trickle'))];";
     let settings = settings(&["api.example"]).timeout(Duration::from_millis(100));
-    let told = "TimeoutError: fetch took longer than it may";
-    assert_eq!(run(&server, settings, body).await, json!([told, told]));
+    let expected = "TimeoutError: fetch took longer than it may";
+    assert_eq!(run(&server, settings, body).await, json!([expected, expected]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_execution_makes_so_many_requests_redirects_among_them() {
+async fn request_limit_counts_redirects_per_execution() {
     let server = Server::start().await;
-    let idp = std::sync::Arc::new(tailor_idp::idp::Idp::builder().build());
+    let idp = std::sync::Arc::new(tailor_idp::idp::Router::builder().build());
     let runtime = tailor_idp::function::FunctionRuntime::builder(idp);
     let runtime = runtime.fetch(settings(&["api.example"]).max_requests(3)).build();
     let body = "
         const url = `http://api.example:${port}`;
         return [await text(url), await text(`${url}/to/${url}/there`), await attempt(() => text(url)),
-            await attempt(() => fetch('http://not.example/')).then((told) => told.slice(0, 28))];";
-    let told = json!([
+            await attempt(() => fetch('http://not.example/')).then((error) => error.slice(0, 28))];";
+    let expected = json!([
         "200 hello",
         "200 hello",
         "TypeError: fetch is over its limit of 3 requests",
         "TypeError: fetch is not allo"
     ]);
-    assert_eq!(run_on(&runtime, &server, body).await, told);
-    assert_eq!(run_on(&runtime, &server, body).await, told);
+    assert_eq!(run_on(&runtime, &server, body).await, expected);
+    assert_eq!(run_on(&runtime, &server, body).await, expected);
     assert_eq!(server.lines().len(), 6);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_fetched_ends_with_the_script() {
+async fn requests_are_cancelled_when_script_ends() {
     let server = Server::start().await;
     let body = "
         fetch(`http://api.example:${port}/never`).catch(() => {});
@@ -108,7 +108,7 @@ async fn what_was_fetched_ends_with_the_script() {
 }
 
 #[test]
-fn the_defaults_are_the_platforms_where_it_says_any() {
+fn defaults_match_platform() {
     assert_eq!(tailor_idp::function::DEFAULT_FETCH_MAX_BODY, 10 * 1024 * 1024);
     assert_eq!(FetchSettings::default().allowed(), &FetchPolicy::default());
 }

@@ -1,4 +1,4 @@
-//! Who can be reached, and who cannot, whichever way.
+//! Which hosts `fetch` can reach: names, addresses, redirects, pooled connections and proxies.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,7 +25,7 @@ fn not_public(host: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_fetched_unless_the_host_allows_it() {
+async fn fetch_is_denied_by_default() {
     let server = Server::start().await;
     let body = "return attempt(() => text(`http://127.0.0.1:${port}/`));";
     assert_eq!(run(&server, FetchSettings::default(), body).await, json!(OFF));
@@ -33,7 +33,7 @@ async fn nothing_is_fetched_unless_the_host_allows_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_allowed_name_is_reached_on_this_machine_too() {
+async fn fetch_reaches_listed_name_at_loopback_address() {
     let server = Server::start().await;
     let body = "return attempt(() => text(`http://api.example:${port}/a?b#c`));";
     assert_eq!(run(&server, settings(&["api.example"]), body).await, json!("200 hello"));
@@ -43,7 +43,7 @@ async fn an_allowed_name_is_reached_on_this_machine_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_host_that_is_not_in_the_list_is_not_asked() {
+async fn fetch_sends_nothing_to_unlisted_host() {
     let server = Server::start().await;
     let body = "return attempt(() => text(`http://api.example:${port}/`));";
     let refused = json!(not_listed(&format!("api.example:{}", server.port())));
@@ -52,7 +52,7 @@ async fn a_host_that_is_not_in_the_list_is_not_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_star_reaches_this_machine_by_a_name_or_by_an_address() {
+async fn wildcards_do_not_match_private_names_and_addresses() {
     let server = Server::start().await;
     let body = "
         const hosts = ['api.example.com', 'mixed.example.com', 'six.example.com', '127.0.0.1', '2130706433', '0x7f.1',
@@ -62,11 +62,11 @@ async fn no_star_reaches_this_machine_by_a_name_or_by_an_address() {
         return all;";
     let port = server.port();
     let refused = json!({
-        // By what the name stands for.
+        // Rejected by the resolved addresses.
         "api.example.com": not_public("api.example.com"),
         "mixed.example.com": not_public("mixed.example.com"),
         "six.example.com": not_public("six.example.com"),
-        // By the address itself.
+        // Rejected by the address in the URL.
         "127.0.0.1": not_public(&format!("127.0.0.1:{port}")),
         "2130706433": not_public(&format!("127.0.0.1:{port}")),
         "0x7f.1": not_public(&format!("127.0.0.1:{port}")),
@@ -81,7 +81,7 @@ async fn no_star_reaches_this_machine_by_a_name_or_by_an_address() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_listed_address_is_reached_in_every_spelling() {
+async fn fetch_reaches_listed_address_in_every_notation() {
     let server = Server::start().await;
     let body = "
         const all = [];
@@ -92,7 +92,7 @@ async fn a_listed_address_is_reached_in_every_spelling() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_redirect_leads_no_further_than_a_request() {
+async fn redirects_are_subject_to_the_policy() {
     let server = Server::start().await;
     let port = server.port();
     let body = "
@@ -101,7 +101,7 @@ async fn a_redirect_leads_no_further_than_a_request() {
             `http://inner.example.com:${port}/`, 'file:///etc/passwd', 'data:,text'];
         for (const target of targets) all.push(await attempt(() => text(`http://api.example:${port}/to/${target}`)));
         return all;";
-    let told = json!([
+    let expected = json!([
         "200 hello",
         not_listed(&format!("other.example:{port}")),
         not_listed("169.254.169.254"),
@@ -109,26 +109,26 @@ async fn a_redirect_leads_no_further_than_a_request() {
         "TypeError: Fetch failed: Can not redirect to a non HTTP(s) url",
         "TypeError: Fetch failed: Can not redirect to a non HTTP(s) url",
     ]);
-    assert_eq!(run(&server, settings(&["api.example", "*.example.com"]), body).await, told);
+    assert_eq!(run(&server, settings(&["api.example", "*.example.com"]), body).await, expected);
     assert_eq!(server.lines().iter().filter(|line| !line.starts_with("GET /to/")).collect::<Vec<_>>(), ["GET /there"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_for_a_named_host_serves_no_request_that_is_held_to_the_public_internet() {
+async fn pooled_connection_is_not_reused_for_host_matched_by_wildcard() {
     let server = Server::start().await;
     let body = "return [await attempt(() => text(`http://inner.example.com:${port}/`)),
         await attempt(() => text(`http://outer.example.com:${port}/`))];";
-    let told = json!(["200 hello", not_public("outer.example.com")]);
-    assert_eq!(run(&server, settings(&["*.example.com", "inner.example.com"]), body).await, told);
+    let expected = json!(["200 hello", not_public("outer.example.com")]);
+    assert_eq!(run(&server, settings(&["*.example.com", "inner.example.com"]), body).await, expected);
     assert_eq!(server.lines().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_address_that_was_checked_is_the_one_that_is_connected_to() {
+async fn fetch_connects_to_checked_address_after_dns_rebinding() {
     let server = Server::start().await;
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
-    // A second look would be led elsewhere.
+    // A second lookup would return another address, as in DNS rebinding.
     let rebinding = settings(&["api.example"]).resolve_names(move |name| match count.fetch_add(1, Ordering::SeqCst) {
         0 => names(name),
         _ => Ok(vec!["192.0.2.1".parse().unwrap()]),
@@ -139,7 +139,7 @@ async fn the_address_that_was_checked_is_the_one_that_is_connected_to() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_the_web_is_fetched() {
+async fn fetch_rejects_schemes_other_than_http_and_https() {
     let server = Server::start().await;
     let body = "
         const all = {};
@@ -148,7 +148,7 @@ async fn only_the_web_is_fetched() {
         all.client = await attempt(() => text(`http://api.example:${port}/`, { client: { rid: 1 } }));
         return all;";
     let scheme = |scheme: &str| format!("TypeError: fetch supports http: and https: only: got \"{scheme}\"");
-    let told = json!({
+    let expected = json!({
         "file:///etc/passwd": scheme("file"),
         "data:,text": scheme("data"),
         "ftp://api.example/": scheme("ftp"),
@@ -158,11 +158,11 @@ async fn only_the_web_is_fetched() {
         "client": "TypeError: Failed to construct 'Request': Argument 2 `client` must be a Deno.HttpClient",
     });
     let result = run(&server, settings(&["*", "api.example"]), body).await;
-    assert_eq!(result, told);
+    assert_eq!(result, expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn proxies_of_the_environment_are_not_used() {
+async fn fetch_ignores_proxy_environment_variables() {
     let server = Server::start().await;
     let proxy = Server::start().await;
     let folder = tempfile::tempdir().unwrap();

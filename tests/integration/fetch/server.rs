@@ -1,4 +1,4 @@
-//! A web server on this machine for scripts to fetch from, which notes what it is asked.
+//! A local web server that records the requests it receives.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -12,29 +12,29 @@ use futures::StreamExt;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
-/// A server; gone when it is dropped.
+/// A running server. Stops when dropped.
 pub(super) struct Server {
     pub(super) address: SocketAddr,
     seen: Arc<Seen>,
     task: tokio::task::JoinHandle<()>,
-    /// Gets a message for each answer that nobody waits for any more.
+    /// Receives a message for each response that the client stopped waiting for.
     pub(super) abandoned: tokio::sync::Mutex<mpsc::UnboundedReceiver<()>>,
 }
 
 struct Seen {
-    requests: Mutex<Vec<Asked>>,
+    requests: Mutex<Vec<ReceivedRequest>>,
     abandoned: mpsc::UnboundedSender<()>,
 }
 
-/// A request, as it came.
+/// A received request.
 #[derive(Debug, Clone)]
-pub(super) struct Asked {
+pub(super) struct ReceivedRequest {
     pub(super) line: String,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
 }
 
-impl Asked {
+impl ReceivedRequest {
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
@@ -55,12 +55,12 @@ impl Server {
         self.address.port()
     }
 
-    pub(super) fn requests(&self) -> Vec<Asked> {
+    pub(super) fn requests(&self) -> Vec<ReceivedRequest> {
         self.seen.requests.lock().clone()
     }
 
     pub(super) fn lines(&self) -> Vec<String> {
-        self.requests().into_iter().map(|asked| asked.line).collect()
+        self.requests().into_iter().map(|request| request.line).collect()
     }
 }
 
@@ -82,7 +82,7 @@ async fn answer(State(seen): State<Arc<Seen>>, request: Request) -> Response<Bod
     let (head, body) = request.into_parts();
     let line = format!("{} {}", head.method, head.uri);
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
-    seen.requests.lock().push(Asked { line, headers: head.headers, body: body.clone() });
+    seen.requests.lock().push(ReceivedRequest { line, headers: head.headers, body: body.clone() });
     let response = Response::builder();
     let path = head.uri.path();
     if let Some(location) = path.strip_prefix("/to/") {

@@ -1,4 +1,4 @@
-//! What scripts do with `fetch`.
+//! Requests, responses, streams and event sources in scripts.
 
 use pretty_assertions::assert_eq;
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{Server, run, settings};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_has_status_headers_and_a_body_to_read_once() {
+async fn response_has_status_headers_and_body_that_reads_once() {
     let server = Server::start().await;
     let body = "
         const response = await fetch(`http://api.example:${port}/a`);
@@ -14,15 +14,15 @@ async fn an_answer_has_status_headers_and_a_body_to_read_once() {
         const answer = response.headers.get('x-answer');
         return { status, statusText, ok, path: new URL(url).pathname, redirected, type, bodyUsed, answer,
             first: await response.text(), second: await attempt(() => response.text()), empty: (await fetch(url, { method: 'HEAD' })).body };";
-    let told = json!({
+    let expected = json!({
         "status": 200, "statusText": "OK", "ok": true, "path": "/a", "redirected": false, "type": "basic", "bodyUsed": false,
         "answer": "yes", "first": "hello", "second": "TypeError: Body already consumed", "empty": null,
     });
-    assert_eq!(run(&server, settings(&["api.example"]), body).await, told);
+    assert_eq!(run(&server, settings(&["api.example"]), body).await, expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_request_says_who_asks_and_no_more() {
+async fn request_sends_only_default_and_permitted_headers() {
     let server = Server::start().await;
     let body = "
         await text(`http://api.example:${port}/cookie`);
@@ -47,7 +47,7 @@ async fn a_request_says_who_asks_and_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn texts_bytes_forms_and_streams_are_posted() {
+async fn request_body_takes_text_bytes_forms_and_streams() {
     let server = Server::start().await;
     let body = "
         const url = `http://api.example:${port}/echo`;
@@ -62,7 +62,7 @@ async fn texts_bytes_forms_and_streams_are_posted() {
         return [await post('text'), await post(new Uint8Array([65, 66])), await post(new URLSearchParams({ a: 'b c' })),
             await post(JSON.stringify({ a: 1 }), { 'content-type': 'application/json' }), await post(stream),
             (await post(form)).replaceAll(/-{4,}[0-9a-zA-Z]+/g, '--B').split('\\r\\n')];";
-    let told = json!([
+    let expected = json!([
         "text",
         "AB",
         "a=b+c",
@@ -81,11 +81,11 @@ async fn texts_bytes_forms_and_streams_are_posted() {
             "--B--",
         ]
     ]);
-    assert_eq!(run(&server, settings(&["api.example"]), body).await, told);
+    assert_eq!(run(&server, settings(&["api.example"]), body).await, expected);
     let requests = server.requests();
     let types: Vec<_> = requests
         .iter()
-        .map(|asked| asked.header("content-type").map(|kind| kind.split(['=']).next().unwrap()))
+        .map(|request| request.header("content-type").map(|kind| kind.split(['=']).next().unwrap()))
         .collect();
     let text = Some("text/plain;charset");
     let form = Some("application/x-www-form-urlencoded;charset");
@@ -95,7 +95,7 @@ async fn texts_bytes_forms_and_streams_are_posted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_signal_aborts_a_request_and_a_body() {
+async fn abort_signal_cancels_request_and_body() {
     let server = Server::start().await;
     let body = "
         const url = `http://api.example:${port}`;
@@ -110,13 +110,13 @@ async fn a_signal_aborts_a_request_and_a_body() {
         const rest = attempt(async () => { for (;;) await reader.read(); });
         reading.abort();
         return [await early, await late, await rest];";
-    let told =
+    let expected =
         json!(["AbortError: The signal has been aborted", "Error: enough", "AbortError: The signal has been aborted"]);
-    assert_eq!(run(&server, settings(&["api.example"]), body).await, told);
+    assert_eq!(run(&server, settings(&["api.example"]), body).await, expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn redirects_are_followed_refused_or_shown() {
+async fn redirect_modes_follow_error_and_manual() {
     let server = Server::start().await;
     let body = "
         const url = `http://api.example:${port}`;
@@ -131,7 +131,7 @@ async fn redirects_are_followed_refused_or_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn events_of_a_server_arrive() {
+async fn event_source_receives_events() {
     let server = Server::start().await;
     let body = "
         const source = new EventSource(`http://api.example:${port}/events`);
@@ -142,12 +142,12 @@ async fn events_of_a_server_arrive() {
             source.onmessage = (event) => { seen.push([event.data, event.lastEventId]); source.close(); resolve(); };
         });
         return [seen, source.readyState];";
-    let told = json!([["open", ["hello", "7"], ["one\ntwo", "7"]], 2]);
-    assert_eq!(run(&server, settings(&["api.example"]), body).await, told);
+    let expected = json!([["open", ["hello", "7"], ["one\ntwo", "7"]], 2]);
+    assert_eq!(run(&server, settings(&["api.example"]), body).await, expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_event_source_that_may_not_ask_tells_by_an_error() {
+async fn event_source_fires_error_for_unlisted_host() {
     let server = Server::start().await;
     let body = "
         const source = new EventSource(`http://other.example:${port}/events`);
@@ -158,11 +158,11 @@ async fn an_event_source_that_may_not_ask_tells_by_an_error() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_fails_on_the_way_says_why_and_leaves_the_url_out() {
+async fn network_error_names_cause_without_url() {
     let server = Server::start().await;
     let body = "return [await attempt(() => fetch('http://nowhere.example/secret')), await attempt(() => fetch(`http://api.example:${port - port + 4}/`))];";
     let result = run(&server, settings(&["nowhere.example", "api.example"]), body).await;
-    let told = result.as_array().unwrap().iter().map(|told| told.as_str().unwrap()).collect::<Vec<_>>();
-    assert_eq!(told[0], "TypeError: fetch failed (Error: no such name)");
-    assert!(told[1].starts_with("TypeError: fetch failed (Error: Connection refused"), "{told:?}");
+    let errors = result.as_array().unwrap().iter().map(|error| error.as_str().unwrap()).collect::<Vec<_>>();
+    assert_eq!(errors[0], "TypeError: fetch failed (Error: no such name)");
+    assert!(errors[1].starts_with("TypeError: fetch failed (Error: Connection refused"), "{errors:?}");
 }

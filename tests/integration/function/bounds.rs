@@ -1,4 +1,4 @@
-//! What a script can have the host keep or compute beside V8's heap and the clock of its own thread.
+//! Limits on memory and CPU time that scripts use outside of V8's heap and their own thread.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tailor_idp::function::{Invocation, Isolation, Limit, Limits};
 use super::{ended_by, run, script};
 
 #[tokio::test]
-async fn timers_that_wait_are_bounded_and_others_do_not_count() {
+async fn timer_limit_counts_pending_timers_only() {
     let limits = Limits { timers: 3, ..Limits::default() };
     let text = "Timer limit exceeded: more than 3 timers at once";
     for body in [
@@ -26,7 +26,7 @@ async fn timers_that_wait_are_bounded_and_others_do_not_count() {
         "for (let i = 0; i < 10; i++) clearInterval(setInterval(() => {}, 1e6)); return 1",
         "for (let i = 0; i < 10; i++) await new Promise((done) => setTimeout(done)); return 1",
         "for (let i = 0; i < 3; i++) setTimeout(() => {}, 1e6); return 1",
-        // The same one again and again.
+        // One interval that fires repeatedly.
         "let i = 0; await new Promise((done) => setInterval(() => { if (++i > 9) done() })); return 1",
     ] {
         assert_eq!(ended_by(&run(limits.clone(), body).await), (None, "1".to_owned()), "{body}");
@@ -34,7 +34,7 @@ async fn timers_that_wait_are_bounded_and_others_do_not_count() {
 }
 
 #[tokio::test]
-async fn what_the_host_keeps_counts_as_memory_beside_the_heap() {
+async fn buffer_limit_counts_host_memory_of_blobs_messages_streams_and_keys() {
     for body in [
         "const bytes = new Uint8Array(4e6), kept = []; for (;;) kept.push(new Blob([bytes]))",
         "const bytes = new Uint8Array(4e6); for (;;) URL.createObjectURL(new Blob([bytes]))",
@@ -56,7 +56,7 @@ async fn what_the_host_keeps_counts_as_memory_beside_the_heap() {
 }
 
 #[tokio::test]
-async fn what_the_host_keeps_no_longer_does_not_count() {
+async fn buffer_limit_does_not_count_released_host_memory() {
     for body in [
         "const bytes = new Uint8Array(1e6);
          for (let i = 0; i < 100; i++) { new Blob([bytes]).size; if (i % 4 === 0) await new Promise((done) => setTimeout(done)) }
@@ -71,7 +71,7 @@ async fn what_the_host_keeps_no_longer_does_not_count() {
            await got;
          }
          port2.close();
-         // Nobody will ever have them.
+         // These messages have no receiver.
          for (let i = 0; i < 50; i++) port1.postMessage(text);
          port1.close();
          return 1",
@@ -83,7 +83,7 @@ async fn what_the_host_keeps_no_longer_does_not_count() {
            const packed = await new Response(new Blob([text]).stream().pipeThrough(new CompressionStream('gzip'))).arrayBuffer();
            const stream = new Response(packed).body.pipeThrough(new DecompressionStream('gzip'));
            if ((await new Response(stream).arrayBuffer()).byteLength !== text.length) return 0;
-           // What held the blob is told so in the event loop.
+           // The blob's memory is released in the event loop.
            await new Promise((done) => setTimeout(done));
          }
          return 1",
@@ -93,7 +93,7 @@ async fn what_the_host_keeps_no_longer_does_not_count() {
 }
 
 #[tokio::test]
-async fn a_warm_isolate_keeps_nothing_of_messages_and_timers() {
+async fn warm_isolate_releases_messages_and_timers_between_executions() {
     let isolation = Isolation::Reuse { max_runs: 100, max_age: Duration::from_secs(60) };
     let runtime = super::builder().await.isolation(isolation).prepared(1).build();
     let script = script(
@@ -114,7 +114,7 @@ async fn a_warm_isolate_keeps_nothing_of_messages_and_timers() {
 }
 
 #[tokio::test]
-async fn a_small_chunk_that_stands_for_much_ends_with_the_memory() {
+async fn decompression_bomb_is_ended_by_buffer_limit() {
     for format in ["deflate", "deflate-raw", "gzip", "brotli"] {
         let body = format!(
             "const packing = new CompressionStream('{format}'), writer = packing.writable.getWriter();
@@ -131,7 +131,7 @@ async fn a_small_chunk_that_stands_for_much_ends_with_the_memory() {
 }
 
 #[tokio::test]
-async fn text_that_is_only_said_to_be_long_is_not_written_out() {
+async fn rope_string_is_ended_by_memory_limit_before_it_is_flattened() {
     for body in [
         "console.log(long('x'))",
         "console.error('%s', long('\\u4e2d'))",
@@ -151,14 +151,14 @@ async fn text_that_is_only_said_to_be_long_is_not_written_out() {
 }
 
 #[tokio::test]
-async fn a_pattern_that_takes_for_ever_ends_with_the_time() {
+async fn slow_url_pattern_is_ended_by_time_limit() {
     let limits = Limits { time: Duration::from_millis(150), ..Limits::default() };
     let body = "new URLPattern({ pathname: '/' + '(a+)+'.repeat(30) + 'b' }).test('http://x/' + 'a'.repeat(1000))";
     let (limit, message) = ended_by(&run(limits, body).await);
     assert_eq!(limit, Some(Limit::Time), "{message}");
 }
 
-/// The import of a key, as `key`.
+/// JavaScript that imports a key as `key` and then runs `body`.
 fn with_key(algorithm: &str, body: &str) -> String {
     let format = if algorithm == "PBKDF2" { "raw" } else { "raw-secret" };
     format!(
@@ -169,7 +169,7 @@ fn with_key(algorithm: &str, body: &str) -> String {
 }
 
 #[tokio::test]
-async fn what_web_crypto_computes_where_nothing_can_end_it_is_bounded() {
+async fn web_crypto_rejects_parameters_over_limits() {
     let pbkdf2 = |members: &str, length: &str| {
         let call =
             format!("await crypto.subtle.deriveBits({{ name: 'PBKDF2', salt, hash, {members} }}, key, {length})");
@@ -232,8 +232,8 @@ async fn what_web_crypto_computes_where_nothing_can_end_it_is_bounded() {
 }
 
 #[tokio::test]
-async fn an_rsa_key_beyond_the_bound_is_not_imported() {
-    // A modulus of 8192 bits; nobody looks whether it has two factors.
+async fn web_crypto_rejects_import_of_oversized_rsa_key() {
+    // A modulus of 8192 bits. The import does not check that it has two factors.
     let body = "const n = 'v' + 'A'.repeat(1364) + 'B';
         const jwk = { kty: 'RSA', e: 'AQAB', n };
         try { await crypto.subtle.importKey('jwk', jwk, { name: 'RSA-PSS', hash: 'SHA-256' }, true, ['verify']) }
@@ -243,7 +243,7 @@ async fn an_rsa_key_beyond_the_bound_is_not_imported() {
 }
 
 #[tokio::test]
-async fn what_is_left_of_web_crypto_does_not_hold_up_the_next_execution() {
+async fn pending_web_crypto_calls_do_not_delay_next_execution() {
     let runtime = super::builder().await.max_workers(1.try_into().unwrap()).build();
     let flood = script(&format!(
         "export default async () => {{ {} }}",
@@ -256,7 +256,7 @@ async fn what_is_left_of_web_crypto_does_not_hold_up_the_next_execution() {
     let limits = Limits { time: Duration::from_millis(150), ..Limits::default() };
     let execution = runtime.run(&flood, Invocation::default().limits(limits)).await;
     assert_eq!(ended_by(&execution).0, Some(Limit::Time));
-    // Behind what is left of 500 calls it would wait for longer than it may.
+    // Behind the rest of the 500 calls, this execution would exceed its time limit.
     let next = script("export default async () => (await crypto.subtle.digest('SHA-1', new Uint8Array(1))).byteLength");
     let limits = Limits { time: Duration::from_secs(5), ..Limits::default() };
     let execution = runtime.run(&next, Invocation::default().limits(limits)).await;

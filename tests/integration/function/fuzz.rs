@@ -1,6 +1,6 @@
-//! Values of every kind, at random, over the JSON boundary and into the ops.
+//! Property tests: random JavaScript values as results of handlers and as arguments of client methods.
 //!
-//! `PROPTEST_CASES=100000 cargo test --test integration fuzz` looks for longer.
+//! `PROPTEST_CASES=100000 cargo test --test integration fuzz` runs more cases.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use tailor_idp::function::{ErrorKind, FunctionRuntime, Invocation, Isolation, Sc
 
 use super::{idp, script};
 
-/// Builds the value that a description stands for. What JSON cannot say is `{ "$": kind, … }`.
+/// JavaScript that builds a value from its JSON description. `{ "$": kind, … }` describes values that JSON cannot represent.
 const BUILD: &str = r#"
 const build = (node, open = []) => {
   if (node === null || typeof node !== "object") return node;
@@ -57,13 +57,13 @@ const build = (node, open = []) => {
 };
 "#;
 
-/// Anything that a script can hold.
+/// Descriptions of any value that a script can have.
 fn description() -> impl Strategy<Value = Value> {
     let text = prop_oneof!["[a-z]{0,8}", "\\PC{0,8}", Just("__proto__".to_owned()), Just("toJSON".to_owned())];
     let leaf = prop_oneof![
         Just(json!(null)),
         any::<bool>().prop_map(|value| json!(value)),
-        // Beyond these, JavaScript prints fewer digits of the same number.
+        // JavaScript prints larger integers with fewer digits.
         (-9_007_199_254_740_991..=9_007_199_254_740_991_i64).prop_map(|value| json!(value)),
         any::<f64>().prop_map(|value| json!(value)),
         text.clone().prop_map(|value| json!(value)),
@@ -97,7 +97,7 @@ fn description() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Numbers are the same as JavaScript has them, which prints fewer digits of large ones; members are in the same order.
+/// Compares as JavaScript does: numbers as doubles, members in order.
 fn is_same(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Number(one), Value::Number(other)) => one.as_f64() == other.as_f64(),
@@ -112,7 +112,7 @@ fn is_same(one: &Value, other: &Value) -> bool {
     }
 }
 
-/// Runs the script on many descriptions, in isolates that they share.
+/// Runs the script with random descriptions in reused isolates.
 fn check(
     script: &Script,
     judge: impl Fn(&Value, &FunctionRuntime, Result<Value, (ErrorKind, String)>) -> Result<(), TestCaseError>,
@@ -132,7 +132,7 @@ fn check(
 }
 
 #[test]
-fn a_result_is_what_json_stringify_makes_of_it_or_an_error_that_names_the_place() {
+fn result_matches_json_stringify_or_error_names_position() {
     let returns = script(&format!("{BUILD} export default (description) => build(description)"));
     let stringify = script(&format!(
         "{BUILD} export default async (description) => JSON.stringify(await build(description)) ?? 'null'"
@@ -150,7 +150,7 @@ fn a_result_is_what_json_stringify_makes_of_it_or_an_error_that_names_the_place(
             prop_assert!(message.contains(" is not JSON: it is "), "{}", message);
             Ok(())
         }
-        // A getter that throws, a proxy that is no more, or one of a promise or a date, which is none to their methods.
+        // A getter that throws, a revoked proxy, or a proxy of a promise or date, which their methods reject.
         Err((ErrorKind::UserRuntime, message)) => {
             let expected = ["getter", "revoked", "BigInt", "incompatible receiver", "not a Date"];
             prop_assert!(expected.iter().any(|text| message.contains(text)), "{}", message);
@@ -161,7 +161,7 @@ fn a_result_is_what_json_stringify_makes_of_it_or_an_error_that_names_the_place(
 }
 
 #[test]
-fn whatever_a_method_is_given_it_answers_or_rejects_with_a_code() {
+fn client_methods_return_or_reject_with_code_for_any_argument() {
     let text = format!(
         r#"{BUILD}
         const idp = new tailor.idp.Client("builtin-idp");
@@ -178,7 +178,7 @@ fn whatever_a_method_is_given_it_answers_or_rejects_with_a_code() {
               try {{
                 await idp[method](argument);
               }} catch (error) {{
-                // What the script's own getter throws comes through as it is.
+                // Errors of the script's own getters are passed through.
                 const own = error instanceof TypeError;
                 outcomes.push(own ? "own" : error.code);
               }}

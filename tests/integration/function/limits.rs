@@ -1,4 +1,4 @@
-//! What an execution may use.
+//! Limits of an execution.
 
 use std::time::{Duration, Instant};
 
@@ -11,13 +11,13 @@ use super::{ended_by, run, runtime, script};
 const SHORT: Duration = Duration::from_millis(150);
 
 #[tokio::test]
-async fn time_is_up_for_what_computes_and_for_what_waits() {
+async fn time_limit_ends_computing_and_waiting_scripts() {
     let limits = Limits { time: SHORT, ..Limits::default() };
     let text = "Time limit exceeded: ran longer than the 0.15 s limit";
     for body in [
         "for (;;) ;",
         "await new Promise((done) => setTimeout(done, 3_600_000))",
-        // The flags of V8 see to this one: unrolled, it could not be ended.
+        // With loop unrolling, V8 could not terminate this loop: the runtime turns unrolling off.
         "for (;;) new Array(1000).fill(1.5)",
         "const next = () => queueMicrotask(next); next(); await new Promise(() => {})",
         "return { get a() { for (;;) ; } }",
@@ -32,7 +32,7 @@ async fn time_is_up_for_what_computes_and_for_what_waits() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn waiting_is_no_cpu_time_and_computing_is() {
+async fn cpu_time_limit_does_not_count_waiting() {
     let limits = Limits { cpu_time: Some(SHORT), ..Limits::default() };
     let waits = run(limits.clone(), "await new Promise((done) => setTimeout(done, 400)); return 1").await;
     assert_eq!(ended_by(&waits), (None, "1".to_owned()));
@@ -43,7 +43,7 @@ async fn waiting_is_no_cpu_time_and_computing_is() {
 }
 
 #[tokio::test]
-async fn a_deadline_counts_the_wait_for_a_turn() {
+async fn deadline_includes_time_in_queue() {
     let runtime = super::builder().await.max_workers(1.try_into().unwrap()).build();
     let slow = script("export default () => new Promise((done) => setTimeout(done, 400))");
     let first = runtime.run(&slow, Invocation::default());
@@ -60,7 +60,7 @@ async fn a_deadline_counts_the_wait_for_a_turn() {
 }
 
 #[tokio::test]
-async fn memory_is_bounded_on_the_heap_and_beside_it() {
+async fn memory_limits_bound_heap_and_buffers() {
     for (body, limit) in [
         ("const kept = []; for (;;) kept.push(new Array(1000).fill({}))", Limit::Memory),
         ("const kept = []; for (;;) kept.push(String(kept.length).repeat(100) + Math.random())", Limit::Memory),
@@ -86,7 +86,7 @@ async fn memory_is_bounded_on_the_heap_and_beside_it() {
 }
 
 #[tokio::test]
-async fn too_little_memory_for_an_isolate_is_no_end_of_the_process() {
+async fn memory_limit_too_small_for_isolate_does_not_abort_process() {
     for bytes in [0, 1, 1024 * 1024, 4 * 1024 * 1024] {
         let execution = run(Limits::default().memory(bytes), "return 1").await;
         assert!(matches!(ended_by(&execution).0, None | Some(Limit::Memory | Limit::Buffers)), "{execution:?}");
@@ -94,7 +94,7 @@ async fn too_little_memory_for_an_isolate_is_no_end_of_the_process() {
 }
 
 #[tokio::test]
-async fn sizes_of_sources_arguments_and_results_are_bounded() {
+async fn size_limits_bound_source_argument_and_result() {
     let runtime = runtime().await;
     let small = Limits { source: 100, argument: 20, ..Limits::default() };
     let long = script(&format!("export default () => 1 // {}", "x".repeat(100)));
@@ -124,7 +124,7 @@ async fn sizes_of_sources_arguments_and_results_are_bounded() {
 }
 
 #[tokio::test]
-async fn the_log_is_bounded_and_what_was_logged_is_kept() {
+async fn log_limits_end_script_and_keep_earlier_lines() {
     let limits = Limits { log_lines: 3, log_bytes: 10, ..Limits::default() };
     let execution = run(limits.clone(), "for (;;) try { console.log('ab') } catch {}").await;
     let text = "Log limit exceeded: more than 3 lines";
@@ -137,7 +137,7 @@ async fn the_log_is_bounded_and_what_was_logged_is_kept() {
 }
 
 #[tokio::test]
-async fn calls_are_bounded_in_all_and_at_once() {
+async fn call_limits_bound_total_and_concurrent_calls() {
     let client = "const idp = new tailor.idp.Client('builtin-idp');";
     let limits = Limits { calls: 5, calls_in_flight: 2, ..Limits::default() };
     let one_by_one =
@@ -150,7 +150,7 @@ async fn calls_are_bounded_in_all_and_at_once() {
         let execution = runtime.run(&script, Invocation::new(json!(calls)).limits(limits.clone())).await;
         assert_eq!(ended_by(&execution), (ended.0, ended.1.to_owned()));
     }
-    // Hashing a password takes a while.
+    // Hashing a password takes long enough for the calls to overlap.
     let at_once = "await Promise.allSettled([1, 2, 3].map((i) =>
         idp.createUser({ name: `user-${i}@example.com`, password: 'correct horse battery' })))";
     let execution = run(limits, &format!("{client} {at_once}")).await;
@@ -159,14 +159,14 @@ async fn calls_are_bounded_in_all_and_at_once() {
 }
 
 #[tokio::test]
-async fn recursion_without_end_is_an_error_of_the_scripts_own() {
+async fn infinite_recursion_throws_range_error() {
     let execution =
         run(Limits::default(), "const f = () => f(); try { f() } catch (error) { return error.name }").await;
     assert_eq!(ended_by(&execution), (None, "\"RangeError\"".to_owned()));
 }
 
 #[tokio::test]
-async fn what_can_never_settle_is_said_at_once() {
+async fn promise_that_cannot_settle_fails_without_waiting_for_time_limit() {
     let execution = run(Limits::default(), "await new Promise(() => {})").await;
     let text = "the handler's promise never settles: nothing is left to run that could settle it";
     assert_eq!(ended_by(&execution), (None, text.to_owned()));
@@ -174,7 +174,7 @@ async fn what_can_never_settle_is_said_at_once() {
 }
 
 #[tokio::test]
-async fn the_record_has_the_platforms_form() {
+async fn record_serializes_in_platform_format() {
     let limits = Limits { time: SHORT, ..Limits::default() };
     let failed = serde_json::to_value(run(limits.clone(), "console.warn('w'); for (;;) ;").await).unwrap();
     assert_eq!(failed["status"], "FAILED");

@@ -1,4 +1,4 @@
-//! Callers, workers and the queue between them.
+//! The worker pool: queue, workers, shutdown and reuse of isolates.
 
 use std::num::NonZero;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ fn some(count: usize) -> NonZero<usize> {
 }
 
 #[tokio::test]
-async fn to_drop_the_future_is_to_end_the_script() {
+async fn dropped_future_ends_script() {
     let runtime = builder().await.max_workers(some(1)).build();
     for text in [
         "export default () => { console.log('here'); for (;;) ; }",
@@ -44,7 +44,7 @@ async fn to_drop_the_future_is_to_end_the_script() {
             execution = runtime.run(&endless, Invocation::default().on_log(on_log)) => panic!("{execution:?}"),
             _ = here => {}
         }
-        // The only worker is free again, for the next one.
+        // The only worker is free again.
         let next = runtime.run(&script("export default () => 'next'"), Invocation::default()).await;
         assert_eq!(message(&next), "\"next\"");
     }
@@ -52,7 +52,7 @@ async fn to_drop_the_future_is_to_end_the_script() {
 }
 
 #[tokio::test]
-async fn a_full_queue_refuses_and_what_is_in_it_runs() {
+async fn full_queue_rejects_new_executions_and_runs_queued_ones() {
     let runtime = builder().await.max_workers(some(1)).queue(some(2)).build();
     let wait = script("export default (n) => new Promise((done) => setTimeout(() => done(n), 200))");
     let runs = join_all((0..5).map(|n| runtime.run(&wait, Invocation::new(json!(n))))).await;
@@ -67,7 +67,7 @@ async fn a_full_queue_refuses_and_what_is_in_it_runs() {
 }
 
 #[tokio::test]
-async fn workers_come_as_they_are_needed() {
+async fn pool_starts_workers_on_demand() {
     let runtime = builder().await.prepared(0).max_workers(some(8)).build();
     let wait = script("export default () => new Promise((done) => setTimeout(done, 300))");
     let began = Instant::now();
@@ -77,7 +77,7 @@ async fn workers_come_as_they_are_needed() {
 }
 
 #[tokio::test]
-async fn shutting_down_waits_for_what_runs_and_takes_no_more() {
+async fn shutdown_waits_for_running_and_rejects_new_executions() {
     let runtime = builder().await.build();
     let slow = script("export default () => new Promise((done) => setTimeout(() => done('done'), 200))");
     let run = tokio::spawn({
@@ -95,7 +95,7 @@ async fn shutting_down_waits_for_what_runs_and_takes_no_more() {
 }
 
 #[tokio::test]
-async fn shutting_down_ends_what_takes_too_long() {
+async fn shutdown_ends_executions_after_timeout() {
     let runtime = builder().await.build();
     let endless = script("export default () => { for (;;) ; }");
     let run = tokio::spawn({
@@ -108,7 +108,7 @@ async fn shutting_down_ends_what_takes_too_long() {
 }
 
 #[tokio::test]
-async fn a_host_that_panics_over_a_log_line_loses_that_line_only() {
+async fn panic_in_log_callback_does_not_fail_execution() {
     let runtime = builder().await.build();
     let logs = script("export default () => { console.log('a'); return 1 }");
     let execution = runtime.run(&logs, Invocation::default().on_log(|_| panic!("the host's own"))).await;
@@ -116,13 +116,13 @@ async fn a_host_that_panics_over_a_log_line_loses_that_line_only() {
 }
 
 #[tokio::test]
-async fn a_thread_that_does_not_come_back_is_given_up_and_another_takes_its_place() {
+async fn blocked_worker_is_abandoned_and_replaced() {
     let limits = Limits { time: Duration::from_millis(100), ..Limits::default() };
     let runtime = builder().await.max_workers(some(1)).build();
     let logs = script("export default () => { console.log('a'); return 1 }");
     let (go_on, wait) = std::sync::mpsc::channel::<()>();
     let wait = std::sync::Mutex::new(wait);
-    // The host holds the worker up, as a builtin of the engine can.
+    // The host's callback blocks the worker, as a long-running built-in of V8 can.
     let hold = move |_: &LogLine| assert!(wait.lock().unwrap().recv().is_err());
     let execution = runtime.run(&logs, Invocation::default().limits(limits).on_log(hold)).await;
     assert_eq!(execution.result.unwrap_err().limit, Some(Limit::Time));
@@ -132,7 +132,7 @@ async fn a_thread_that_does_not_come_back_is_given_up_and_another_takes_its_plac
 }
 
 #[tokio::test]
-async fn limits_without_end_are_none() {
+async fn maximum_durations_mean_no_limit() {
     let limits = Limits { time: Duration::MAX, cpu_time: Some(Duration::MAX), ..Limits::default() };
     let runtime = builder().await.limits(limits).build();
     let execution = runtime.run(&script("export default () => 1"), Invocation::default()).await;
@@ -141,7 +141,7 @@ async fn limits_without_end_are_none() {
 }
 
 #[tokio::test]
-async fn what_is_left_behind_in_a_shared_isolate_does_not_raise_its_limit() {
+async fn leftover_timer_in_reused_isolate_does_not_raise_memory_limit() {
     let runtime = builder().await.isolation(Isolation::reuse()).max_workers(some(1)).build();
     let bomb =
         "setTimeout(() => { let kept = []; for (let i = 0; i < 60_000; i++) kept.push(new Array(100).fill({})); }, 0)";
@@ -157,7 +157,7 @@ async fn what_is_left_behind_in_a_shared_isolate_does_not_raise_its_limit() {
 const COUNTER: &str = "let runs = 0; export default () => ++runs;";
 
 #[tokio::test]
-async fn fresh_isolates_know_nothing_of_one_another_and_shared_ones_do() {
+async fn fresh_isolates_reset_module_state_and_reused_ones_keep_it() {
     let counter = script(COUNTER);
     for (isolation, runs) in [(Isolation::Fresh, [1, 1, 1]), (Isolation::reuse(), [1, 2, 3])] {
         let runtime = builder().await.isolation(isolation).build();
@@ -169,7 +169,7 @@ async fn fresh_isolates_know_nothing_of_one_another_and_shared_ones_do() {
 }
 
 #[tokio::test]
-async fn an_isolate_is_shared_by_one_script_and_one_workspace_only() {
+async fn isolate_is_reused_only_for_same_script_and_workspace() {
     let runtime = builder().await.isolation(Isolation::reuse()).max_workers(some(1)).build();
     let whose =
         "let seen = []; export default (who) => { seen.push(who); return [seen, tailor.context.getInvoker()?.id] }";
@@ -194,7 +194,7 @@ async fn an_isolate_is_shared_by_one_script_and_one_workspace_only() {
 }
 
 #[tokio::test]
-async fn a_shared_isolate_retires_on_runs_age_limits_and_what_is_left_behind() {
+async fn reused_isolate_retires_on_runs_age_limits_timers_and_memory() {
     let counted = |rest: &str| {
         script(&format!("let runs = 0; export default async (argument) => {{ runs++; {rest}; return runs }}"))
     };
@@ -232,7 +232,7 @@ async fn a_shared_isolate_retires_on_runs_age_limits_and_what_is_left_behind() {
 }
 
 #[tokio::test]
-async fn a_script_that_does_not_load_fails_each_time_anew() {
+async fn invalid_script_fails_on_every_run() {
     for isolation in [Isolation::Fresh, Isolation::reuse()] {
         let runtime = builder().await.isolation(isolation).max_workers(some(1)).build();
         let broken = script("export default 1");
@@ -243,9 +243,9 @@ async fn a_script_that_does_not_load_fails_each_time_anew() {
     }
 }
 
-/// One hostile execution to ten good ones, on a pool that all of them share.
+/// Runs one hostile execution for every ten others in the same pool.
 #[tokio::test(flavor = "multi_thread")]
-async fn hostile_executions_do_not_disturb_the_good_ones() {
+async fn hostile_executions_do_not_affect_others() {
     let hostile = [
         "for (;;) ;",
         "const kept = []; for (;;) kept.push(new Array(1000).fill({}))",

@@ -1,6 +1,6 @@
-//! Many executions, whose memory stays flat.
+//! Memory use over many executions.
 //!
-//! `make soak` is the long form: 100,000 executions in each mode.
+//! `make soak` runs 100,000 executions in each isolation mode.
 
 use std::num::NonZero;
 
@@ -10,17 +10,17 @@ use tailor_idp::function::{Invocation, Isolation};
 
 use super::{builder, script};
 
-/// What may be added to the memory between the first fifth and the end: less than one isolate's share for each worker.
+/// Maximum growth in bytes between the first fifth of the executions and the end. Less than one isolate for each worker.
 const GROWTH: usize = 24 * 1024 * 1024;
 
-/// Executions at once: as many workers.
+/// Concurrent executions, and workers.
 const CALLERS: usize = 4;
 
 fn executions() -> usize {
     std::env::var("TAILOR_IDP_SOAK").ok().and_then(|count| count.parse().ok()).unwrap_or(1_500)
 }
 
-/// The process' memory that is in use, in bytes.
+/// Resident memory of the process, in bytes.
 fn resident() -> usize {
     let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
     let pages: usize = statm.split(' ').nth(1).unwrap().parse().unwrap();
@@ -70,7 +70,7 @@ async fn soak(isolation: Isolation) {
     );
 }
 
-// In one test: they are not to measure one another.
+// Both modes in one test: concurrent tests would measure each other's memory.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 #[ignore = "other tests use memory as well: `make soak` runs it by itself"]

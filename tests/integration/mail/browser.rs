@@ -1,6 +1,6 @@
-//! The page in a real browser: `tests/mail/browser.mjs` walks through it in a headless Chromium.
+//! The reset page in a browser: `tests/mail/browser.mjs` drives a headless Chromium.
 //!
-//! `TAILOR_IDP_SCREENSHOTS` names a folder that keeps the screenshots.
+//! `TAILOR_IDP_SCREENSHOTS`: the folder for screenshots [default: a temporary folder].
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{Place, Serve, text};
 
-/// Set to `1` where the browser cannot be had.
+/// Environment variable: `1` skips these tests if no browser is installed.
 const SKIP: &str = "TAILOR_IDP_SKIP_BROWSER";
 
 fn chromium() -> Option<PathBuf> {
@@ -23,13 +23,13 @@ fn chromium() -> Option<PathBuf> {
         std::env::split_paths(&path).flat_map(|folder| names.map(|name| folder.join(name))).find(|at| at.exists());
     if found.is_none() {
         let why = "no Chromium is installed: on Debian, run `apt-get install chromium`";
-        assert!(std::env::var_os(SKIP).is_some_and(|value| value == "1"), "{why}, or set {SKIP}=1 to do without it");
-        eprintln!("left out, since {SKIP} is set: {why}");
+        assert!(std::env::var_os(SKIP).is_some_and(|value| value == "1"), "{why}, or set {SKIP}=1 to skip this test");
+        eprintln!("skipped, because {SKIP} is set: {why}");
     }
     found
 }
 
-/// An app that sends the browser on to another origin, as apps with a sign-in page elsewhere do. Returns its address.
+/// Starts an app that redirects to another origin, as an app with an external sign-in page does. Returns its URL.
 fn app() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -47,7 +47,7 @@ fn app() -> String {
     format!("http://127.0.0.1:{port}/start")
 }
 
-/// What the walk printed, step by step, and the requests that the browser made.
+/// Resets a password in the browser. Returns the steps, the requests of the browser, and the base URL of the server.
 async fn walk(chromium: &Path, lang: &str) -> (Vec<Value>, Vec<Value>, String) {
     let place = Place::new();
     let app = app();
@@ -84,7 +84,7 @@ async fn walk(chromium: &Path, lang: &str) -> (Vec<Value>, Vec<Value>, String) {
 }
 
 #[tokio::test]
-async fn the_page_works_by_keyboard_without_javascript_and_says_its_errors_to_assistive_technology() {
+async fn page_works_by_keyboard_without_javascript_and_exposes_errors_to_assistive_technology() {
     let Some(chromium) = chromium() else { return };
     let (steps, requests, base) = walk(&chromium, "en").await;
     let page = format!("{base}/reset-password/builtin-idp");
@@ -109,15 +109,15 @@ async fn the_page_works_by_keyboard_without_javascript_and_says_its_errors_to_as
     let seen = |step: &Value| json!([step["step"], step["url"], step["title"], step["fields"]]);
     assert_eq!(steps[..3].iter().map(seen).collect::<Vec<_>>(), expected);
     assert_eq!(steps[0]["headings"], json!(["1 Set a new password"]));
-    // On to where the app itself sends the browser.
+    // The browser followed the redirect of the app.
     assert_eq!(steps[3]["title"], "The app");
     assert!(steps[3]["url"].as_str().unwrap().starts_with("http://localhost:"), "{}", steps[3]);
     assert_eq!(steps[4]["headings"], json!(["1 This link does not work, or no longer"]));
-    // The token is in no history and no Referer.
+    // Neither the history nor a Referer header contains the token.
     let history = steps[4]["history"].to_string();
     assert!(!history.contains("token="), "{history}");
     for request in &requests {
-        // The app asks for its icon, and may say where it does.
+        // The request for the icon of the app may have the app as its referrer.
         let referer = request["headers"]["Referer"].as_str().unwrap_or_default();
         assert!(!referer.starts_with(&base) && !referer.contains("token"), "{request}");
         let url = request["url"].as_str().unwrap();
@@ -129,7 +129,7 @@ async fn the_page_works_by_keyboard_without_javascript_and_says_its_errors_to_as
 }
 
 #[tokio::test]
-async fn the_page_speaks_japanese() {
+async fn page_is_japanese_when_language_is_ja() {
     let Some(chromium) = chromium() else { return };
     let (steps, ..) = walk(&chromium, "ja").await;
     let headings: Vec<_> = steps.iter().map(|step| step["headings"][0].clone()).collect();

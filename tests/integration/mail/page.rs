@@ -1,4 +1,4 @@
-//! The page behind the link, over HTTP, and the whole way from a script to the new password.
+//! The reset page over HTTP, and a complete reset from the script to the new password.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use serde_json::json;
 use super::smtp::SmtpServer;
 use super::{Place, REDIRECT, Serve, text};
 
-/// As much of a browser as a form needs.
+/// A minimal browser: one cookie, no redirects.
 struct Browser {
     client: Client,
     cookie: Option<String>,
@@ -53,7 +53,7 @@ impl Browser {
         self.send(self.client.get(url)).await
     }
 
-    /// Opens a link, as far as to the page.
+    /// Opens a link, and follows its redirect to the page.
     async fn open(&mut self, link: &str) -> Page {
         let moved = self.get(link).await;
         assert_eq!(moved.status, StatusCode::SEE_OTHER);
@@ -75,7 +75,7 @@ fn proof(page: &Page) -> String {
     proof.captures(&page.body).unwrap_or_else(|| panic!("{}", page.body))[1].to_owned()
 }
 
-/// A server that mails into the folder, a user who was mailed, and the link.
+/// Queues a mail, and starts a server that writes mails to a folder. Returns the link of the mail.
 fn mailed(arguments: &[&str]) -> (Place, Serve, String) {
     let place = Place::new();
     place.ask("ana@example.com");
@@ -91,7 +91,7 @@ fn mailed(arguments: &[&str]) -> (Place, Serve, String) {
 }
 
 #[tokio::test]
-async fn from_a_script_over_a_mail_server_and_the_page_to_a_new_password() {
+async fn user_resets_password_with_link_of_mail_from_smtp_server() {
     let Some(server) = SmtpServer::start(&json!({})) else { return };
     let place = Place::new();
     place.ask("ana@example.com");
@@ -99,7 +99,7 @@ async fn from_a_script_over_a_mail_server_and_the_page_to_a_new_password() {
     let link = text::link(&server.next().raw);
     let bare = link.split('?').next().unwrap();
     let mut browser = Browser::new();
-    // Mail scanners look at links, more than once.
+    // Mail scanners open links, possibly several times.
     for _ in 0..3 {
         Browser::new().open(&link).await;
     }
@@ -112,7 +112,7 @@ async fn from_a_script_over_a_mail_server_and_the_page_to_a_new_password() {
     assert_eq!((done.status, done.location.as_deref()), (StatusCode::SEE_OTHER, Some(REDIRECT)));
     assert!(place.verifies("ana@example.com", "the new ✉ one").await);
     assert!(!place.verifies("ana@example.com", "the old one").await);
-    // The link is used up, for the form that was sent and for whoever opens it again.
+    // The link is used up: it can neither be opened nor submitted again.
     let mut other = Browser::new();
     let again = other.open(&link).await;
     assert_eq!(again.status, StatusCode::GONE);
@@ -122,7 +122,7 @@ async fn from_a_script_over_a_mail_server_and_the_page_to_a_new_password() {
 }
 
 #[tokio::test]
-async fn a_wrong_form_says_what_is_wrong_and_leaves_the_link_good() {
+async fn page_shows_error_and_link_stays_valid_when_form_is_invalid() {
     let (place, _serve, link) = mailed(&[]);
     let bare = link.split('?').next().unwrap();
     let mut browser = Browser::new();
@@ -151,7 +151,7 @@ async fn a_wrong_form_says_what_is_wrong_and_leaves_the_link_good() {
 }
 
 #[tokio::test]
-async fn a_form_from_elsewhere_changes_nothing() {
+async fn page_rejects_form_without_proof_without_cookie_or_from_another_site() {
     let (place, _serve, link) = mailed(&[]);
     let bare = link.split('?').next().unwrap();
     let mut browser = Browser::new();
@@ -170,7 +170,7 @@ async fn a_form_from_elsewhere_changes_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_no_good_link_gets_one_page_whatever_it_is() {
+async fn page_is_the_same_for_all_invalid_links() {
     let (place, serve, link) = mailed(&[]);
     let bare = link.split('?').next().unwrap();
     let made_up = format!("{bare}?token={}", "A".repeat(43));
@@ -192,7 +192,7 @@ async fn what_is_no_good_link_gets_one_page_whatever_it_is() {
 }
 
 #[tokio::test]
-async fn a_body_beyond_the_limit_is_refused_in_the_namespaces_language() {
+async fn page_rejects_oversized_body_in_configured_language() {
     let (_place, _serve, link) = mailed(&["--lang", "ja"]);
     let bare = link.split('?').next().unwrap();
     let mut browser = Browser::new();
@@ -208,7 +208,7 @@ async fn a_body_beyond_the_limit_is_refused_in_the_namespaces_language() {
 }
 
 #[tokio::test]
-async fn behind_https_the_cookie_is_for_https_and_for_the_page_alone() {
+async fn cookie_is_secure_and_limited_to_path_of_page_when_base_url_is_https() {
     let (_place, serve, link) = mailed(&["--base-url", "https://id.example.com/auth"]);
     let token = link.strip_prefix("https://id.example.com/auth/reset-password/builtin-idp?token=").unwrap();
     let here = format!("{}/reset-password/builtin-idp?token={token}", serve.base_here());
@@ -220,7 +220,7 @@ async fn behind_https_the_cookie_is_for_https_and_for_the_page_alone() {
 }
 
 #[tokio::test]
-async fn neither_token_nor_password_is_logged_however_much_is_logged() {
+async fn log_contains_neither_token_nor_password_at_trace_level() {
     let (place, mut serve, link) = mailed(&[]);
     let bare = link.split('?').next().unwrap();
     let mut browser = Browser::new();
@@ -235,9 +235,8 @@ async fn neither_token_nor_password_is_logged_however_much_is_logged() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_signal_stops_the_server_with_success() {
+async fn server_exits_successfully_when_signalled() {
     let (_place, mut serve, _) = mailed(&[]);
-    let kill = std::process::Command::new("kill").args(["-TERM", &serve.process.id().to_string()]).status().unwrap();
-    assert!(kill.success());
+    crate::support::send_signal(serve.process.id(), rustix::process::Signal::TERM);
     assert_eq!(serve.process.wait().unwrap().code(), Some(0));
 }

@@ -1,7 +1,7 @@
-//! Every example of docs/permission.md is run.
+//! Examples of docs/permission.md.
 //!
-//! A fence `toml` or `json` with a file's name writes that file; a fence `console` holds commands behind `$ ` with what
-//! they print. `UPDATE_EXPECTED=1` rewrites what they print.
+//! A `toml` or `json` block with a file name is written to that file. A `console` block contains commands, each after `$ `,
+//! and their output. `UPDATE_EXPECTED=1` rewrites the output.
 
 use std::path::Path;
 use std::process::Command;
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/permission.md");
 
 #[test]
-fn every_example_does_what_the_document_says() {
+fn examples_print_documented_output() {
     let document = std::fs::read_to_string(DOCUMENT).unwrap();
     let folder = TempDir::new().unwrap();
     let (mut actual, mut commands) = (String::new(), 0);
@@ -43,7 +43,7 @@ fn every_example_does_what_the_document_says() {
     assert_eq!(actual, std::fs::read_to_string(DOCUMENT).unwrap());
 }
 
-/// What a command prints, on stdout and stderr.
+/// The output of a command: stdout, then stderr.
 fn run(folder: &Path, command: &str) -> String {
     let programs = Path::new(env!("CARGO_BIN_EXE_tailor-idp")).parent().unwrap();
     let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap_or_default());

@@ -1,4 +1,4 @@
-//! `tailor-idp explain`: what it takes. What it prints is in docs/permission.md.
+//! Arguments and JSON output of `tailor-idp explain`. Its text output is tested by the examples of docs/permission.md.
 
 use std::path::Path;
 
@@ -21,7 +21,7 @@ fn folder(permission: &Value) -> TempDir {
 }
 
 #[test]
-fn json_says_what_decided_and_what_was_compared() {
+fn json_output_has_deciding_policy_and_compared_values() {
     let own = json!({ "conditions": [[{ "idpUser": "id" }, "=", { "user": "id" }]], "description": "oneself" });
     let folder = folder(&json!({ "permission": { "read": [own] } }));
     let arguments = ["--operation", "read", "--permission", "permission.json", "--user-json", ANA, "--json"];
@@ -49,7 +49,21 @@ fn json_says_what_decided_and_what_was_compared() {
 }
 
 #[test]
-fn a_user_of_the_store_is_found_by_name_and_by_id() {
+fn dates_of_toml_are_text() {
+    let folder = TempDir::new().unwrap();
+    let permission = "read = [{ conditions = [[{ user = \"since\" }, \"=\", 2026-01-02]] }]";
+    std::fs::write(folder.path().join("permission.toml"), permission).unwrap();
+    let invoker = r#"{"id": "1", "type": "user", "attributeMap": {"since": "2026-01-02"}}"#;
+    let arguments = ["--operation", "read", "--permission", "permission.toml", "--user-json", ANA, "--json"];
+    let end = explain(folder.path(), &[&arguments[..], &["--invoker", invoker]].concat());
+    assert_eq!(end.code, Some(0), "{}", end.stderr);
+    let decision = &end.json()["decisions"][0];
+    let condition = &decision["policies"][0]["conditions"][0];
+    assert_eq!((&condition["right"]["operand"], &condition["held"]), (&json!("2026-01-02"), &json!(true)));
+}
+
+#[test]
+fn explain_finds_user_of_store_by_name_and_id() {
     let folder = folder(&json!({ "read": [{ "conditions": [[{ "idpUser": "disabled" }, "=", true]] }] }));
     let create = ["users", "create", "cy@example.com", "--disabled", "--db", "users.db", "--json"];
     let id = End::of(program().current_dir(folder.path()).args(create)).json()["id"].as_str().unwrap().to_owned();
@@ -68,7 +82,7 @@ fn a_user_of_the_store_is_found_by_name_and_by_id() {
 }
 
 #[test]
-fn wrong_use_is_told_with_all_faults() {
+fn explain_reports_invalid_arguments_and_all_faults_of_permission() {
     let folder = folder(&json!({ "red": [], "read": [{}] }));
     let with = |more: &[&str]| {
         let end = explain(folder.path(), &[&["--permission", "permission.json", "--user-json", ANA], more].concat());

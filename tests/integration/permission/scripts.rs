@@ -1,12 +1,14 @@
-//! What a script meets under a permission, on behalf of an invoker.
+//! Permissions in scripts that run for an invoker.
 
 use std::sync::Arc;
 
 use pretty_assertions::assert_eq;
 use serde_json::json;
 use tailor_idp::function::{FunctionRuntime, Invocation, Script};
-use tailor_idp::idp::{CreateUser, IdentityProvider, Idp, NamespaceSettings, PermissionConfig, Principal};
-use tailor_idp::store::SqliteDatabase;
+use tailor_idp::idp::store::SqliteDatabase;
+use tailor_idp::idp::{
+    CallContext, CreateUser, IdentityProvider, NamespaceSettings, PermissionConfig, Principal, Router,
+};
 
 use crate::support::namespace;
 
@@ -21,15 +23,16 @@ const SCRIPT: &str = r#"
 "#;
 
 #[tokio::test]
-async fn a_script_may_do_what_its_invoker_may() {
+async fn script_has_permissions_of_its_invoker() {
     let permission = json!({ "read": [{ "conditions": [[{ "idpUser": "id" }, "=", { "user": "id" }]] }] });
     let permission = serde_json::from_value::<PermissionConfig>(permission).unwrap().compile().unwrap();
     let settings = NamespaceSettings::default().permission(permission);
     let store = SqliteDatabase::in_memory().unwrap().namespace(&namespace("users")).await.unwrap();
-    let idp = Idp::builder().namespace(namespace("users"), Arc::new(store), settings).build();
+    let idp = Router::builder().namespace(namespace("users"), Arc::new(store), settings).build();
+    let context = CallContext::new(namespace("users"), Principal::Host);
     let create = async |name: &str| {
         let user = CreateUser { name: format!("{name}@example.com"), ..CreateUser::default() };
-        idp.create_user("users", &Principal::Host, user).await.unwrap().id
+        idp.create_user(&context, user).await.unwrap().id
     };
     let ana = create("ana").await;
     create("bo").await;

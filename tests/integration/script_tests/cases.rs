@@ -1,8 +1,8 @@
-//! What a case is, and what it runs with.
+//! Cases: their files, store, settings and commands.
 
 use pretty_assertions::assert_eq;
 
-use super::{Folder, HELLO, HELLO_EXPECTED, timeless, verdicts};
+use super::{Folder, HELLO, HELLO_EXPECTED, verdicts, without_durations};
 use crate::support::{End, program};
 
 const NAMES: &str = "export default async () => {
@@ -15,22 +15,22 @@ fn expected(stdout: &str) -> String {
 }
 
 #[test]
-fn a_case_passes() {
+fn matching_output_passes() {
     let folder = Folder::new(&[("hello/main.js", HELLO), ("hello/expected.txt", HELLO_EXPECTED)]);
     let end = folder.test(&[]);
-    assert_eq!(timeless(&end.stdout), "ok        hello (TIME)\n\n1 case: 1 passed, in TIME\n");
+    assert_eq!(without_durations(&end.stdout), "ok        hello (TIME)\n\n1 case: 1 passed, in TIME\n");
     assert_eq!((end.code, end.stderr.as_str()), (Some(0), ""));
 }
 
 #[test]
-fn a_case_that_is_named_from_within_has_its_folders_name() {
+fn case_in_current_folder_is_named_after_folder() {
     let folder = Folder::new(&[("hello/main.js", HELLO), ("hello/expected.txt", HELLO_EXPECTED)]);
     let end = End::of(program().current_dir(folder.path("hello")).args(["test", "--list"]));
     assert_eq!((end.code, end.stdout.as_str()), (Some(0), "hello\n"));
 }
 
 #[test]
-fn every_case_has_a_store_of_its_own() {
+fn each_case_gets_new_store() {
     let create = "export default async () => {
       const idp = new tailor.idp.Client({ namespace: \"builtin-idp\" });
       await idp.createUser({ name: \"ana@example.com\" });
@@ -46,7 +46,7 @@ fn every_case_has_a_store_of_its_own() {
 }
 
 #[test]
-fn a_prepared_database_is_copied_and_stays_as_it_is() {
+fn prepared_database_is_copied_and_not_changed() {
     let folder = Folder::new(&[
         (
             "db/main.js",
@@ -70,7 +70,7 @@ fn a_prepared_database_is_copied_and_stays_as_it_is() {
 }
 
 #[test]
-fn commands_prepare_the_store_and_look_at_it_afterwards() {
+fn before_and_after_commands_use_store_of_case() {
     let folder = Folder::new(&[
         ("it/main.js", NAMES),
         (
@@ -89,7 +89,7 @@ fn commands_prepare_the_store_and_look_at_it_afterwards() {
 }
 
 #[test]
-fn a_command_that_cannot_prepare_the_store_fails_the_case() {
+fn failed_before_command_fails_case() {
     let folder = Folder::new(&[
         ("it/main.js", NAMES),
         ("it/case.json", "{\"before\": [[\"users\", \"create\", \"no address\"]]}"),
@@ -102,7 +102,7 @@ fn a_command_that_cannot_prepare_the_store_fails_the_case() {
 }
 
 #[test]
-fn ids_of_users_are_filled_in() {
+fn user_id_placeholders_are_replaced() {
     let folder = Folder::new(&[
         (
             "it/main.js",
@@ -120,7 +120,7 @@ fn ids_of_users_are_filled_in() {
 }
 
 #[test]
-fn the_nearest_settings_hold_unless_the_case_says_otherwise() {
+fn nearest_settings_apply_unless_case_overrides_them() {
     let closed = "[namespace.builtin-idp]\nstore = \"memory\"\n";
     let denied = "--- exit code\n1\n--- stdout\n--- stderr\n[WILDLINE]permission[WILDCARD]";
     let note = "note: without settings, namespace builtin-idp is open to every script (allow-all)\n";
@@ -149,7 +149,7 @@ fn the_nearest_settings_hold_unless_the_case_says_otherwise() {
 }
 
 #[test]
-fn the_folder_is_not_part_of_what_is_compared() {
+fn case_folder_is_replaced_in_output() {
     let folder = Folder::new(&[
         ("with space/main.js", "export default () => { throw new Error(\"no\"); };"),
         ("with space/args.json", "{}"),
@@ -161,7 +161,7 @@ fn the_folder_is_not_part_of_what_is_compared() {
 }
 
 #[test]
-fn what_is_wrong_with_a_case_is_told_of_all_cases_and_nothing_runs() {
+fn invalid_cases_are_all_reported_and_nothing_runs() {
     let folder = Folder::new(&[
         ("fine/main.js", HELLO),
         ("fine/expected.txt", HELLO_EXPECTED),

@@ -1,13 +1,17 @@
-//! How cases fail, end too late, or are ended.
+//! Failed, slow, crashed and interrupted cases.
 
 use pretty_assertions::assert_eq;
+#[cfg(target_os = "linux")]
+use rustix::process::Signal;
 
-use super::{Folder, HELLO, HELLO_EXPECTED, timeless, verdicts};
+use super::{Folder, HELLO, HELLO_EXPECTED, verdicts, without_durations};
+#[cfg(target_os = "linux")]
+use crate::support::send_signal;
 
 const LOOP: &str = "console.log(\"before\"); export default () => { for (;;); };";
 
 #[test]
-fn a_failure_shows_the_lines_that_differ_and_no_others() {
+fn failed_case_shows_only_different_lines() {
     let folder = Folder::new(&[
         (
             "users/main.js",
@@ -20,7 +24,7 @@ fn a_failure_shows_the_lines_that_differ_and_no_others() {
     ]);
     let end = folder.test(&[]);
     assert_eq!(
-        timeless(&end.stdout),
+        without_durations(&end.stdout),
         "FAILED    users (TIME)\n\n\
          users: the output is not what users/expected.txt expects (--update rewrites it)\n\
          - expected\n+ printed\n…\n --- stdout\n {\n   \"id\": \"[UUID]\",\n-  \"name\": \"ana\",\n+  \"name\": \"bo\",\n   \"at\": \"[TIME]\"\n \
@@ -30,7 +34,7 @@ fn a_failure_shows_the_lines_that_differ_and_no_others() {
 }
 
 #[test]
-fn control_characters_of_a_script_do_not_reach_the_terminal() {
+fn control_characters_in_output_are_escaped() {
     let folder = Folder::new(&[
         ("it/main.js", "export default () => { console.log(\"\\x1b[2Jgone\\u0007\"); };"),
         ("it/expected.txt", "--- exit code\n0\n--- stdout\nnull\n--- stderr\n"),
@@ -41,7 +45,7 @@ fn control_characters_of_a_script_do_not_reach_the_terminal() {
 }
 
 #[test]
-fn a_case_that_does_not_end_is_ended_and_the_others_pass() {
+fn endless_case_times_out_and_others_pass() {
     let folder = Folder::new(&[
         ("endless/main.js", LOOP),
         ("endless/expected.txt", HELLO_EXPECTED),
@@ -53,11 +57,11 @@ fn a_case_that_does_not_end_is_ended_and_the_others_pass() {
     let text =
         "endless: still running after 3 s (--timeout); until then it printed\n --- stdout\n --- stderr\n before\n";
     assert!(end.stdout.contains(text), "{}", end.stdout);
-    assert_eq!(folder.read("endless/expected.txt"), HELLO_EXPECTED, "is not what is expected from now on");
+    assert_eq!(folder.read("endless/expected.txt"), HELLO_EXPECTED, "--update keeps the file of an unfinished case");
 }
 
 #[test]
-fn a_case_that_prints_too_much_is_ended() {
+fn case_with_too_much_output_is_ended() {
     let folder = Folder::new(&[
         ("flood/main.js", "export default () => \"x\".repeat(17 * 1024 * 1024);"),
         ("flood/args.json", "{}"),
@@ -69,8 +73,8 @@ fn a_case_that_prints_too_much_is_ended() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_crash_is_the_failure_of_its_case_alone() {
-    // No script is known that crashes the program: the case's process is ended from outside, as the system does without memory.
+fn crashed_case_fails_alone() {
+    // No known script crashes the program. Kill the case's process instead, as the kernel does when memory is exhausted.
     let folder = Folder::new(&[
         ("crash/main.js", LOOP),
         ("crash/expected.txt", HELLO_EXPECTED),
@@ -79,7 +83,7 @@ fn a_crash_is_the_failure_of_its_case_alone() {
     ]);
     let running = running(&folder, &[]);
     let child = child_of(running.id());
-    signal("-KILL", child);
+    send_signal(child, Signal::KILL);
     let output = running.wait_with_output().unwrap();
     let stdout = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1), "{stdout}");
@@ -89,21 +93,24 @@ fn a_crash_is_the_failure_of_its_case_alone() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn an_interrupt_ends_the_cases_and_leaves_nothing() {
+fn interrupt_ends_cases_and_removes_temporary_files() {
     let folder = Folder::new(&[("endless/main.js", LOOP), ("endless/expected.txt", HELLO_EXPECTED)]);
     let running = running(&folder, &["--update"]);
     let child = child_of(running.id());
-    signal("-INT", running.id());
+    send_signal(running.id(), Signal::INT);
     let output = running.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(timeless(&String::from_utf8(output.stdout).unwrap()), "\n1 case: 0 passed, 1 not run, in TIME\n");
+    assert_eq!(
+        without_durations(&String::from_utf8(output.stdout).unwrap()),
+        "\n1 case: 0 passed, 1 not run, in TIME\n"
+    );
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "error: interrupted\n");
     assert!(!std::path::Path::new(&format!("/proc/{child}")).exists(), "the case's process is still there");
     assert_eq!(std::fs::read_dir(folder.path(".tmp")).unwrap().count(), 0, "temporary files were left");
     assert_eq!(folder.read("endless/expected.txt"), HELLO_EXPECTED);
 }
 
-/// The program, which runs the cases of the folder.
+/// Starts the program on the cases of the folder.
 #[cfg(target_os = "linux")]
 fn running(folder: &Folder, arguments: &[&str]) -> std::process::Child {
     use std::process::Stdio;
@@ -113,7 +120,7 @@ fn running(folder: &Folder, arguments: &[&str]) -> std::process::Child {
     program.args(["--jobs", "1"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-/// The process of the first case, once it runs.
+/// Waits for the first case's process, and returns its id.
 #[cfg(target_os = "linux")]
 fn child_of(parent: u32) -> u32 {
     use std::time::{Duration, Instant};
@@ -131,14 +138,8 @@ fn child_of(parent: u32) -> u32 {
     panic!("the program has started no case");
 }
 
-#[cfg(target_os = "linux")]
-fn signal(signal: &str, process: u32) {
-    let sent = std::process::Command::new("kill").args([signal, &process.to_string()]).status().unwrap();
-    assert!(sent.success());
-}
-
 #[test]
-fn an_expectation_that_is_no_text_is_a_failure_and_is_kept() {
+fn expectation_that_is_not_utf8_fails_case_and_is_kept() {
     let folder = Folder::new(&[("it/main.js", HELLO)]);
     folder.write("it/expected.txt", b"--- exit code\n\xff\xfe");
     let end = folder.test(&["--update"]);
@@ -150,7 +151,7 @@ fn an_expectation_that_is_no_text_is_a_failure_and_is_kept() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_folder_with_a_name_that_is_no_text_can_be_a_case() {
+fn folder_with_name_that_is_not_utf8_is_a_case() {
     use std::os::unix::ffi::OsStrExt;
     let folder = Folder::new(&[("it/main.js", HELLO), ("it/args.json", "{}")]);
     let strange = std::ffi::OsStr::from_bytes(b"bad\xff");
@@ -160,7 +161,7 @@ fn a_folder_with_a_name_that_is_no_text_can_be_a_case() {
 }
 
 #[test]
-fn what_cases_print_side_by_side_is_not_mixed() {
+fn output_of_concurrent_cases_is_not_mixed() {
     let folder = Folder::new(&[]);
     for index in 0..12 {
         let script = format!(

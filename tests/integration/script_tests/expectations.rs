@@ -1,4 +1,4 @@
-//! What matches an expectation, and what is shown where nothing does.
+//! Matching of output against expectations, and the displayed difference.
 
 use pretty_assertions::assert_eq;
 use proptest::prelude::*;
@@ -13,7 +13,7 @@ fn shown(expected: &str, actual: &str) -> String {
 }
 
 #[test]
-fn matchers_match_what_they_say() {
+fn matchers_match_documented_texts() {
     let cases = [
         ("plain\n", "plain\n", true),
         ("plain\n", "plain", false),
@@ -55,7 +55,7 @@ fn matchers_match_what_they_say() {
 }
 
 #[test]
-fn a_long_output_is_compared_in_no_time() {
+fn long_outputs_are_compared_quickly() {
     let lines = |count: usize| (0..count).map(|line| format!("line {line} aaaaaaaaaaaaaaaaaaaa\n")).collect::<String>();
     assert!(matches(&format!("[WILDCARD]{}[WILDCARD]", "line 49999 aaaa"), &lines(50_000)));
     let (expected, actual) =
@@ -66,7 +66,7 @@ fn a_long_output_is_compared_in_no_time() {
 }
 
 #[test]
-fn only_lines_that_really_differ_are_shown_as_different() {
+fn difference_keeps_lines_that_matchers_match() {
     let expected = "id [UUID]\nat [TIME]\n[WILDCARD]\nname ana\nat [WILDLINE] main.js\n[DIR]/main.js\n";
     let actual = format!("id {ID}\nat {TIME}\nx\ny\nz\nname bo\nat x main.js\n[DIR]/main.js\n");
     assert_eq!(
@@ -76,25 +76,25 @@ fn only_lines_that_really_differ_are_shown_as_different() {
 }
 
 #[test]
-fn a_wildcard_within_a_line_takes_lines_in_the_difference_as_well() {
+fn difference_lets_wildcard_in_line_span_lines() {
     let expected = "first\nError: [WILDCARD] at main.js[WILDCARD]!\nlast\n";
     let actual = "other\nError: a\n b\n at main.js:1\n!\nlast\n";
     assert_eq!(shown(expected, actual), "-first\n+other\n Error: [WILDCARD] at main.js[WILDCARD]!\n last\n");
 }
 
 #[test]
-fn a_difference_has_three_lines_around_it_and_marks_what_it_leaves_out() {
+fn difference_shows_three_context_lines_and_marks_omissions() {
     let text = |name: &str| format!("1\n2\n3\n4\n5\n{name}\n6\n7\n8\n9\n10\n11\n12\n13\n{name}\n");
     assert_eq!(shown(&text("a"), &text("b")), "…\n 3\n 4\n 5\n-a\n+b\n 6\n 7\n 8\n…\n 11\n 12\n 13\n-a\n+b\n");
 }
 
 #[test]
-fn a_missing_line_break_and_control_characters_show() {
+fn difference_shows_missing_line_break_and_control_characters() {
     assert_eq!(shown("a\n", "a"), "-a\n+a (no line break at the end)\n");
     assert_eq!(shown("a\n", "\u{1b}[31ma\t\u{0}\r\n\n"), "-a\n+\\u{1b}[31ma\t\\u{0}\n+\n");
 }
 
-/// Text with much in it that matters to matchers.
+/// Random text with many parts of matchers, ids and times.
 fn text() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         Just(ID.to_owned()),
@@ -113,7 +113,7 @@ fn text() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
 }
 
-/// What the matchers mean, said in another way.
+/// A second implementation of `matches`, with a regular expression.
 fn by_regex(expected: &str, actual: &str) -> bool {
     let uuid = r"(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\[UUID\])";
     let time = r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]+Z|\[TIME\])";
@@ -129,17 +129,17 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_made_from_an_output_matches_it(actual in text()) {
+    fn generalized_output_matches_output(actual in text()) {
         prop_assert!(matches(&generalize(&actual), &actual));
     }
 
     #[test]
-    fn matching_is_what_a_regular_expression_says(expected in text(), actual in text()) {
+    fn matches_agrees_with_regular_expression(expected in text(), actual in text()) {
         prop_assert_eq!(matches(&expected, &actual), by_regex(&expected, &actual));
     }
 
     #[test]
-    fn wildcards_match_whatever_is_put_in_their_place(pieces in prop::collection::vec(("[ab\n]{0,4}", "[ab\n]{0,5}"), 0..5)) {
+    fn wildcards_match_any_replacement(pieces in prop::collection::vec(("[ab\n]{0,4}", "[ab\n]{0,5}"), 0..5)) {
         let expected: String = pieces.iter().map(|(text, _)| format!("{text}[WILDCARD]")).collect();
         let actual: String = pieces.iter().map(|(text, filling)| format!("{text}{filling}")).collect();
         prop_assert!(matches(&expected, &actual));
@@ -147,14 +147,14 @@ proptest! {
     }
 
     #[test]
-    fn there_is_a_difference_where_there_is_no_match(expected in text(), actual in text()) {
+    fn difference_is_empty_only_for_matches(expected in text(), actual in text()) {
         let difference = difference(&expected, &actual);
         prop_assert_eq!(difference.is_empty(), matches(&expected, &actual), "{:#?}", difference);
         prop_assert!(difference.is_empty() || difference.iter().any(|line: &Line| matches!(line.sign, Sign::Missing | Sign::Unexpected)));
     }
 
     #[test]
-    fn a_line_that_is_changed_is_found(lines in prop::collection::vec("[a-z]{1,5}", 1..12), at in any::<prop::sample::Index>()) {
+    fn difference_finds_changed_line(lines in prop::collection::vec("[a-z]{1,5}", 1..12), at in any::<prop::sample::Index>()) {
         let at = at.index(lines.len());
         let mut changed = lines.clone();
         changed[at] = "CHANGED".to_owned();

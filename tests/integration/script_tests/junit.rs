@@ -6,7 +6,7 @@ use quick_junit::{NonSuccessKind, Report, TestCaseStatus};
 use super::{Folder, HELLO, HELLO_EXPECTED};
 
 #[test]
-fn the_report_says_how_each_case_ended() {
+fn report_has_status_of_each_case() {
     let folder = Folder::new(&[
         ("area/good/main.js", HELLO),
         ("area/good/expected.txt", HELLO_EXPECTED),
@@ -47,7 +47,7 @@ fn the_report_says_how_each_case_ended() {
 }
 
 #[test]
-fn a_report_that_cannot_be_written_is_a_failure() {
+fn unwritable_report_is_an_error() {
     let folder = Folder::new(&[("good/main.js", HELLO), ("good/expected.txt", HELLO_EXPECTED)]);
     let end = folder.test(&["--junit", "nowhere/report.xml"]);
     assert_eq!(end.code, Some(1));

@@ -1,4 +1,4 @@
-//! `tailor-idp test`, on folders that the tests make.
+//! `tailor-idp test`.
 
 mod cases;
 mod ends;
@@ -22,7 +22,7 @@ const OPEN: &str = "[namespace.builtin-idp]\nstore = \"memory\"\npermission = \"
 struct Folder(TempDir);
 
 impl Folder {
-    /// A folder with these files, and open settings, so that nothing is noted on stderr.
+    /// A folder with these files, and with settings that allow everything, so that nothing is printed to stderr.
     fn new(files: &[(&str, &str)]) -> Self {
         let folder = Self(TempDir::new().unwrap());
         folder.write("tailor-idp.toml", OPEN);
@@ -50,7 +50,7 @@ impl Folder {
         std::fs::read_to_string(self.path(name)).unwrap()
     }
 
-    /// `tailor-idp test` in this folder. Its temporary files go to a folder of their own.
+    /// Runs `tailor-idp test` in this folder, and checks that it removes its temporary files.
     fn test(&self, arguments: &[&str]) -> End {
         let temporary = self.path(".tmp");
         std::fs::create_dir_all(&temporary).unwrap();
@@ -61,13 +61,13 @@ impl Folder {
     }
 }
 
-/// The output without how long it took.
-fn timeless(text: &str) -> String {
+/// The output with durations replaced by `TIME`.
+fn without_durations(text: &str) -> String {
     let time = regex::Regex::new(r"\d+\.\d\d s").unwrap();
     time.replace_all(text, "TIME").into_owned()
 }
 
-/// The names of the cases that the output has a line for, with their word, in the order of their names.
+/// The names of the cases in the output with their verdicts, sorted by name.
 fn verdicts(end: &End) -> Vec<String> {
     let words = ["ok", "FAILED", "updated", "left"];
     let lines = end.stdout.lines().filter_map(|line| {

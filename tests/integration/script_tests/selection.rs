@@ -1,4 +1,4 @@
-//! Which cases are found, and which of them run.
+//! Discovery and selection of cases.
 
 use pretty_assertions::assert_eq;
 
@@ -15,7 +15,7 @@ fn failing(folder: &Folder, case: &str) {
 }
 
 #[test]
-fn cases_are_found_at_any_depth_by_their_files() {
+fn cases_are_found_at_any_depth_by_file_names() {
     let folder = Folder::new(&[
         ("with-argument/main.mts", HELLO),
         ("with-argument/args.json", "{}"),
@@ -31,7 +31,7 @@ fn cases_are_found_at_any_depth_by_their_files() {
     for skipped in ["node_modules/x", ".hidden/x", "target/debug", "deep/node_modules/y"] {
         passing(&folder, skipped);
     }
-    // `target` is a case here, so it is looked into.
+    // `target` is a case here, so it is searched.
     let all = "a\na/below\ndeep/er/and/er\ntarget\ntarget/debug\nwith-argument\nwith-case\nwith-quickjs\n";
     assert_eq!(folder.test(&["--list"]).stdout, all);
     std::fs::remove_file(folder.path("target/expected.txt")).unwrap();
@@ -39,7 +39,7 @@ fn cases_are_found_at_any_depth_by_their_files() {
 }
 
 #[test]
-fn paths_name_folders_and_cases_and_each_runs_once() {
+fn overlapping_paths_run_each_case_once() {
     let folder = Folder::new(&[]);
     for case in ["a/one", "a/two", "b/three"] {
         passing(&folder, case);
@@ -49,7 +49,7 @@ fn paths_name_folders_and_cases_and_each_runs_once() {
 }
 
 #[test]
-fn filters_choose_by_name() {
+fn filters_select_by_name() {
     let folder = Folder::new(&[]);
     for case in ["sign-up", "sign-up-twice", "reset", "other"] {
         passing(&folder, case);
@@ -63,7 +63,7 @@ fn filters_choose_by_name() {
 }
 
 #[test]
-fn a_case_that_is_not_asked_for_may_be_written_wrongly() {
+fn unselected_case_is_not_validated() {
     let folder = Folder::new(&[("bad/case.json", "{")]);
     passing(&folder, "good");
     assert_eq!(folder.test(&["--filter", "good"]).code, Some(0));
@@ -71,7 +71,7 @@ fn a_case_that_is_not_asked_for_may_be_written_wrongly() {
 }
 
 #[test]
-fn to_find_nothing_is_wrong_use() {
+fn empty_selection_is_a_usage_error() {
     let folder = Folder::new(&[("src/main.js", HELLO), ("empty/x", "")]);
     let none = folder.test(&["empty"]);
     assert_eq!(none.stderr, "error: there is no case in empty: see tailor-idp help test\n");
@@ -93,7 +93,7 @@ fn to_find_nothing_is_wrong_use() {
 }
 
 #[test]
-fn fail_fast_starts_nothing_after_a_failure() {
+fn fail_fast_starts_no_case_after_failure() {
     let folder = Folder::new(&[]);
     passing(&folder, "a");
     failing(&folder, "b");
@@ -106,7 +106,7 @@ fn fail_fast_starts_nothing_after_a_failure() {
 }
 
 #[test]
-fn the_slowest_are_listed() {
+fn slowest_lists_slowest_cases() {
     let folder = Folder::new(&[]);
     passing(&folder, "quick");
     folder.write("slow/main.js", "export default () => new Promise((done) => setTimeout(() => done(1), 1500));");
@@ -119,7 +119,7 @@ fn the_slowest_are_listed() {
 
 #[cfg(unix)]
 #[test]
-fn links_between_folders_are_no_cycle() {
+fn linked_folders_are_not_followed() {
     let folder = Folder::new(&[]);
     passing(&folder, "a/case");
     std::os::unix::fs::symlink(folder.path("a"), folder.path("a/case/up")).unwrap();

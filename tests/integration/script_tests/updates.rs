@@ -2,10 +2,10 @@
 
 use pretty_assertions::assert_eq;
 
-use super::{Folder, HELLO, HELLO_EXPECTED, timeless, verdicts};
+use super::{Folder, HELLO, HELLO_EXPECTED, verdicts, without_durations};
 
 #[test]
-fn update_writes_what_does_not_match_and_says_so() {
+fn update_writes_and_lists_expectations_that_do_not_match() {
     let loose = "--- exit code\n0\n--- stdout\n1\n--- stderr\n[WILDCARD]";
     let folder = Folder::new(&[
         ("matches/main.js", HELLO),
@@ -17,19 +17,19 @@ fn update_writes_what_does_not_match_and_says_so() {
     ]);
     let end = folder.test(&["--update", "--jobs", "1"]);
     assert_eq!(
-        timeless(&end.stdout),
+        without_durations(&end.stdout),
         "ok        matches (TIME)\nupdated   new (TIME): wrote new/expected.txt\n\
          updated   old (TIME): wrote old/expected.txt\n\n3 cases: 1 passed, 2 updated, in TIME\n"
     );
     assert_eq!((end.code, end.stderr.as_str()), (Some(0), ""));
     assert_eq!(folder.read("new/expected.txt"), HELLO_EXPECTED);
     assert_eq!(folder.read("old/expected.txt"), HELLO_EXPECTED);
-    assert_eq!(folder.read("matches/expected.txt"), loose, "one that matches stays as it is");
+    assert_eq!(folder.read("matches/expected.txt"), loose, "a matching expectation is not changed");
     assert_eq!(verdicts(&folder.test(&[])), ["matches ok", "new ok", "old ok"]);
 }
 
 #[test]
-fn ids_and_times_become_matchers() {
+fn update_writes_matchers_for_ids_and_times() {
     let folder = Folder::new(&[
         (
             "it/main.js",
@@ -48,9 +48,9 @@ fn ids_and_times_become_matchers() {
 }
 
 #[test]
-fn a_folder_with_a_script_alone_becomes_a_case_when_it_is_named() {
+fn named_folder_with_only_a_script_is_a_case() {
     let folder = Folder::new(&[("handlers/new/main.js", HELLO)]);
-    assert_eq!(folder.test(&["handlers"]).code, Some(2), "a main.js alone is no case");
+    assert_eq!(folder.test(&["handlers"]).code, Some(2), "main.js alone is not a case");
     let missing = folder.test(&["handlers/new"]);
     assert_eq!(missing.code, Some(1));
     let text = "handlers/new: there is no handlers/new/expected.txt (--update writes it)\n+--- exit code\n+0\n";
@@ -61,9 +61,9 @@ fn a_folder_with_a_script_alone_becomes_a_case_when_it_is_named() {
 
 #[cfg(unix)]
 #[test]
-fn an_expectation_that_cannot_be_written_is_a_failure() {
+fn unwritable_expectation_fails_case() {
     let folder = Folder::new(&[("it/main.js", HELLO), ("it/args.json", "{}")]);
-    // A link to where there is no folder: nobody can write there, not even root.
+    // A link into a missing folder: not even root can write there.
     std::os::unix::fs::symlink("nowhere/expected.txt", folder.path("it/expected.txt")).unwrap();
     let end = folder.test(&["--update"]);
     assert_eq!(end.code, Some(1));

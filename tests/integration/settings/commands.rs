@@ -1,4 +1,4 @@
-//! `check`, `init`, and how the other commands find their settings.
+//! `check` and `init`, and how other commands find settings.
 
 use std::path::Path;
 use std::process::Command;
@@ -25,7 +25,7 @@ impl Folder {
         self.0.path()
     }
 
-    /// The program, run in this folder.
+    /// Runs the program in this folder.
     pub(super) fn run(&self, arguments: &[&str]) -> End {
         self.run_with(arguments, |program| program)
     }
@@ -43,7 +43,7 @@ pub(super) const OPEN: &str = "[namespace.main]\nstore = { sqlite = \"users.db\"
 const CREATE: &str = "export default async () => (await new tailor.idp.Client(\"main\").createUser({ name: \"ana@example.com\" })).name;";
 
 #[test]
-fn what_init_writes_passes_check_runs_and_passes_its_golden_test() {
+fn init_writes_project_that_checks_runs_and_passes_its_test() {
     let folder = Folder::new(&[]);
     let init = folder.run(&["init"]);
     assert_eq!(
@@ -63,7 +63,7 @@ fn what_init_writes_passes_check_runs_and_passes_its_golden_test() {
     let golden = folder.run(&["test"]);
     assert_eq!(golden.code, Some(0), "{golden:#?}");
     assert!(golden.stdout.contains("1 case: 1 passed"), "{golden:#?}");
-    assert!(!folder.path().join("users.db").exists(), "a test leaves the settings' store alone");
+    assert!(!folder.path().join("users.db").exists(), "a test does not use the store of the settings");
 
     let run = ["run", "handlers/sign-up/main.js", "--arg-file", "handlers/sign-up/args.json"];
     assert_eq!(folder.run(&run).json()["created"], true);
@@ -75,7 +75,7 @@ fn what_init_writes_passes_check_runs_and_passes_its_golden_test() {
 }
 
 #[test]
-fn init_overwrites_nothing_and_writes_nothing_beside_it() {
+fn init_writes_nothing_if_a_file_exists() {
     let folder = Folder::new(&[("there/handlers/sign-up/main.js", "mine")]);
     assert_eq!(
         folder.run(&["init", "there"]),
@@ -87,7 +87,7 @@ fn init_overwrites_nothing_and_writes_nothing_beside_it() {
 }
 
 #[test]
-fn check_says_what_every_namespace_allows() {
+fn check_prints_rules_of_every_namespace() {
     let text = r#"
 [namespace.customers]
 store = { sqlite = "users.db" }
@@ -131,7 +131,7 @@ namespace customers
   MFA                     required, as \"Tailor Platform IdP\"
   returns to              https://app.example.com
   events                  published to https://hook.example.com/users
-  mail                    by SMTP over smtp.example.com:587, in ja
+  mail                    by SMTP over smtp.example.com:587; language ja
   create                  everybody
   read                    1 policy
   update                  2 policies
@@ -147,7 +147,7 @@ namespace staff
   MFA                     off
   returns to              any http or https URL
   events                  not published
-  mail                    by SMTP over smtp.example.com:587, in en
+  mail                    by SMTP over smtp.example.com:587; language en
   create                  everybody
   read                    everybody
   update                  everybody
@@ -166,7 +166,7 @@ warning: namespace customers has enableMfa, and no mfa_key_env names the key of 
 }
 
 #[test]
-fn check_prints_all_faults_and_fails() {
+fn check_prints_all_errors_and_fails() {
     let folder = Folder::new(&[("bad.toml", "[namespace.main]\nlang = \"fr\"\nstore = 1\n")]);
     assert_eq!(
         folder.run(&["check", "bad.toml"]),
@@ -180,7 +180,7 @@ fn check_prints_all_faults_and_fails() {
 }
 
 #[test]
-fn run_finds_the_settings_from_the_script_upwards_and_users_from_here() {
+fn run_searches_settings_from_script_and_users_from_current_folder() {
     let folder = Folder::new(&[("app/tailor-idp.toml", OPEN), ("app/handlers/create.js", CREATE)]);
     assert_eq!(folder.run(&["run", "app/handlers/create.js"]), end(0, "\"ana@example.com\"\n", ""));
     assert!(folder.path().join("app/users.db").exists(), "relative to the file");
@@ -194,7 +194,7 @@ fn run_finds_the_settings_from_the_script_upwards_and_users_from_here() {
 }
 
 #[test]
-fn a_database_on_the_command_line_takes_the_place_of_the_settings_store() {
+fn db_flag_overrides_store_of_settings() {
     let folder = Folder::new(&[("tailor-idp.toml", OPEN), ("create.js", CREATE)]);
     assert_eq!(folder.run(&["run", "create.js", "--db", "other.db"]), end(0, "\"ana@example.com\"\n", ""));
     assert!(folder.path().join("other.db").exists() && !folder.path().join("users.db").exists());
@@ -202,7 +202,7 @@ fn a_database_on_the_command_line_takes_the_place_of_the_settings_store() {
 }
 
 #[test]
-fn without_settings_a_namespace_is_open_and_that_is_said() {
+fn run_without_settings_allows_everything_with_a_note() {
     let closed = OPEN.replace("allow-all", "allow-nobody-knows-what");
     let folder = Folder::new(&[("tailor-idp.toml", &closed), ("create.js", CREATE)]);
     assert_eq!(
@@ -213,7 +213,7 @@ fn without_settings_a_namespace_is_open_and_that_is_said() {
 }
 
 #[test]
-fn flags_that_contradict_the_settings_are_refused() {
+fn flags_that_conflict_with_settings_are_rejected() {
     let folder = Folder::new(&[("tailor-idp.toml", OPEN), ("create.js", CREATE)]);
     assert_eq!(
         folder.run(&["run", "create.js", "--namespace", "elsewhere"]),
@@ -236,7 +236,7 @@ fn flags_that_contradict_the_settings_are_refused() {
 }
 
 #[test]
-fn a_file_that_a_flag_names_and_that_is_not_there_is_wrong_use() {
+fn missing_file_of_a_flag_is_a_usage_error() {
     let folder = Folder::new(&[("tailor-idp.toml", OPEN), ("create.js", CREATE)]);
     let read = "explain --operation read --user-json {\"name\":\"ana@example.com\"}";
     let cases = [
@@ -259,7 +259,7 @@ fn a_file_that_a_flag_names_and_that_is_not_there_is_wrong_use() {
 }
 
 #[test]
-fn commands_offer_the_stand_ins_for_settings_that_they_use() {
+fn commands_offer_only_the_settings_overrides_they_use() {
     let folder = Folder::new(&[]);
     let all = ["--use-non-email-identifier", "--enable-mfa", "--publish-user-events", "--workspace-id", "--lang"];
     let cases: [(&str, &[&str]); 6] = [
@@ -278,7 +278,7 @@ fn commands_offer_the_stand_ins_for_settings_that_they_use() {
 }
 
 #[test]
-fn the_table_of_users_has_factors_that_do_not_count() {
+fn users_list_shows_factors_while_mfa_is_off() {
     let folder = Folder::new(&[]);
     let users = |arguments: &str| {
         folder.run(&[&["users", "--db", "users.db"], &arguments.split(' ').collect::<Vec<_>>()[..]].concat())
@@ -291,7 +291,7 @@ fn the_table_of_users_has_factors_that_do_not_count() {
 }
 
 #[test]
-fn users_in_memory_cannot_be_looked_into() {
+fn users_command_rejects_memory_store() {
     let memory = OPEN.replace("{ sqlite = \"users.db\" }", "\"memory\"");
     let folder = Folder::new(&[("tailor-idp.toml", &memory)]);
     assert_eq!(

@@ -1,20 +1,20 @@
-//! What is wrong, in which line, and in which words.
+//! Errors in settings: line, key and text.
 
 use pretty_assertions::assert_eq;
 use tailor_idp::settings::{MailRoute, Settings};
 
 use super::{faults, parse};
 
-/// Lines of a policy, and the line, key and text of each fault in them.
+/// Lines of a policy, and the line, key and text of each expected error.
 type Rule<'a> = (&'a [&'a str], &'a [(usize, &'a str, &'a str)]);
 
-/// A namespace with this in its `userAuthPolicy`, from line 4 on.
+/// Settings of a namespace with these lines in its `userAuthPolicy`, which start at line 4.
 fn policy(lines: &str) -> String {
     format!("[namespace.main]\nstore = \"memory\"\n[namespace.main.userAuthPolicy]\n{lines}\n")
 }
 
 #[test]
-fn every_rule_of_a_policy_has_its_text_at_the_line_of_its_key() {
+fn policy_errors_have_line_and_text_of_each_rule() {
     let long_issuer = format!("mfaIssuer = \"{}\"", "m".repeat(65));
     let many_domains = format!("allowedEmailDomains = [{}]", "\"example.com\", ".repeat(101));
     let google = "allowGoogleOauth = true";
@@ -144,7 +144,7 @@ fn every_rule_of_a_policy_has_its_text_at_the_line_of_its_key() {
 }
 
 #[test]
-fn the_limits_themselves_are_within_the_rules() {
+fn policy_accepts_values_at_limits() {
     let issuer = "m".repeat(64);
     let text = policy(&format!(
         "passwordMinLength = 30\npasswordMaxLength = 30\nmfaIssuer = \"{issuer}\"\nallowedEmailDomains = [{}]",
@@ -155,7 +155,7 @@ fn the_limits_themselves_are_within_the_rules() {
 }
 
 #[test]
-fn every_rule_of_the_mail_texts_has_its_text() {
+fn email_config_errors_have_text_of_each_rule() {
     for key in ["fromName", "passwordResetSubject"] {
         let email = |text: &str| {
             faults(&format!("[namespace.main]\nstore = \"memory\"\n[namespace.main.emailConfig]\n{key} = \"{text}\""))
@@ -168,7 +168,7 @@ fn every_rule_of_the_mail_texts_has_its_text() {
 }
 
 #[test]
-fn what_may_be_fetched_is_checked() {
+fn fetch_settings_are_validated() {
     let text = "[namespace.main]\nstore = \"memory\"\n[function.fetch]\nallow = [\"https://example.com/\"]\n\
                 timeout = \"0s\"\nmax_body = \"2GB\"\nmax_requests = 0\nproxy = \"x\"\n";
     assert_eq!(
@@ -186,7 +186,7 @@ fn what_may_be_fetched_is_checked() {
 }
 
 #[test]
-fn a_limit_outside_of_its_range_is_refused_with_the_range() {
+fn limit_out_of_range_is_rejected_with_the_range() {
     let text = "[namespace.main]\nstore = \"memory\"\n\
                 attemptLimits = { perUser = 0, perNamespace = 1000001, minutes = -1 }\n\
                 [namespace.main.resetMailLimit]\nmails = 1001\nminutes = 1441\nhours = 1\n";
@@ -205,7 +205,7 @@ fn a_limit_outside_of_its_range_is_refused_with_the_range() {
 }
 
 #[test]
-fn everything_that_is_wrong_is_said_at_once_in_the_order_of_the_file() {
+fn all_errors_are_reported_in_order_of_lines() {
     let text = r#"
 mfa_key = "hunter2hunter2"
 [namespace.Main]
@@ -245,7 +245,7 @@ memory = "32 potatoes"
         "4: namespace.Main.store: must be { sqlite = \"users.db\" } or \"memory\": got \"disk\"".into(),
         "5: namespace.Main.lang: must be \"en\" or \"ja\": got \"fr\"".into(),
         "6: namespace.Main.publishUserEvents: must be true or false: got a string".into(),
-        "7: namespace.Main.permission: must be \"allow-all\" or lists of policies: got \"allow-some\"".into(),
+        "7: namespace.Main.permission: unknown permission \"allow-some\": the only keyword is \"allow-all\"".into(),
         "8: namespace.main.store: is missing: { sqlite = \"users.db\" } or \"memory\"".into(),
         "9: namespace.main.userAuthPolicy.password_min_length: unknown key: did you mean passwordMinLength?".into(),
         "10: namespace.main.userAuthPolicy.passwordMaxLength: passwordMaxLength must be between 6 and 4096: got 5000"
@@ -278,7 +278,7 @@ memory = "32 potatoes"
 }
 
 #[test]
-fn a_line_is_right_wherever_the_key_stands() {
+fn error_lines_are_right_for_inline_dotted_and_missing_keys() {
     let inline = "namespace.main = { store = \"memory\", lang = \"xx\" }";
     assert_eq!(faults(inline), "tailor-idp.toml:1: namespace.main.lang: must be \"en\" or \"ja\": got \"xx\"");
     let dotted =
@@ -297,7 +297,7 @@ fn a_line_is_right_wherever_the_key_stands() {
 }
 
 #[test]
-fn a_policy_s_fault_is_at_the_policy_s_line() {
+fn permission_errors_have_line_of_the_policy() {
     let text = r#"[namespace.main]
 store = "memory"
 [namespace.main.permission]
@@ -312,16 +312,23 @@ create = { conditions = [] }
 "#;
     assert_eq!(
         faults(text),
-        "tailor-idp.toml:6: namespace.main.permission.read[1].condition: unknown key: did you mean conditions?\n\
-         tailor-idp.toml:7: namespace.main.permission.read[2].permit: must be true or false: got a string\n\
-         tailor-idp.toml:8: namespace.main.permission.read[3]: must be a table: got an integer\n\
-         tailor-idp.toml:10: namespace.main.permission.reed: unknown key: did you mean read?\n\
-         tailor-idp.toml:11: namespace.main.permission.create: must be a list of policies: got a table"
+        "tailor-idp.toml:6: namespace.main.permission.read[1].condition: unknown key \"condition\": did you mean \"conditions\"?\n\
+         tailor-idp.toml:7: namespace.main.permission.read[2].permit: expected true or false: got a string\n\
+         tailor-idp.toml:8: namespace.main.permission.read[3]: expected a policy, { conditions, permit, description }: \
+         got a number\n\
+         tailor-idp.toml:10: namespace.main.permission.reed: unknown operation \"reed\": did you mean \"read\"?\n\
+         tailor-idp.toml:11: namespace.main.permission.create: expected a list of policies: got an object"
+    );
+    let keyword = "[namespace.main]\nstore = \"memory\"\npermission = 5\n";
+    assert_eq!(
+        faults(keyword),
+        "tailor-idp.toml:3: namespace.main.permission: invalid type: integer `5`, expected \"allow-all\", or lists of \
+         policies by operation"
     );
 }
 
 #[test]
-fn what_is_no_toml_is_refused_with_its_lines_and_without_quoting_them() {
+fn toml_syntax_errors_have_lines_and_quote_no_text() {
     let text = "password = \"hunter2\nlang = hunter2\n";
     let all = faults(text);
     assert!(!all.contains("hunter2"), "{all}");
@@ -329,7 +336,7 @@ fn what_is_no_toml_is_refused_with_its_lines_and_without_quoting_them() {
 }
 
 #[test]
-fn mail_goes_one_way_and_no_password_in_the_clear() {
+fn mail_settings_take_one_route_and_reject_passwords_without_tls() {
     let mail = |lines: &str| faults(&format!("[namespace.main]\nstore = \"memory\"\n[mail]\n{lines}"));
     assert_eq!(
         mail("folder = \"mails\"\nfrom = \"a@example.com\"\nsmtp = { host = \"h.example.com\" }"),
@@ -357,7 +364,7 @@ fn mail_goes_one_way_and_no_password_in_the_clear() {
 }
 
 #[test]
-fn a_sender_and_a_host_that_mails_cannot_use_are_refused() {
+fn mail_settings_reject_invalid_sender_and_host() {
     let mail = |from: &str, host: &str| {
         format!("[namespace.main]\nstore = \"memory\"\n[mail]\nfrom = \"{from}\"\nsmtp = {{ host = \"{host}\" }}")
     };
@@ -379,7 +386,7 @@ fn a_sender_and_a_host_that_mails_cannot_use_are_refused() {
 }
 
 #[test]
-fn a_url_with_a_password_is_refused_and_not_shown() {
+fn url_with_password_is_rejected_and_not_quoted() {
     let url = |url: &str| faults(&format!("[namespace.main]\nstore = \"memory\"\n[reset_page]\nbase_url = \"{url}\""));
     let place = "tailor-idp.toml:4: reset_page.base_url:";
     assert_eq!(
@@ -394,14 +401,14 @@ fn a_url_with_a_password_is_refused_and_not_shown() {
 }
 
 #[test]
-fn a_file_without_namespaces_is_refused() {
+fn settings_without_namespaces_are_rejected() {
     let text = "must have at least one namespace, such as [namespace.builtin-idp]";
     assert_eq!(faults(""), format!("tailor-idp.toml:1: namespace: {text}"));
     assert_eq!(faults("\n[namespace]"), format!("tailor-idp.toml:2: namespace: {text}"));
 }
 
 #[test]
-fn a_file_that_is_not_there_is_named() {
+fn missing_settings_file_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tailor-idp.toml");
     let error = Settings::load(&path).unwrap_err();

@@ -1,4 +1,4 @@
-//! The settings file: what it says, and everything that can be wrong with one.
+//! The settings file.
 
 mod commands;
 mod faults;
@@ -13,7 +13,7 @@ fn parse(text: &str) -> Result<Settings, SettingsError> {
     Settings::parse(text, Path::new("tailor-idp.toml"))
 }
 
-/// Everything that is wrong with the text, as it is printed.
+/// The errors of invalid settings, as printed.
 fn faults(text: &str) -> String {
     parse(text).unwrap_err().to_string()
 }

@@ -1,4 +1,4 @@
-//! `serve`, `mail` and `events deliver` by the settings.
+//! `serve`, `mail` and `events deliver` with settings.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -18,7 +18,7 @@ fn with(more: &str) -> Folder {
     Folder::new(&[("tailor-idp.toml", &format!("{OPEN}{more}"))])
 }
 
-/// A program that runs until it is stopped, and what it says.
+/// A running program and its stderr. Killed when dropped.
 struct Running {
     process: Child,
     stderr: BufReader<ChildStderr>,
@@ -37,7 +37,7 @@ impl Running {
         Self::start(folder, &[&["serve", "--listen", "127.0.0.1:0"], arguments].concat(), &[])
     }
 
-    /// The lines up to the one that begins so, and that.
+    /// Reads lines up to and including the first that starts with `start`.
     fn notes_until(&mut self, start: &str) -> String {
         let mut notes = String::new();
         loop {
@@ -51,8 +51,7 @@ impl Running {
 
     #[cfg(unix)]
     fn terminate(&mut self) -> Option<i32> {
-        let kill = std::process::Command::new("kill").arg(self.process.id().to_string()).status();
-        assert!(kill.unwrap().success());
+        crate::support::send_signal(self.process.id(), rustix::process::Signal::TERM);
         self.process.wait().unwrap().code()
     }
 }
@@ -66,7 +65,7 @@ impl Drop for Running {
 
 #[cfg(unix)]
 #[test]
-fn a_signal_right_after_the_listening_note_ends_serve_with_success() {
+fn serve_exits_with_success_on_signal_right_after_start() {
     let folder = with("");
     for _ in 0..5 {
         let mut serve = Running::serve(&folder, &[]);
@@ -76,7 +75,7 @@ fn a_signal_right_after_the_listening_note_ends_serve_with_success() {
 }
 
 #[test]
-fn a_secret_is_asked_for_only_where_no_flag_takes_its_place() {
+fn secret_is_read_only_if_no_flag_replaces_it() {
     let folder = with(SMTP);
     folder.run(&["users", "create", "ana@example.com"]);
     for instead in [&["--mail-dir", "m"], &["--smtp-url", "smtp://localhost"]] {
@@ -91,7 +90,7 @@ fn a_secret_is_asked_for_only_where_no_flag_takes_its_place() {
 }
 
 #[test]
-fn a_key_file_takes_the_place_of_the_settings_mfa_key() {
+fn mfa_key_file_flag_overrides_key_of_settings() {
     let text = format!(
         "mfa_key_env = \"NO_SUCH_KEY\"\n{OPEN}userAuthPolicy = {{ enableMfa = true, allowedReturnOrigins = [\"https://a.example.com\"] }}\n"
     );
@@ -104,7 +103,7 @@ fn a_key_file_takes_the_place_of_the_settings_mfa_key() {
 }
 
 #[test]
-fn a_certificate_holds_for_the_settings_mail_server_and_is_refused_for_a_folder() {
+fn smtp_ca_flag_applies_to_server_of_settings_and_is_rejected_for_folder() {
     let folder = with(&SMTP.replace(", username = \"idp\", password_env = \"NO_SUCH_PASSWORD\"", ""));
     folder.run(&["users", "create", "ana@example.com"]);
     let missing = folder.run(&["mail", "send", "--smtp-ca", "missing.pem"]);
@@ -115,7 +114,7 @@ fn a_certificate_holds_for_the_settings_mail_server_and_is_refused_for_a_folder(
 }
 
 #[test]
-fn without_a_way_in_the_settings_mails_stay_in_the_queue() {
+fn mails_stay_queued_without_mail_settings() {
     let folder = with("");
     folder.run(&["users", "create", "ana@example.com"]);
     let nowhere = "the settings have no [mail]: add it, or give --mail-dir or --smtp-url\n";
@@ -127,7 +126,7 @@ fn without_a_way_in_the_settings_mails_stay_in_the_queue() {
 }
 
 #[test]
-fn serve_makes_what_the_settings_declare_and_mail_leaves_it_out() {
+fn serve_creates_stores_of_settings_and_mail_skips_missing_ones() {
     let more = "[mail]\nfolder = \"m\"\n[namespace.passing]\nstore = \"memory\"\n";
     let folder = with(more);
     let left_out = "note: namespace passing is left out: its users live in memory\n";
@@ -144,7 +143,7 @@ fn serve_makes_what_the_settings_declare_and_mail_leaves_it_out() {
 }
 
 #[test]
-fn check_refuses_a_secret_that_is_set_and_cannot_be_used() {
+fn check_rejects_unusable_secrets() {
     let webhook = "[events.webhook]\nurl = \"https://ana.example.com/hook?key=hunter2\"\nsecret_env = \"HOOK\"\n";
     let text = format!("mfa_key_env = \"KEY\"\n{OPEN}publishUserEvents = true\n{webhook}");
     let folder = Folder::new(&[("tailor-idp.toml", &text)]);
@@ -159,7 +158,7 @@ fn check_refuses_a_secret_that_is_set_and_cannot_be_used() {
 }
 
 #[test]
-fn check_warns_of_what_is_allowed_and_most_likely_not_meant() {
+fn check_warns_of_webhook_without_publishing_namespace() {
     let webhook = "[events.webhook]\nurl = \"https://ana.example.com/hook\"\nsecret_env = \"HOOK\"\n";
     let folder = Folder::new(&[("tailor-idp.toml", &format!("{OPEN}{webhook}"))]);
     let checked = folder.run_with(&["check"], |program| program.env("HOOK", "sixteen and more"));
@@ -168,7 +167,7 @@ fn check_warns_of_what_is_allowed_and_most_likely_not_meant() {
 }
 
 #[test]
-fn events_of_all_publishing_namespaces_are_delivered_with_the_secret_of_the_command_line() {
+fn events_deliver_serves_all_publishing_namespaces_with_secret_of_flag() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let publishing = OPEN.replace("[namespace.main]", "[namespace.other]") + "publishUserEvents = true\n";
     let url = format!("http://{}/", listener.local_addr().unwrap());
@@ -181,15 +180,15 @@ fn events_of_all_publishing_namespaces_are_delivered_with_the_secret_of_the_comm
     }
     let deliver = ["events", "deliver", "--secret-env", "NEW_SECRET"];
     let mut deliver = Running::start(&folder, &deliver, &[("NEW_SECRET", "sixteen and more")]);
-    let mut told: Vec<_> = (0..2).map(|_| namespace_told(&listener)).collect();
-    told.sort();
-    assert_eq!(told, ["main", "other"]);
+    let mut delivered: Vec<_> = (0..2).map(|_| next_event_namespace(&listener)).collect();
+    delivered.sort();
+    assert_eq!(delivered, ["main", "other"]);
     let note = "note: delivering from namespaces main, other; interrupt to stop\n";
     assert_eq!(deliver.notes_until("note: delivering"), note);
 }
 
-/// The namespace of the next event that is posted, which is taken.
-fn namespace_told(listener: &TcpListener) -> String {
+/// Accepts the next event that is posted. Returns its namespace.
+fn next_event_namespace(listener: &TcpListener) -> String {
     let (stream, _) = listener.accept().unwrap();
     let mut stream = BufReader::new(stream);
     let mut length = 0;

@@ -1,17 +1,17 @@
-//! What a file says when nothing is wrong with it.
+//! Values of valid settings.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pretty_assertions::assert_eq;
+use tailor_idp::idp::mail::SmtpTls;
 use tailor_idp::idp::{Lang, NamespaceSettings};
-use tailor_idp::mail::SmtpTls;
 use tailor_idp::settings::{FunctionLimits, MailRoute, Settings, StoreLocation};
 
 use super::parse;
 
 #[test]
-fn a_namespace_that_sets_nothing_has_the_defaults_of_the_contract() {
+fn empty_namespace_has_documented_defaults() {
     let settings = parse("[namespace.main]\nstore = \"memory\"").unwrap();
     let namespace = &settings.namespaces["main"];
     let default = NamespaceSettings::default();
@@ -27,7 +27,7 @@ fn a_namespace_that_sets_nothing_has_the_defaults_of_the_contract() {
 }
 
 #[test]
-fn everything_that_can_be_set_is_set() {
+fn settings_set_every_value() {
     let text = r#"
 mfa_key_env = "MFA_KEY"
 
@@ -116,14 +116,14 @@ memory = "1GB"
 }
 
 #[test]
-fn a_mail_folder_starts_from_the_file_s_folder() {
+fn mail_folder_is_relative_to_settings_file() {
     let text = "[namespace.main]\nstore = \"memory\"\n[mail]\nfolder = \"mails\"";
     let settings = Settings::parse(text, Path::new("etc/tailor-idp.toml")).unwrap();
     assert_eq!(settings.mail.unwrap().transport, MailRoute::Folder(PathBuf::from("etc/mails")));
 }
 
 #[test]
-fn a_secret_that_is_not_set_is_an_error_when_it_is_read() {
+fn unset_secret_is_an_error_on_read() {
     let text = "mfa_key_env = \"NO_SUCH_VARIABLE_ANYWHERE\"\n[namespace.main]\nstore = \"memory\"";
     let secret = parse(text).unwrap().mfa_key.unwrap();
     let error = secret.read().unwrap_err();

@@ -1,40 +1,40 @@
-//! Which lines of an output are not the expected ones.
+//! The difference between an output and the expected one, line by line.
 
 use std::ops::Range;
 
 use similar::{ChangeTag, TextDiff};
 
 use super::pattern::{Pattern, Token};
-use super::{generalize, plain_breaks};
+use super::{generalize, normalize_line_breaks};
 
-/// How many lines around a difference are shown.
+/// Number of unchanged lines to show around a difference.
 const CONTEXT: usize = 3;
 
-/// How many comparisons of lines are worth their while. Beyond, the lines of a long output are compared as they stand, without
-/// their matchers.
-const COMPARISONS: usize = 4_000_000;
+/// Maximum number of line comparisons of an alignment. Longer outputs are compared by a plain text diff, which ignores
+/// matchers.
+const MAX_COMPARISONS: usize = 4_000_000;
 
-/// What a line costs that a wildcard takes where one line could be shown in place of another, which costs one less: so that the
-/// wildcard above a changed line does not hide it. A line that differs costs more than all of these together.
-const WITHIN_WILDCARD: u64 = 2;
+/// Cost of a line matched by a wildcard. It is higher than the extra cost of replacing a line (1), so that a wildcard above a
+/// changed line does not absorb it. A differing line costs more than all of these together.
+const WILDCARD_LINE_COST: u64 = 2;
 
 /// A line of a difference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Line {
     pub(crate) sign: Sign,
-    /// Without its line break; control characters are written out.
+    /// Without the line break, with control characters escaped.
     pub(crate) text: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sign {
-    /// Expected, and there, maybe by a matcher.
+    /// Expected and present, possibly through a matcher.
     Same,
-    /// Expected, and not there.
+    /// Expected and absent.
     Missing,
-    /// There, and not expected.
+    /// Present and not expected.
     Unexpected,
-    /// Lines that are the same are left out here.
+    /// Stands for omitted lines that are the same.
     Gap,
 }
 
@@ -50,10 +50,9 @@ impl std::fmt::Display for Line {
     }
 }
 
-/// What differs, with the lines around it. Nothing if the output is as expected. Ids and times of the output are shown as
-/// matchers.
+/// The differing lines with context; empty if the output matches. Ids and times of the output are shown as matchers.
 pub(crate) fn difference(expected: &str, actual: &str) -> Vec<Line> {
-    let (expected, actual) = (plain_breaks(expected), plain_breaks(actual));
+    let (expected, actual) = (normalize_line_breaks(expected), normalize_line_breaks(actual));
     with_context(aligned(&expected, &actual))
 }
 
@@ -95,7 +94,7 @@ fn with_context(lines: Vec<Line>) -> Vec<Line> {
     shown
 }
 
-/// All lines of both, the same ones once.
+/// All lines of both texts; matching lines appear once.
 fn aligned(expected: &str, actual: &str) -> Vec<Line> {
     let wanted = expected.split_inclusive('\n').collect::<Vec<_>>();
     let patterns = wanted.iter().map(|line| Pattern::new(line)).collect::<Vec<_>>();
@@ -108,7 +107,7 @@ fn aligned(expected: &str, actual: &str) -> Vec<Line> {
 
     let kept = |lines: &[&str]| lines.iter().map(|text| line(Sign::Same, text)).collect::<Vec<_>>();
     let mut lines = kept(&wanted[..head]);
-    if comparisons(&patterns[head..wanted_end], got_end - head) > COMPARISONS {
+    if comparisons(&patterns[head..wanted_end], got_end - head) > MAX_COMPARISONS {
         let (expected, actual) = (wanted[head..wanted_end].concat(), got[head..got_end].concat());
         lines.extend(by_text(&expected, &actual));
     } else {
@@ -119,7 +118,7 @@ fn aligned(expected: &str, actual: &str) -> Vec<Line> {
     lines
 }
 
-/// How many an alignment takes: each line with each, and each run of lines with what may take several.
+/// Number of comparisons of an alignment: each pattern with each line, and each wildcard with each run of lines.
 fn comparisons(patterns: &[Pattern<'_>], lines: usize) -> usize {
     let spans = patterns.iter().filter(|pattern| pattern.spans_lines()).count();
     spans.saturating_mul(lines).saturating_add(patterns.len()).saturating_mul(lines)
@@ -139,26 +138,26 @@ fn by_text(expected: &str, actual: &str) -> Vec<Line> {
     changes.collect()
 }
 
-/// How the lines of the output are best given to the expected ones: the fewest lines differ, where one in place of another counts
-/// as one.
+/// Alignment of output lines with expected lines by dynamic programming. Minimises the number of differing lines; a replaced
+/// line counts once.
 struct Table<'a> {
     patterns: &'a [Pattern<'a>],
     spans: Vec<Option<Span<'a>>>,
-    /// Where each line starts in the output; its length comes last.
+    /// Start of each line in `actual`, followed by the length of `actual`.
     starts: Vec<usize>,
     actual: String,
-    /// For each pair of places, what the lines from there to the end cost.
+    /// For each pair of an expected and an actual line, the cost from there to the end.
     costs: Vec<u64>,
     columns: usize,
-    /// What a line costs that differs.
+    /// Cost of a differing line.
     differs: u64,
 }
 
-/// An expected line that may take several lines: what the first and the last of them look like.
+/// An expected line that can match several lines, with patterns for the first and the last of them.
 struct Span<'a> {
     first: Pattern<'a>,
     last: Pattern<'a>,
-    /// Whether there is more to it than its start, one wildcard and its end.
+    /// Whether it has more than one wildcard, so that matching ends are not sufficient.
     complex: bool,
 }
 
@@ -189,7 +188,7 @@ impl<'a> Table<'a> {
             actual: got.concat(),
             costs: vec![0; (patterns.len() + 1) * (got.len() + 1)],
             columns: got.len() + 1,
-            differs: WITHIN_WILDCARD * (got.len() + patterns.len() + 1) as u64,
+            differs: WILDCARD_LINE_COST * (got.len() + patterns.len() + 1) as u64,
         };
         for row in (0..=patterns.len()).rev() {
             let firsts_and_lasts = table.ends_of_span(row, got);
@@ -205,13 +204,13 @@ impl<'a> Table<'a> {
         self.costs[row * self.columns + column]
     }
 
-    /// The cost where this row takes the lines from `column` to `end`.
+    /// Cost if this row matches the lines from `column` to `end`.
     fn cost_of_same(&self, row: usize, column: usize, end: usize) -> u64 {
-        let within = if self.spans[row].is_some() { (end - column) as u64 * WITHIN_WILDCARD } else { 0 };
-        within + self.cost(row + 1, end)
+        let wildcard = if self.spans[row].is_some() { (end - column) as u64 * WILDCARD_LINE_COST } else { 0 };
+        wildcard + self.cost(row + 1, end)
     }
 
-    /// For each line of the output, whether a span of this row may start there, and whether it may end there.
+    /// For each line of the output, whether a span of this row can start there, and whether it can end there.
     fn ends_of_span(&self, row: usize, got: &[&str]) -> Vec<(bool, bool)> {
         match self.spans.get(row) {
             Some(Some(span)) => got.iter().map(|line| (span.first.matches(line), span.last.matches(line))).collect(),
@@ -224,7 +223,7 @@ impl<'a> Table<'a> {
         let mut costs = Vec::new();
         if more_rows {
             costs.push(self.differs + self.cost(row + 1, column));
-            costs.extend(self.takes(row, column, got, ends).map(|end| self.cost_of_same(row, column, end)));
+            costs.extend(self.matching_ends(row, column, got, ends).map(|end| self.cost_of_same(row, column, end)));
         }
         if more_lines {
             costs.push(self.differs + self.cost(row, column + 1));
@@ -235,8 +234,8 @@ impl<'a> Table<'a> {
         costs.into_iter().min().unwrap_or_default()
     }
 
-    /// Up to where the expected line can take lines of the output that start at `column`.
-    fn takes<'s>(
+    /// Possible ends of the lines that the expected line matches from `column` on.
+    fn matching_ends<'s>(
         &'s self,
         row: usize,
         column: usize,
@@ -258,7 +257,7 @@ impl<'a> Table<'a> {
         &self.actual[self.starts[lines.start]..self.starts[lines.end]]
     }
 
-    /// The way through the table. Where lines differ, those that are missing come first.
+    /// Traces the cheapest path through the table. Missing lines come before unexpected ones.
     fn lines(&self, wanted: &[&str], got: &[&str]) -> Vec<Line> {
         let (mut row, mut column) = (0, 0);
         let mut lines = Vec::new();
@@ -267,7 +266,7 @@ impl<'a> Table<'a> {
             let cost = self.cost(row, column);
             if row < wanted.len() {
                 let ends = self.ends_of_span(row, got);
-                let mut taken = self.takes(row, column, got, &ends);
+                let mut taken = self.matching_ends(row, column, got, &ends);
                 if let Some(end) = taken.find(|end| self.cost_of_same(row, column, *end) == cost) {
                     lines.append(&mut unexpected);
                     lines.push(line(Sign::Same, wanted[row]));

@@ -9,8 +9,8 @@
 //! | `[DIR]`      | the case's folder                          |
 //! | `[TEMP]`     | the temporary folder of its store          |
 //!
-//! The folders are replaced in the output before it gets here. Line breaks of Windows count as plain ones, so that a
-//! checkout there passes.
+//! The runner replaces the folders before it compares. CRLF line breaks are treated as LF, so that checkouts on Windows
+//! pass.
 
 mod difference;
 mod pattern;
@@ -20,12 +20,12 @@ use std::borrow::Cow;
 pub(crate) use difference::{Line, Sign, difference};
 use pattern::{Pattern, TIME, UUID, time_length, uuid_length};
 
-/// Whether an output is what was expected.
+/// Whether an output matches the expected one.
 pub(crate) fn matches(expected: &str, actual: &str) -> bool {
-    Pattern::new(&plain_breaks(expected)).matches(&plain_breaks(actual))
+    Pattern::new(&normalize_line_breaks(expected)).matches(&normalize_line_breaks(actual))
 }
 
-/// An expectation for an output: ids and times become matchers. It matches the output.
+/// Returns an expected output that matches `actual`: ids and times are replaced by matchers.
 pub(crate) fn generalize(actual: &str) -> String {
     let bytes = actual.as_bytes();
     let (mut text, mut copied, mut at) = (String::with_capacity(actual.len()), 0, 0);
@@ -35,7 +35,7 @@ pub(crate) fn generalize(actual: &str) -> String {
             at += 1;
             continue;
         };
-        // Both are ASCII: these are no places within a character.
+        // UUIDs and times are ASCII, so these offsets are character boundaries.
         text.push_str(&actual[copied..at]);
         text.push_str(name);
         at += length;
@@ -45,6 +45,6 @@ pub(crate) fn generalize(actual: &str) -> String {
     text
 }
 
-fn plain_breaks(text: &str) -> Cow<'_, str> {
+fn normalize_line_breaks(text: &str) -> Cow<'_, str> {
     if text.contains("\r\n") { text.replace("\r\n", "\n").into() } else { text.into() }
 }

@@ -1,4 +1,4 @@
-//! Text with matchers, and whether another text is one that it describes.
+//! Patterns: text with matchers.
 
 pub(super) const UUID: &str = "[UUID]";
 pub(super) const TIME: &str = "[TIME]";
@@ -16,14 +16,14 @@ pub(super) enum Token<'a> {
 }
 
 impl Token<'_> {
-    /// How much of the start of `text` the token takes, if it is one of those that take one length.
+    /// Length of the match at the start of `text`, for tokens that match one length only.
     fn length(self, text: &[u8]) -> Option<usize> {
-        let itself = |name: &str| text.starts_with(name.as_bytes()).then_some(name.len());
+        let literal = |name: &str| text.starts_with(name.as_bytes()).then_some(name.len());
         match self {
-            Self::Text(part) => itself(part),
-            // A script may print the name of a matcher, and has to get an expectation that matches.
-            Self::Uuid => uuid_length(text).or_else(|| itself(UUID)),
-            Self::Time => time_length(text).or_else(|| itself(TIME)),
+            Self::Text(part) => literal(part),
+            // A script may print the name of a matcher; the generalized output must still match.
+            Self::Uuid => uuid_length(text).or_else(|| literal(UUID)),
+            Self::Time => time_length(text).or_else(|| literal(TIME)),
             Self::Anything | Self::RestOfLine => None,
         }
     }
@@ -62,15 +62,15 @@ impl<'a> Pattern<'a> {
         Self(tokens)
     }
 
-    /// Whether it may take several lines.
+    /// Whether it can match several lines.
     pub(super) fn spans_lines(&self) -> bool {
         self.0.contains(&Token::Anything)
     }
 
-    /// Whether the whole text is as described.
+    /// Whether the pattern matches the whole text.
     ///
-    /// What stands between two wildcards is taken where it comes first, which leaves most to the wildcard behind it: so it is
-    /// enough to go back to the last one of each kind.
+    /// Text between two wildcards is matched at its first occurrence, which leaves the most to the second wildcard. Therefore
+    /// backtracking to the last wildcard of each kind is sufficient.
     pub(super) fn matches(&self, text: &str) -> bool {
         let (tokens, text) = (&self.0, text.as_bytes());
         let (mut token, mut at) = (0, 0);
@@ -107,7 +107,7 @@ impl<'a> Pattern<'a> {
     }
 }
 
-/// The length of the UUID, in lower case, that the text starts with.
+/// Length of the lower-case UUID at the start of the text.
 pub(super) fn uuid_length(text: &[u8]) -> Option<usize> {
     const LENGTH: usize = 36;
     let fits = |(index, byte): (usize, &u8)| match index {
@@ -117,7 +117,7 @@ pub(super) fn uuid_length(text: &[u8]) -> Option<usize> {
     text.get(..LENGTH)?.iter().enumerate().all(fits).then_some(LENGTH)
 }
 
-/// The length of the moment that the text starts with, such as `2026-01-31T09:30:00.123Z`.
+/// Length of the UTC time at the start of the text, such as `2026-01-31T09:30:00.123Z`.
 pub(super) fn time_length(text: &[u8]) -> Option<usize> {
     const FORM: &[u8] = b"0000-00-00T00:00:00.";
     let fits = |(form, byte): (&u8, &u8)| if *form == b'0' { byte.is_ascii_digit() } else { form == byte };

@@ -1,0 +1,356 @@
+//! The wrapper that applies a namespace's rules over any directory.
+
+use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
+
+use super::page_token::{self, Listing, SealKey};
+use super::{
+    CallContext, Capabilities, Capability, Directory, ListRequest, NewPassword, PasswordUpdate, RetryQueues, UserChange,
+};
+use crate::model::{
+    Code, CreateUser, IdpError, ListUsers, NamespaceName, Password, Predicate, SendPasswordResetEmail, UnenrollMfa,
+    UpdateUser, User, UserKey, UserPage, UserQuery, UserRecord, internal, shortened,
+};
+use crate::random;
+use crate::rules::{NamespaceSettings, Operation, Subject, Target, UserAuthPolicy, names, reset_mail};
+
+/// The number of users on a page by default.
+const DEFAULT_FIRST: i64 = 100;
+/// The maximum number of users on a page: the host and the script each hold a page in memory.
+const MAX_FIRST: i64 = 1000;
+
+/// A directory under the rules of its namespace: names are normalised and validated, passwords are checked against the policy,
+/// and every operation is permitted or denied, before the directory is called.
+///
+/// The namespace of a [`CallContext`] has no effect: the directory has one of its own.
+pub struct Enforced {
+    namespace: NamespaceName,
+    directory: Arc<dyn Directory>,
+    settings: Arc<NamespaceSettings>,
+    seal_key: OnceLock<SealKey>,
+    retries: RetryQueues,
+}
+
+impl Enforced {
+    /// Applies the `settings` of the namespace over `directory`.
+    pub fn new(namespace: NamespaceName, directory: Arc<dyn Directory>, settings: Arc<NamespaceSettings>) -> Self {
+        Self { namespace, directory, settings, seal_key: OnceLock::new(), retries: RetryQueues::default() }
+    }
+
+    /// The settings of the namespace.
+    pub fn settings(&self) -> &NamespaceSettings {
+        &self.settings
+    }
+
+    /// What the directory can do.
+    pub fn capabilities(&self) -> &Capabilities {
+        self.directory.capabilities()
+    }
+
+    /// Lists a page of the users whom the principal may read.
+    ///
+    /// # Errors
+    ///
+    /// See [`IdentityProvider::users`](super::IdentityProvider::users).
+    pub async fn users(&self, context: &CallContext, request: ListUsers) -> Result<UserPage, IdpError> {
+        let context = &*self.own(context);
+        let ListUsers { first, after, query } = request;
+        let first = first.unwrap_or(DEFAULT_FIRST);
+        let limit = u32::try_from(first).ok().filter(|_| (1..=MAX_FIRST).contains(&first)).ok_or_else(|| {
+            IdpError::invalid_argument(format!("first must be between 1 and {MAX_FIRST}: got {first}"))
+        })?;
+        let query = self.canonical(query)?;
+        let listing = Listing::new(&self.namespace, &query);
+        let key = self.seal_key()?;
+        let after = after.map(|token| page_token::open(key, listing, &token)).transpose()?;
+        let visible = self.settings.permission.visible(&context.principal);
+        if visible.is_nobody() {
+            return Ok(UserPage { users: Vec::new(), next_page_token: None, total_count: 0 });
+        }
+        self.check_listing(&query, &visible)?;
+        let request = ListRequest { query: query.clone(), visible, after, limit };
+        let page = self.directory.list(context, request).await?;
+        let next_page_token = page.next.map(|cursor| page_token::seal(key, listing, &cursor)).transpose()?;
+        let users = page.users.into_iter().map(|record| self.user_of(record)).collect();
+        Ok(UserPage { users, next_page_token, total_count: page.total })
+    }
+
+    /// Returns a user.
+    ///
+    /// # Errors
+    ///
+    /// See [`IdentityProvider::user`](super::IdentityProvider::user).
+    pub async fn user(&self, context: &CallContext, key: UserKey<'_>) -> Result<User, IdpError> {
+        let context = &*self.own(context);
+        let record = match key {
+            UserKey::Id(_) => self.find(context, key).await?,
+            UserKey::Name(name) => {
+                self.find(context, UserKey::Name(&names::normalize(self.policy().name_kind(), name))).await?
+            }
+        };
+        self.require(context, Operation::Read, &Target::User((&record).into()))?;
+        Ok(self.user_of(record))
+    }
+
+    /// Creates a user.
+    ///
+    /// # Errors
+    ///
+    /// See [`IdentityProvider::create_user`](super::IdentityProvider::create_user).
+    pub async fn create_user(&self, context: &CallContext, request: CreateUser) -> Result<User, IdpError> {
+        let context = &*self.own(context);
+        let CreateUser { name, password, disabled } = request;
+        let name = names::validate(self.policy().name_kind(), &name)?;
+        let subject = Subject { id: None, name: &name, disabled };
+        // Before the policies: a caller without permission does not learn them.
+        self.require(context, Operation::Create, &Target::User(subject))?;
+        self.policy().check_domain(&name)?;
+        if let Some(password) = &password {
+            self.check_password(password)?;
+        }
+        let needs = [
+            (true, Capability::Create),
+            (password.is_some(), Capability::SetPassword),
+            (disabled, Capability::Disable),
+        ];
+        self.check_capabilities(needs)?;
+        let record = self.directory.create(context, CreateUser { name, password, disabled }).await?;
+        Ok(self.user_of(record))
+    }
+
+    /// Updates a user.
+    ///
+    /// # Errors
+    ///
+    /// See [`IdentityProvider::update_user`](super::IdentityProvider::update_user).
+    pub async fn update_user(&self, context: &CallContext, request: UpdateUser) -> Result<User, IdpError> {
+        let context = &*self.own(context);
+        let UpdateUser { id, name, password, clear_password, disabled } = request;
+        let name = name.map(|name| names::validate(self.policy().name_kind(), &name)).transpose()?;
+        let password = match (password, clear_password) {
+            (Some(_), true) => {
+                return Err(IdpError::invalid_argument("password and clearPassword exclude each other"));
+            }
+            (Some(password), false) => PasswordUpdate::Set(NewPassword::new(password)),
+            (None, true) => PasswordUpdate::Clear,
+            (None, false) => PasswordUpdate::Keep,
+        };
+        let change = UserChange { name, password, disabled };
+        let mut conflicts = self.retries.conflicts(&id).until(context.deadline);
+        loop {
+            let user = self.find(context, UserKey::Id(&id)).await?;
+            let new = change.applied_to(&user);
+            let target = Target::Change { old: (&user).into(), new: (&new).into() };
+            self.require(context, Operation::Update, &target)?;
+            // After the permission, as in `create_user`.
+            self.check_change(&change)?;
+            let mut outcome = self.directory.update(context, &user, &change).await;
+            if !conflicts.repeat(&mut outcome).await {
+                return Ok(self.user_of(outcome?));
+            }
+        }
+    }
+
+    /// Deletes a user.
+    ///
+    /// # Errors
+    ///
+    /// See [`IdentityProvider::delete_user`](super::IdentityProvider::delete_user).
+    pub async fn delete_user(&self, context: &CallContext, user_id: &str) -> Result<(), IdpError> {
+        let context = &*self.own(context);
+        let mut conflicts = self.retries.conflicts(user_id).until(context.deadline);
+        loop {
+            let user = self.find(context, UserKey::Id(user_id)).await?;
+            self.require(context, Operation::Delete, &Target::User((&user).into()))?;
+            self.check_capabilities([(true, Capability::Delete)])?;
+            let mut outcome = self.directory.delete(context, &user).await;
+            if !conflicts.repeat(&mut outcome).await {
+                return outcome;
+            }
+        }
+    }
+
+    /// Queues a password-reset mail.
+    ///
+    /// # Errors
+    ///
+    /// See [`IdentityProvider::send_password_reset_email`](super::IdentityProvider::send_password_reset_email).
+    pub async fn send_password_reset_email(
+        &self,
+        context: &CallContext,
+        request: SendPasswordResetEmail,
+    ) -> Result<(), IdpError> {
+        let context = &*self.own(context);
+        reset_mail::check_form(&request)?;
+        if let Some(reason) = reset_mail::resets_disabled(self.policy(), &self.namespace) {
+            return Err(IdpError::failed_precondition(reason));
+        }
+        self.policy().check_return(&request.redirect_uri)?;
+        let mut conflicts = self.retries.conflicts(&request.user_id).until(context.deadline);
+        loop {
+            let user = self.find(context, UserKey::Id(&request.user_id)).await?;
+            self.require(context, Operation::SendPasswordResetEmail, &Target::User((&user).into()))?;
+            self.check_capabilities([(true, Capability::ResetMails)])?;
+            let mut outcome = self.directory.send_password_reset_email(context, &user, &request).await;
+            if !conflicts.repeat(&mut outcome).await {
+                return outcome;
+            }
+        }
+    }
+
+    /// Removes an MFA factor. Requires its own permission, and `read` on the user.
+    ///
+    /// # Errors
+    ///
+    /// See [`IdentityProvider::unenroll_mfa`](super::IdentityProvider::unenroll_mfa).
+    pub async fn unenroll_mfa(&self, context: &CallContext, request: UnenrollMfa) -> Result<(), IdpError> {
+        let context = &*self.own(context);
+        let UnenrollMfa { user_id, mfa_factor_id } = request;
+        if !self.policy().enable_mfa {
+            return Err(mfa_disabled(&self.namespace));
+        }
+        let mut conflicts = self.retries.conflicts(&user_id).until(context.deadline);
+        loop {
+            let user = self.find(context, UserKey::Id(&user_id)).await?;
+            let target = Target::User((&user).into());
+            for operation in [Operation::UnenrollMfa, Operation::Read] {
+                // One text for both: the caller does not learn which of them is missing.
+                self.require(context, operation, &target).map_err(|_| denied(Operation::UnenrollMfa))?;
+            }
+            self.check_capabilities([(true, Capability::Factors)])?;
+            let mut outcome = self.directory.remove_factor(context, &user, &mfa_factor_id).await;
+            if !conflicts.repeat(&mut outcome).await {
+                return outcome;
+            }
+        }
+    }
+
+    /// The context in the namespace of the directory, whatever namespace it names.
+    fn own<'a>(&self, context: &'a CallContext) -> Cow<'a, CallContext> {
+        if context.namespace == self.namespace {
+            return Cow::Borrowed(context);
+        }
+        Cow::Owned(CallContext { namespace: self.namespace.clone(), ..context.clone() })
+    }
+
+    /// The directory's key, else a random one of this process.
+    fn seal_key(&self) -> Result<&SealKey, IdpError> {
+        if self.seal_key.get().is_none() {
+            let key = match self.directory.seal_key() {
+                Some(key) => key,
+                None => random::bytes().map_err(internal)?,
+            };
+            // Two calls at once: the second key is dropped.
+            let _ = self.seal_key.set(key);
+        }
+        self.seal_key.get().ok_or_else(|| internal("the seal key is missing"))
+    }
+
+    async fn find(&self, context: &CallContext, key: UserKey<'_>) -> Result<UserRecord, IdpError> {
+        self.directory.get(context, key).await?.ok_or_else(|| user_not_found(key.as_str()))
+    }
+
+    /// Permission over the users of a listing is exact, or the listing is refused.
+    fn check_listing(&self, query: &UserQuery, visible: &Predicate) -> Result<(), IdpError> {
+        self.check_capabilities([
+            (true, Capability::Totals),
+            (!query.is_unfiltered(), Capability::Filters),
+            (!visible.is_everybody(), Capability::Visibility),
+        ])
+    }
+
+    fn check_change(&self, change: &UserChange) -> Result<(), IdpError> {
+        let UserChange { name, password, disabled } = change;
+        if let Some(name) = name {
+            self.policy().check_domain(name)?;
+        }
+        let (sets, clears) = match password {
+            PasswordUpdate::Keep => (false, false),
+            PasswordUpdate::Clear => (false, true),
+            PasswordUpdate::Set(password) => {
+                self.check_password(password.expose())?;
+                (true, false)
+            }
+        };
+        if clears {
+            self.policy().check_password_use("clearPassword")?;
+        }
+        self.check_capabilities([
+            (true, Capability::Update),
+            (name.is_some(), Capability::Rename),
+            (sets, Capability::SetPassword),
+            (clears, Capability::ClearPassword),
+            (disabled.is_some(), Capability::Disable),
+        ])
+    }
+
+    fn check_password(&self, password: &Password) -> Result<(), IdpError> {
+        self.policy().check_password_use("password")?;
+        self.policy().check_password(password)
+    }
+
+    fn check_capabilities(&self, needs: impl IntoIterator<Item = (bool, Capability)>) -> Result<(), IdpError> {
+        let capabilities = self.capabilities();
+        needs.into_iter().filter(|(needed, _)| *needed).try_for_each(|(_, capability)| capabilities.require(capability))
+    }
+
+    fn require(&self, context: &CallContext, operation: Operation, target: &Target<'_>) -> Result<(), IdpError> {
+        if self.settings.permission.allows(operation, &context.principal, target) {
+            Ok(())
+        } else {
+            Err(denied(operation))
+        }
+    }
+
+    /// The canonical form of the query: names normalised, entries sorted and without duplicates.
+    fn canonical(&self, query: UserQuery) -> Result<UserQuery, IdpError> {
+        let UserQuery { ids, names } = query;
+        let kind = self.policy().name_kind();
+        let names = names.map(|names| names.iter().map(|name| names::normalize(kind, name)).collect());
+        Ok(UserQuery { ids: sorted("query.ids", ids)?, names: sorted("query.names", names)? })
+    }
+
+    fn policy(&self) -> &UserAuthPolicy {
+        &self.settings.user_auth_policy
+    }
+
+    fn user_of(&self, record: UserRecord) -> User {
+        user_of(self.policy(), record)
+    }
+}
+
+impl std::fmt::Debug for Enforced {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Enforced").field("backend", &self.capabilities().backend()).finish_non_exhaustive()
+    }
+}
+
+/// The user as scripts see it.
+pub(crate) fn user_of(policy: &UserAuthPolicy, record: UserRecord) -> User {
+    // Exhaustive: the compiler points here when a field is added.
+    let UserRecord { id, name, disabled, created_at, mfa_factor_ids, version: _ } = record;
+    let mfa_enrolled = policy.enable_mfa && !mfa_factor_ids.is_empty();
+    User { id, name, disabled, created_at, mfa_enrolled, mfa_factor_ids }
+}
+
+/// The error for an unknown user, by id or normalised name.
+pub(crate) fn user_not_found(user: &str) -> IdpError {
+    IdpError::not_found(format!("user not found: {}", shortened(user)))
+}
+
+pub(crate) fn mfa_disabled(namespace: &NamespaceName) -> IdpError {
+    IdpError::failed_precondition(format!("MFA is not enabled in namespace {namespace}"))
+}
+
+/// Names the operation, and nothing about the policies.
+fn denied(operation: Operation) -> IdpError {
+    IdpError::new(Code::PermissionDenied, format!("permission denied: {}", operation.name()))
+}
+
+fn sorted(field: &str, filter: Option<Vec<String>>) -> Result<Option<Vec<String>>, IdpError> {
+    let Some(mut values) = filter else { return Ok(None) };
+    UserQuery::check_length(field, values.len())?;
+    values.sort_unstable();
+    values.dedup();
+    Ok(Some(values))
+}

@@ -1,0 +1,25 @@
+//! The identity side without an engine: the contract of stores over SQLite, the rules, sign-in, mails, events, import, kills.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
+
+mod backends;
+mod child;
+mod cost;
+mod damage;
+mod directory;
+mod events;
+mod files;
+mod host;
+mod import;
+mod interposed;
+mod kill;
+mod locks;
+mod mail;
+mod mfa;
+mod migration;
+mod permission;
+#[cfg(unix)]
+mod permissions;
+mod processes;
+mod sign_in;
+mod support;

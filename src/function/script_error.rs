@@ -1,0 +1,124 @@
+//! Conversion of script exceptions and engine errors into [`ExecutionError`]s.
+
+use std::rc::Rc;
+
+use deno_core::error::{CoreError, CoreErrorKind, JsError, exception_to_err};
+use deno_core::v8::{self, Local, PinScope, Value};
+use deno_error::JsErrorClass;
+
+use super::code_frame::CodeFrame;
+use super::execution::{ErrorKind, ExecutionError};
+use super::loader::ScriptLoader;
+use super::script::SourceLocation;
+
+/// Prefix of deno_core's message for a top-level `await` that can never settle.
+const STALLED_MODULE_MESSAGE: &str = "Top-level await promise never resolved";
+
+/// Error of a value that the script threw or rejected with.
+///
+/// Exceptions in event listeners do not come here: deno_core records them and returns them from the event loop.
+pub(super) fn from_exception<'s>(scope: &mut PinScope<'s, '_>, value: Option<Local<'s, Value>>) -> ExecutionError {
+    let value = value.unwrap_or_else(|| v8::undefined(scope).into());
+    // Reading an error can call into the script: `Error.prepareStackTrace`, or a getter.
+    v8::tc_scope!(let scope, scope);
+    let error = exception_to_err(scope, value, false, true);
+    let loader = scope.get_slot::<Rc<ScriptLoader>>().cloned();
+    let mut error = js_error(&error, ErrorKind::UserRuntime, loader.as_deref());
+    // V8 gives no message for objects that are not errors: serialize them.
+    if value.is_object() && !value.is_native_error() && error.stack_trace.is_none() {
+        let json = v8::json::stringify(scope, value).filter(|_| !value.is_function());
+        if let Some(json) = json {
+            error.message = format!("Uncaught {}", json.to_rust_string_lossy(scope));
+        }
+    }
+    error
+}
+
+/// Error of a module that cannot be loaded, or of the event loop.
+pub(super) fn from_core_error(error: CoreError, kind: ErrorKind, loader: &ScriptLoader) -> ExecutionError {
+    match error.into_kind() {
+        CoreErrorKind::Js(error) => js_error(&error, kind, Some(loader)),
+        CoreErrorKind::PendingPromiseResolution => stalled_module(),
+        // From the loader: a refused import, or a module with a syntax error.
+        CoreErrorKind::JsBox(error) => {
+            let (name, message) = (error.get_class(), error.get_message());
+            let location = loader.error_location(&message);
+            let frame = location.as_ref().map(|at| format!("\n    at {}:{}:{}", at.file, at.line, at.column));
+            let stack_trace = Some(format!("{name}: {message}{}", frame.unwrap_or_default()));
+            let code_frame = location.and_then(|location| loader.code_frame(location));
+            ExecutionError { stack_trace, code_frame, ..ExecutionError::invalid_script(&name, message) }
+        }
+        other => ExecutionError::invalid_script("Error", other.to_string()),
+    }
+}
+
+/// Longest error message, in bytes.
+const MAX_MESSAGE_BYTES: usize = 64 * 1024;
+/// Longest stack trace including those of causes, in bytes.
+const MAX_STACK_BYTES: usize = 256 * 1024;
+
+/// The text, truncated to `limit` bytes.
+fn truncate(text: &str, limit: usize) -> String {
+    if text.len() <= limit {
+        return text.to_owned();
+    }
+    format!("{}… ({} bytes in all)", &text[..text.floor_char_boundary(limit)], text.len())
+}
+
+fn js_error(error: &JsError, kind: ErrorKind, loader: Option<&ScriptLoader>) -> ExecutionError {
+    let top_frame = top_frame(error);
+    let code_frame = loader.and_then(|loader| code_frame(error, loader));
+    let Some(name) = &error.name else {
+        if error.exception_message.contains(STALLED_MODULE_MESSAGE) {
+            return stalled_module();
+        }
+        // A value that is not an error: V8 describes it.
+        let message = truncate(&error.exception_message, MAX_MESSAGE_BYTES);
+        return ExecutionError { code_frame, ..ExecutionError::with_stack(kind, String::new(), message, None) };
+    };
+    let message = truncate(error.message.as_deref().unwrap_or_default(), MAX_MESSAGE_BYTES);
+    let mut stack = match &error.stack {
+        Some(stack) => truncate(stack, MAX_STACK_BYTES),
+        None => format!("{name}: {message}"),
+    };
+    // The stack of a syntax error has no frames, but the error has a location.
+    if !stack.contains("\n    at ") {
+        stack.push_str(&top_frame.unwrap_or_default());
+    }
+    for inner in error.aggregated.iter().flatten() {
+        if stack.len() > MAX_STACK_BYTES {
+            stack.push_str("\n    …");
+            break;
+        }
+        stack.push_str("\n    ");
+        stack.push_str(&js_error(inner, kind, None).to_string().replace('\n', "\n    "));
+    }
+    if let Some(cause) = error.cause.as_ref().filter(|_| stack.len() <= MAX_STACK_BYTES) {
+        stack.push_str("\nCaused by: ");
+        stack.push_str(&js_error(cause, kind, None).to_string());
+    }
+    ExecutionError { code_frame, ..ExecutionError::with_stack(kind, name.clone(), message, Some(stack)) }
+}
+
+/// Code frame of the first stack frame whose source is known.
+fn code_frame(error: &JsError, loader: &ScriptLoader) -> Option<CodeFrame> {
+    error.frames.iter().find_map(|frame| {
+        let file = frame.file_name.clone()?;
+        let line = usize::try_from(frame.line_number?).ok()?;
+        let column = usize::try_from(frame.column_number?).ok()?;
+        loader.code_frame(SourceLocation { file, line, column })
+    })
+}
+
+/// First stack frame, as a line of a stack trace.
+fn top_frame(error: &JsError) -> Option<String> {
+    let frame = error.frames.first()?;
+    Some(format!("\n    at {}:{}:{}", frame.file_name.as_ref()?, frame.line_number?, frame.column_number?))
+}
+
+fn stalled_module() -> ExecutionError {
+    ExecutionError::invalid_script(
+        "Error",
+        "the module's top-level await never settles: nothing is left to run that could settle it",
+    )
+}
