@@ -29,6 +29,7 @@ const fn column(field: Field) -> Column {
     match field {
         Field::Id => Column::Id("u.id"),
         Field::Name => Column::Text("u.name"),
+        Field::Nickname => Column::Text("ifnull(u.nickname, '')"),
         Field::Disabled => Column::Bool("u.disabled"),
     }
 }
@@ -195,6 +196,7 @@ impl Candidates {
             Predicate::In { field, values, negated } => match field {
                 Field::Id if *negated => None,
                 Field::Id => Some(Self { ids: texts(values).cloned().collect(), ..Self::default() }),
+                Field::Nickname => None,
                 Field::Name if *negated => None,
                 Field::Name => Some(Self { names: texts(values).cloned().collect(), ..Self::default() }),
                 Field::Disabled => {

@@ -71,7 +71,8 @@ impl World {
     }
 
     pub(super) async fn create(&self, name: &str) -> User {
-        let request = CreateUser { name: name.into(), password: Some("correct horse".into()), disabled: false };
+        let request =
+            CreateUser { name: name.into(), password: Some("correct horse".into()), disabled: false, nickname: None };
         self.idp.create_user(&host(), request).await.unwrap()
     }
 

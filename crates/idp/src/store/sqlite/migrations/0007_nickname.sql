@@ -1,0 +1,2 @@
+-- Another name of each user.
+ALTER TABLE users ADD COLUMN nickname TEXT;
