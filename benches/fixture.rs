@@ -89,7 +89,6 @@ impl IdentityProvider for Stub {
             created_at: Some(Timestamp::from_unix_millis(1_767_225_600_000)),
             mfa_enrolled: false,
             mfa_factor_ids: Vec::new(),
-            nickname: None,
         })
     }
 

@@ -64,9 +64,8 @@ impl Directory for StaffList {
         check_name_is_free(&users, &user.name)?;
         // Ids sort in creation order.
         let (id, created_at) = (format!("{:08}", self.ids.fetch_add(1, Relaxed) + 1), Some(Timestamp::now()));
-        let CreateUser { name, password, disabled, nickname } = user;
-        let record =
-            UserRecord { id, name, disabled, created_at, mfa_factor_ids: Vec::new(), version: Version(1), nickname };
+        let CreateUser { name, password, disabled } = user;
+        let record = UserRecord { id, name, disabled, created_at, mfa_factor_ids: Vec::new(), version: Version(1) };
         users.insert(record.id.clone(), (record.clone(), password));
         Ok(record)
     }

@@ -21,8 +21,6 @@ declare namespace tailor.idp {
     id: string;
     /** Unique in the namespace. An e-mail address, unless the namespace allows any identifier. */
     name: string;
-    /** Another name, if the user has one. */
-    nickname?: string;
     /** Whether the user is disabled, which prevents sign-in. */
     disabled: boolean;
     /** Time of creation: RFC 3339 in UTC, with milliseconds. Missing if the store does not know it. */
@@ -39,8 +37,6 @@ declare namespace tailor.idp {
     ids?: string[];
     /** The user has one of these names: at most 1000. An empty array matches no users. */
     names?: string[];
-    /** The user has one of these nicknames: at most 1000. */
-    nicknames?: string[];
   }
 
   /** Parameters for listing users. */
@@ -71,8 +67,6 @@ declare namespace tailor.idp {
     password?: string;
     /** The default is `false`. */
     disabled?: boolean;
-    /** Another name. */
-    nickname?: string;
   }
 
   /** Changes to a user. Omitted fields stay unchanged. */
@@ -87,8 +81,6 @@ declare namespace tailor.idp {
     clearPassword?: boolean;
     /** Disables or enables the user. Disabling invalidates the user's password-reset links. */
     disabled?: boolean;
-    /** Another name. */
-    nickname?: string;
   }
 
   /** A password-reset mail to send. */

@@ -78,7 +78,7 @@ async fn at_size(plan: &Plan, users: usize, name: &str, lines: &mut Lines) -> an
     let (mut create, host) = (Latencies::new()?, fixture::host()?);
     for number in 0..CREATES {
         let name = format!("created.{number}@example.com");
-        let input = CreateUser { name, password: Some("correct horse".into()), disabled: false, nickname: None };
+        let input = CreateUser { name, password: Some("correct horse".into()), disabled: false };
         let began = Instant::now();
         idp.create_user(&host, input).await?;
         create.record(began.elapsed());

@@ -147,7 +147,7 @@ fn operation(name: &str) -> Result<Operation, String> {
 }
 
 fn subject(user: &GivenUser) -> Subject<'_> {
-    Subject { id: user.id.as_deref(), name: &user.name, disabled: user.disabled, nickname: None }
+    Subject { id: user.id.as_deref(), name: &user.name, disabled: user.disabled }
 }
 
 fn parse<T: serde::de::DeserializeOwned>(origin: &str, text: &str) -> Result<T, UsageError> {

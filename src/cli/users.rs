@@ -93,17 +93,14 @@ impl Users {
         match self.command {
             UsersCommand::List { first, after, name } => {
                 let names = (!name.is_empty()).then_some(name);
-                let query = UserQuery { ids: None, names, nicknames: None };
+                let query = UserQuery { ids: None, names };
                 let page = idp.users(&host, ListUsers { first: Some(first), after, query }).await?;
                 if json { output::print_json(&page_json(&page)) } else { print_page(&page) }
             }
             UsersCommand::Get { user } => print_user(&find(&idp, &host, &user).await?, json),
             UsersCommand::Create { name, password_stdin, disabled } => {
                 let password = if password_stdin { Some(read_password()?) } else { None };
-                print_user(
-                    &idp.create_user(&host, CreateUser { name, password, disabled, nickname: None }).await?,
-                    json,
-                )
+                print_user(&idp.create_user(&host, CreateUser { name, password, disabled }).await?, json)
             }
             UsersCommand::Import(import) => import.execute(&idp, host.namespace.as_str(), json).await,
             UsersCommand::Delete { user } => {
@@ -191,11 +188,10 @@ fn page_json(page: &UserPage) -> Value {
 /// The user as scripts see it.
 fn user_json(user: &User) -> Value {
     // Exhaustive: the compiler points here when a field is added.
-    let User { id, name, nickname, disabled, created_at, mfa_enrolled, mfa_factor_ids } = user;
+    let User { id, name, disabled, created_at, mfa_enrolled, mfa_factor_ids } = user;
     json!({
         "id": id,
         "name": name,
-        "nickname": nickname,
         "disabled": disabled,
         "createdAt": created_at.map(|moment| moment.to_string()),
         "mfaEnrolled": mfa_enrolled,

@@ -84,7 +84,6 @@ fn list_users<'s>(scope: &mut PinScope<'s, '_>, options: Local<'s, Value>) -> Fa
         query: UserQuery {
             ids: query.optional(scope, "ids", strings)?,
             names: query.optional(scope, "names", strings)?,
-            nicknames: query.optional(scope, "nicknames", strings)?,
         },
     })
 }
@@ -95,7 +94,6 @@ fn create_user<'s>(scope: &mut PinScope<'s, '_>, input: Local<'s, Value>) -> Fal
         name: input.required(scope, "name", string)?,
         password: input.optional(scope, "password", password)?,
         disabled: input.optional(scope, "disabled", boolean)?.unwrap_or(false),
-        nickname: input.optional(scope, "nickname", string)?,
     })
 }
 
@@ -107,7 +105,6 @@ fn update_user<'s>(scope: &mut PinScope<'s, '_>, input: Local<'s, Value>) -> Fal
         password: input.optional(scope, "password", password)?,
         clear_password: input.optional(scope, "clearPassword", boolean)?.unwrap_or(false),
         disabled: input.optional(scope, "disabled", boolean)?,
-        nickname: input.optional(scope, "nickname", string)?,
     })
 }
 

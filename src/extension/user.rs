@@ -45,7 +45,6 @@ macro_rules! user_fields {
 user_fields! {
     id: "id",
     name: "name",
-    nickname: "nickname",
     disabled: "disabled",
     created_at: "createdAt",
     mfa_enrolled: "mfaEnrolled",

@@ -40,8 +40,7 @@ async fn open(path: &Path) -> SqliteStore {
 /// A folder with a database of this many users, and the path of the database.
 async fn place_with_users(count: usize) -> (TempDir, PathBuf) {
     let (folder, path) = place();
-    let user =
-        |n: usize| NewUser { name: format!("user{n}@example.com"), password: None, disabled: false, nickname: None };
+    let user = |n: usize| NewUser { name: format!("user{n}@example.com"), password: None, disabled: false };
     open(&path).await.import((0..count).map(user).collect(), false).await.unwrap();
     (folder, path)
 }

@@ -30,7 +30,6 @@ impl Stub {
             created_at: Some(Timestamp::from_unix_millis(0)),
             mfa_enrolled: true,
             mfa_factor_ids: vec!["a".to_owned(), "b".to_owned()],
-            nickname: None,
         };
         let sparse = User {
             id: "2".to_owned(),
@@ -39,7 +38,6 @@ impl Stub {
             created_at: None,
             mfa_enrolled: false,
             mfa_factor_ids: Vec::new(),
-            nickname: None,
         };
         Arc::new(Self { users: [full, sparse], contexts: Mutex::default() })
     }

@@ -99,9 +99,9 @@ impl Enforced {
     /// See [`IdentityProvider::create_user`](super::IdentityProvider::create_user).
     pub async fn create_user(&self, context: &CallContext, request: CreateUser) -> Result<User, IdpError> {
         let context = &*self.own(context);
-        let CreateUser { name, password, disabled, nickname } = request;
+        let CreateUser { name, password, disabled } = request;
         let name = names::validate(self.policy().name_kind(), &name)?;
-        let subject = Subject { id: None, name: &name, nickname: nickname.as_deref(), disabled };
+        let subject = Subject { id: None, name: &name, disabled };
         // Before the policies: a caller without permission does not learn them.
         self.require(context, Operation::Create, &Target::User(subject))?;
         self.policy().check_domain(&name)?;
@@ -114,7 +114,7 @@ impl Enforced {
             (disabled, Capability::Disable),
         ];
         self.check_capabilities(needs)?;
-        let record = self.directory.create(context, CreateUser { name, password, disabled, nickname }).await?;
+        let record = self.directory.create(context, CreateUser { name, password, disabled }).await?;
         Ok(self.user_of(record))
     }
 
@@ -125,7 +125,7 @@ impl Enforced {
     /// See [`IdentityProvider::update_user`](super::IdentityProvider::update_user).
     pub async fn update_user(&self, context: &CallContext, request: UpdateUser) -> Result<User, IdpError> {
         let context = &*self.own(context);
-        let UpdateUser { id, name, password, clear_password, disabled, nickname } = request;
+        let UpdateUser { id, name, password, clear_password, disabled } = request;
         let name = name.map(|name| names::validate(self.policy().name_kind(), &name)).transpose()?;
         let password = match (password, clear_password) {
             (Some(_), true) => {
@@ -135,7 +135,7 @@ impl Enforced {
             (None, true) => PasswordUpdate::Clear,
             (None, false) => PasswordUpdate::Keep,
         };
-        let change = UserChange { name, password, disabled, nickname };
+        let change = UserChange { name, password, disabled };
         let mut conflicts = self.retries.conflicts(&id).until(context.deadline);
         loop {
             let user = self.find(context, UserKey::Id(&id)).await?;
@@ -260,7 +260,7 @@ impl Enforced {
     }
 
     fn check_change(&self, change: &UserChange) -> Result<(), IdpError> {
-        let UserChange { name, password, disabled, nickname: _ } = change;
+        let UserChange { name, password, disabled } = change;
         if let Some(name) = name {
             self.policy().check_domain(name)?;
         }
@@ -304,14 +304,10 @@ impl Enforced {
 
     /// The canonical form of the query: names normalised, entries sorted and without duplicates.
     fn canonical(&self, query: UserQuery) -> Result<UserQuery, IdpError> {
-        let UserQuery { ids, names, nicknames } = query;
+        let UserQuery { ids, names } = query;
         let kind = self.policy().name_kind();
         let names = names.map(|names| names.iter().map(|name| names::normalize(kind, name)).collect());
-        Ok(UserQuery {
-            ids: sorted("query.ids", ids)?,
-            names: sorted("query.names", names)?,
-            nicknames: sorted("query.nicknames", nicknames)?,
-        })
+        Ok(UserQuery { ids: sorted("query.ids", ids)?, names: sorted("query.names", names)? })
     }
 
     fn policy(&self) -> &UserAuthPolicy {
@@ -332,9 +328,9 @@ impl std::fmt::Debug for Enforced {
 /// The user as scripts see it.
 pub(crate) fn user_of(policy: &UserAuthPolicy, record: UserRecord) -> User {
     // Exhaustive: the compiler points here when a field is added.
-    let UserRecord { id, name, nickname, disabled, created_at, mfa_factor_ids, version: _ } = record;
+    let UserRecord { id, name, disabled, created_at, mfa_factor_ids, version: _ } = record;
     let mfa_enrolled = policy.enable_mfa && !mfa_factor_ids.is_empty();
-    User { id, name, nickname, disabled, created_at, mfa_enrolled, mfa_factor_ids }
+    User { id, name, disabled, created_at, mfa_enrolled, mfa_factor_ids }
 }
 
 /// The error for an unknown user, by id or normalised name.

@@ -63,19 +63,16 @@ pub struct UserChange {
     pub password: PasswordUpdate,
     /// Whether the user is disabled.
     pub disabled: Option<bool>,
-    /// The new nickname.
-    pub nickname: Option<String>,
 }
 
 impl UserChange {
     /// The user after the change, but for the version.
     #[must_use]
     pub fn applied_to(&self, user: &UserRecord) -> UserRecord {
-        let Self { name, password: _, disabled, nickname } = self;
+        let Self { name, password: _, disabled } = self;
         UserRecord {
             name: name.as_ref().unwrap_or(&user.name).clone(),
             disabled: disabled.unwrap_or(user.disabled),
-            nickname: nickname.as_ref().or(user.nickname.as_ref()).cloned(),
             ..user.clone()
         }
     }

@@ -137,6 +137,6 @@ impl LocalDirectory {
         if password.is_some() {
             self.policy().check_password_use("passwordHash")?;
         }
-        Ok(NewUser { name, password, disabled, nickname: None })
+        Ok(NewUser { name, password, disabled })
     }
 }

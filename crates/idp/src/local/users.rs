@@ -49,13 +49,13 @@ impl Directory for StoreDirectory {
     }
 
     async fn create(&self, _: &CallContext, user: CreateUser) -> Result<UserRecord, IdpError> {
-        let CreateUser { name, password, disabled, nickname } = user;
+        let CreateUser { name, password, disabled } = user;
         let password = match password {
             Some(password) => Some(self.local.hash(password).await?),
             None => None,
         };
         let batch = Batch {
-            mutations: vec![Mutation::CreateUser(NewUser { name: name.clone(), password, disabled, nickname })],
+            mutations: vec![Mutation::CreateUser(NewUser { name: name.clone(), password, disabled })],
             events: self.local.event(UserRef::Created, EventKind::Created),
             ..Batch::default()
         };
@@ -64,7 +64,7 @@ impl Directory for StoreDirectory {
     }
 
     async fn update(&self, _: &CallContext, user: &UserRecord, change: &UserChange) -> Result<UserRecord, IdpError> {
-        let UserChange { name, password, disabled, nickname } = change;
+        let UserChange { name, password, disabled } = change;
         let (password, sets_password) = match password {
             PasswordUpdate::Keep => (PasswordChange::Keep, false),
             // Clearing a password that does not exist is no change.
@@ -74,7 +74,7 @@ impl Directory for StoreDirectory {
             }
         };
         let ends_resets = !matches!(password, PasswordChange::Keep) || *disabled == Some(true);
-        let patch = UserPatch { name: name.clone(), disabled: *disabled, nickname: nickname.clone(), password };
+        let patch = UserPatch { name: name.clone(), disabled: *disabled, password };
         let mut new = patch.applied_to(user);
         let renamed = new.name != user.name;
         let changes = new != *user || sets_password;

@@ -11,8 +11,6 @@ pub enum Field {
     Id,
     /// The normalised name.
     Name,
-    /// The nickname; empty if there is none.
-    Nickname,
     /// Whether the user is disabled.
     Disabled,
 }
@@ -37,14 +35,13 @@ pub enum FieldValue<'a> {
 
 impl Field {
     /// All fields.
-    pub const ALL: [Self; 4] = [Self::Id, Self::Name, Self::Nickname, Self::Disabled];
+    pub const ALL: [Self; 3] = [Self::Id, Self::Name, Self::Disabled];
 
     /// The name in policies: `id`, `name` or `disabled`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Id => "id",
             Self::Name => "name",
-            Self::Nickname => "nickname",
             Self::Disabled => "disabled",
         }
     }
@@ -52,7 +49,7 @@ impl Field {
     /// The type of the field's values.
     pub const fn kind(self) -> FieldKind {
         match self {
-            Self::Id | Self::Name | Self::Nickname => FieldKind::Text,
+            Self::Id | Self::Name => FieldKind::Text,
             Self::Disabled => FieldKind::Bool,
         }
     }
@@ -62,7 +59,6 @@ impl Field {
         match self {
             Self::Id => FieldValue::Text(&user.id),
             Self::Name => FieldValue::Text(&user.name),
-            Self::Nickname => FieldValue::Text(user.nickname.as_deref().unwrap_or_default()),
             Self::Disabled => FieldValue::Bool(user.disabled),
         }
     }

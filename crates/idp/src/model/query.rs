@@ -13,8 +13,6 @@ pub struct UserQuery {
     pub ids: Option<Vec<String>>,
     /// Matches users with one of these names, at most [`MAX_ENTRIES`](Self::MAX_ENTRIES). An empty list matches no user.
     pub names: Option<Vec<String>>,
-    /// Matches users with one of these nicknames, at most [`MAX_ENTRIES`](Self::MAX_ENTRIES).
-    pub nicknames: Option<Vec<String>>,
 }
 
 impl UserQuery {
@@ -42,15 +40,11 @@ impl UserQuery {
     /// The filters as one predicate.
     pub fn into_predicate(self) -> Predicate {
         // Exhaustive: the compiler points here when a filter is added.
-        let Self { ids, names, nicknames } = self;
+        let Self { ids, names } = self;
         let one_of = |field, values: Option<Vec<String>>| {
             values.map(|values| Predicate::one_of(field, values.into_iter().map(Scalar::Text)))
         };
-        Predicate::all(
-            [one_of(Field::Id, ids), one_of(Field::Name, names), one_of(Field::Nickname, nicknames)]
-                .into_iter()
-                .flatten(),
-        )
+        Predicate::all([one_of(Field::Id, ids), one_of(Field::Name, names)].into_iter().flatten())
     }
 }
 

@@ -9,8 +9,6 @@ pub struct User {
     pub id: String,
     /// The name, unique in its namespace.
     pub name: String,
-    /// Another name, to address the user by.
-    pub nickname: Option<String>,
     /// Whether the user is disabled and cannot sign in.
     pub disabled: bool,
     /// The time of creation, if the backend knows it.
@@ -32,8 +30,6 @@ pub struct UserRecord {
     pub id: String,
     /// The name, unique in the namespace. Stores compare it byte by byte.
     pub name: String,
-    /// Another name, to address the user by.
-    pub nickname: Option<String>,
     /// Whether the user is disabled and cannot sign in.
     pub disabled: bool,
     /// The time of creation, if the backend knows it.
@@ -71,8 +67,6 @@ pub struct CreateUser {
     pub password: Option<Password>,
     /// Whether the user starts out disabled.
     pub disabled: bool,
-    /// Another name, to address the user by.
-    pub nickname: Option<String>,
 }
 
 /// Parameters for updating a user. Fields that are `None` stay as they are.
@@ -88,8 +82,6 @@ pub struct UpdateUser {
     pub clear_password: bool,
     /// Whether to disable or enable the user. Disabling invalidates the user's reset links.
     pub disabled: Option<bool>,
-    /// A new nickname.
-    pub nickname: Option<String>,
 }
 
 /// Parameters for sending a password-reset mail.

@@ -221,8 +221,6 @@ pub struct UserPatch {
     pub name: Option<String>,
     /// Whether the user is disabled.
     pub disabled: Option<bool>,
-    /// The new nickname.
-    pub nickname: Option<String>,
     /// The change of the password.
     pub password: PasswordChange,
 }
@@ -232,20 +230,11 @@ impl UserPatch {
     #[must_use]
     pub fn applied_to(&self, user: &UserRecord) -> UserRecord {
         // Exhaustive: the compiler points here when a field is added.
-        let Self { name, disabled, nickname, password: _ } = self;
-        let UserRecord {
-            id,
-            name: old_name,
-            nickname: old_nickname,
-            disabled: old_disabled,
-            created_at,
-            mfa_factor_ids,
-            version,
-        } = user;
+        let Self { name, disabled, password: _ } = self;
+        let UserRecord { id, name: old_name, disabled: old_disabled, created_at, mfa_factor_ids, version } = user;
         UserRecord {
             id: id.clone(),
             name: name.as_ref().unwrap_or(old_name).clone(),
-            nickname: nickname.as_ref().or(old_nickname.as_ref()).cloned(),
             disabled: disabled.unwrap_or(*old_disabled),
             created_at: *created_at,
             mfa_factor_ids: mfa_factor_ids.clone(),

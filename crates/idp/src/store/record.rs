@@ -11,8 +11,6 @@ pub struct NewUser {
     pub password: Option<PasswordHash>,
     /// Whether the user starts out disabled.
     pub disabled: bool,
-    /// The nickname, if there is one.
-    pub nickname: Option<String>,
 }
 
 /// Parameters for reading a page.

@@ -41,8 +41,7 @@ async fn router(database: &Path) -> Router {
 /// A database with the user, whose password is `correct horse`.
 async fn prepare(database: &Path) {
     let host = CallContext::new(namespace("users"), Principal::Host);
-    let user =
-        CreateUser { name: NAME.into(), password: Some("correct horse".into()), disabled: false, nickname: None };
+    let user = CreateUser { name: NAME.into(), password: Some("correct horse".into()), disabled: false };
     router(database).await.create_user(&host, user).await.unwrap();
 }
 

@@ -29,7 +29,7 @@ pub(crate) async fn open(path: &Path, name: &str) -> Shared {
 }
 
 pub(crate) fn user(name: impl Into<String>) -> NewUser {
-    NewUser { name: name.into(), password: None, disabled: false, nickname: None }
+    NewUser { name: name.into(), password: None, disabled: false }
 }
 
 pub(crate) fn rename(name: &str) -> UserPatch {

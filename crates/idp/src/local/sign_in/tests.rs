@@ -54,13 +54,13 @@ impl World {
     }
 
     async fn create(&self, name: &str, password: Option<&str>, disabled: bool) -> User {
-        let request = CreateUser { name: name.into(), password: password.map(Into::into), disabled, nickname: None };
+        let request = CreateUser { name: name.into(), password: password.map(Into::into), disabled };
         self.idp.create_user(&host(), request).await.unwrap()
     }
 
     async fn insert(&self, name: &str, phc: &str) {
         let password = Some(PasswordHash::from_phc(phc).unwrap());
-        let user = NewUser { name: name.into(), password, disabled: false, nickname: None };
+        let user = NewUser { name: name.into(), password, disabled: false };
         self.store.commit(Batch { mutations: vec![Mutation::CreateUser(user)], ..Batch::default() }).await.unwrap();
     }
 

@@ -71,15 +71,13 @@ pub struct Subject<'a> {
     pub id: Option<&'a str>,
     /// The normalised name.
     pub name: &'a str,
-    /// The nickname, if there is one.
-    pub nickname: Option<&'a str>,
     /// Whether the user is disabled.
     pub disabled: bool,
 }
 
 impl<'a> From<&'a UserRecord> for Subject<'a> {
     fn from(user: &'a UserRecord) -> Self {
-        Self { id: Some(&user.id), name: &user.name, nickname: user.nickname.as_deref(), disabled: user.disabled }
+        Self { id: Some(&user.id), name: &user.name, disabled: user.disabled }
     }
 }
 

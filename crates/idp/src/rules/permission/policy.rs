@@ -220,7 +220,6 @@ fn of_subject<'a>(subject: &Subject<'a>, field: Field) -> Value<'a> {
     match field {
         Field::Id => subject.id.map_or(Value::Missing, Value::Text),
         Field::Name => Value::Text(subject.name),
-        Field::Nickname => Value::Text(subject.nickname.unwrap_or_default()),
         Field::Disabled => Value::Bool(subject.disabled),
     }
 }

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
-const ANA: Subject<'static> = Subject { id: Some("1"), name: "ana@example.com", nickname: None, disabled: false };
-const BO: Subject<'static> = Subject { id: Some("2"), name: "bo@example.com", nickname: None, disabled: true };
+const ANA: Subject<'static> = Subject { id: Some("1"), name: "ana@example.com", disabled: false };
+const BO: Subject<'static> = Subject { id: Some("2"), name: "bo@example.com", disabled: true };
 
 fn config(value: Value) -> PermissionConfig {
     serde_json::from_value(value).unwrap()
@@ -255,7 +255,7 @@ fn compile_rejects_malformed_conditions() {
     assert_eq!(one("read", json!([{ "user": 1 }, "=", "1"])), ".0.user: expected a string: got a number");
     assert_eq!(
         one("read", json!([{ "idpUser": "email" }, "=", "1"])),
-        r#".0.idpUser: unknown field "email": expected "id", "name", "nickname" or "disabled""#
+        r#".0.idpUser: unknown field "email": expected "id", "name" or "disabled""#
     );
     assert_eq!(one("read", json!([id, 1, "1"])), r#".1: an operator is "=", "!=", "in" or "not in": got a number"#);
     assert_eq!(one("read", json!([id, "not_in", ["1"]])), r#".1: unknown operator "not_in": did you mean "not in"?"#);

@@ -39,7 +39,6 @@ pub async fn import_adds_users_in_order(db: Fixture<impl Backend>) {
             name: format!("a-long-common-beginning-{}", index * 7919 % 2500),
             password: index.is_multiple_of(3).then(|| password_hash(&index.to_string())),
             disabled: index.is_multiple_of(5),
-            nickname: None,
         })
         .collect();
     assert_eq!(import(&store, given.clone()).await, added(2500));

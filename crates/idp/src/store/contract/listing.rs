@@ -12,10 +12,10 @@ use super::{Backend, Fixture};
 use crate::model::{UserQuery, UserRecord};
 use crate::store::Page;
 
-const ANYONE: UserQuery = UserQuery { ids: None, names: None, nicknames: None };
+const ANYONE: UserQuery = UserQuery { ids: None, names: None };
 
 fn query(ids: Option<Vec<String>>, names: Option<Vec<&str>>) -> UserQuery {
-    UserQuery { ids, names: names.map(|names| names.into_iter().map(ToOwned::to_owned).collect()), nicknames: None }
+    UserQuery { ids, names: names.map(|names| names.into_iter().map(ToOwned::to_owned).collect()) }
 }
 
 fn ids<'a>(users: impl IntoIterator<Item = &'a UserRecord>) -> Option<Vec<String>> {

@@ -23,8 +23,8 @@ pub async fn namespaces_do_not_see_each_other(db: Fixture<impl Backend>) {
     assert_eq!(queued, (vec!["home".to_owned()], vec!["away".to_owned()]));
     assert_eq!((by_name(&home, "bo").await, by_id(&home, &bo.id).await), (None, None));
     let both = ["ana".to_owned(), "bo".to_owned()].to_vec();
-    let by_names = UserQuery { ids: None, names: Some(both), nicknames: None };
-    let by_ids = UserQuery { ids: Some(vec![ana.id, bo.id]), names: None, nicknames: None };
+    let by_names = UserQuery { ids: None, names: Some(both) };
+    let by_ids = UserQuery { ids: Some(vec![ana.id, bo.id]), names: None };
     for query in [by_names, by_ids] {
         let found = page(&home, &query, None, 10).await;
         assert_eq!((names(&found.users), found.total), (vec!["ana"], 1), "{query:?}");

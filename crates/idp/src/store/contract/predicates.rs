@@ -60,7 +60,6 @@ fn predicates(field: Field, users: &[UserRecord]) -> Vec<Predicate> {
             texts(field, ["user1", "user10", "user11", "ghost", "USER2"]),
             Predicate::same(field, Field::Disabled),
         ],
-        Field::Nickname => vec![texts(field, ["an"]), Predicate::same(field, Field::Name)],
         Field::Disabled => vec![is_disabled()],
     }
 }

@@ -24,7 +24,7 @@ pub(super) const MAILS: QueueName = QueueName::ResetMails;
 
 /// A user with only a name.
 pub(super) fn user(name: impl Into<String>) -> NewUser {
-    NewUser { name: name.into(), password: None, disabled: false, nickname: None }
+    NewUser { name: name.into(), password: None, disabled: false }
 }
 
 pub(super) fn rename(name: &str) -> UserPatch {

@@ -40,13 +40,8 @@ pub async fn update_user_changes_all_fields_at_once(db: Fixture<impl Backend>) {
     let store = db.users().await;
     let ana = insert(&store, "ana").await;
     let hash = password_hash("secret");
-    let all = UserPatch {
-        name: Some("bo".into()),
-        password: PasswordChange::Set(hash.clone()),
-        disabled: Some(true),
-        nickname: Some("bo".into()),
-    };
-    let expected = UserRecord { name: "bo".into(), nickname: Some("bo".into()), disabled: true, ..ana.clone() };
+    let all = UserPatch { name: Some("bo".into()), password: PasswordChange::Set(hash.clone()), disabled: Some(true) };
+    let expected = UserRecord { name: "bo".into(), disabled: true, ..ana.clone() };
     assert_eq!(expected, all.applied_to(&ana));
     change(&store, &ana, all, expected).await;
     assert_eq!(credentials(&store, &ana).await.password, Ok(Some(hash)));
@@ -68,12 +63,7 @@ pub async fn empty_patch_changes_no_field(db: Fixture<impl Backend>) {
 pub async fn rename_to_a_taken_name_changes_nothing(db: Fixture<impl Backend>) {
     let store = db.users().await;
     let (ana, bo) = (insert(&store, "ana").await, insert(&store, "bo").await);
-    let all = UserPatch {
-        name: Some("bo".into()),
-        password: PasswordChange::Clear,
-        disabled: Some(true),
-        nickname: Some("bo".into()),
-    };
+    let all = UserPatch { name: Some("bo".into()), password: PasswordChange::Clear, disabled: Some(true) };
     for clash in [rename("bo"), all] {
         assert_name_taken(update(&store, &ana.id, clash).await, "bo");
         assert_eq!(everyone(&store).await, [ana.clone(), bo.clone()]);

@@ -77,7 +77,7 @@ pub async fn versions_are_consistent_in_all_reads(db: Fixture<impl Backend>) {
             let now = reread(&store, &user).await;
             let by_name = store.credentials(UserKey::Name(&user.name)).await.unwrap().unwrap();
             assert_eq!((&by_name.user, &credentials(&store, &user).await.user), (&now, &now));
-            let query = UserQuery { ids: Some(vec![user.id.clone()]), names: None, nicknames: None };
+            let query = UserQuery { ids: Some(vec![user.id.clone()]), names: None };
             assert_eq!(page(&store, &query, None, 1).await.users, std::slice::from_ref(&now));
             store.commit(expecting([current(&now)], [])).await.unwrap();
         }

@@ -54,18 +54,17 @@ pub(super) fn import(scope: Scope<'_>, users: Vec<NewUser>, publish: bool) -> Re
 
 /// Inserts the users in the order of their names. Returns for each whether the name was free.
 fn insert(scope: Scope<'_>, users: &[NewUser], id: impl Fn(usize) -> Uuid) -> Result<Vec<bool>, StoreError> {
-    let sql = "INSERT INTO users (namespace_id, id, name, password_hash, disabled, created_at, version, nickname)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (namespace_id, name) DO NOTHING";
+    let sql = "INSERT INTO users (namespace_id, id, name, password_hash, disabled, created_at, version)
+               VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (namespace_id, name) DO NOTHING";
     let mut insert = scope.connection.prepare(sql)?;
     let (created_at, version) = (scope.now.unix_millis(), users::version_value(users::FIRST_VERSION));
     let mut added = vec![false; users.len()];
     for indices in by_name(users).chunks(PREFETCH) {
         let copies: Vec<_> = indices.iter().map(|index| (*index, users[*index].clone())).collect();
-        for (index, NewUser { name, password, disabled, nickname }) in copies {
+        for (index, NewUser { name, password, disabled }) in copies {
             let hash = password.as_ref().map(|hash| hash.as_str());
             let id = id(index);
-            let values =
-                params![scope.namespace_id, id.as_bytes(), name, hash, disabled, created_at, version, nickname];
+            let values = params![scope.namespace_id, id.as_bytes(), name, hash, disabled, created_at, version];
             added[index] = insert.execute(values)? > 0;
         }
     }
@@ -171,7 +170,7 @@ mod tests {
             (cache, connection.db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER).unwrap())
         };
         let before = state(&connection);
-        let users = || vec![NewUser { name: "ana".into(), password: None, disabled: false, nickname: None }];
+        let users = || vec![NewUser { name: "ana".into(), password: None, disabled: false }];
         let scope = || Scope { connection: &connection, namespace_id: 1, now: Timestamp::now() };
         assert_eq!(import(scope(), users(), true).unwrap().count, 1);
         assert_eq!(state(&connection), before);

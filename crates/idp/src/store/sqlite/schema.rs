@@ -14,7 +14,6 @@ const MIGRATIONS: &[M<'_>] = &[
     M::up(include_str!("migrations/0004_mail.sql")),
     M::up(include_str!("migrations/0005_events.sql")),
     M::up(include_str!("migrations/0006_jobs.sql")).foreign_key_check(),
-    M::up(include_str!("migrations/0007_nickname.sql")),
 ];
 
 /// Migrates the database to the current schema. Does not change a database with a newer schema.

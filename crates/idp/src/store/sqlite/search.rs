@@ -29,7 +29,6 @@ const fn column(field: Field) -> Column {
     match field {
         Field::Id => Column::Id("u.id"),
         Field::Name => Column::Text("u.name"),
-        Field::Nickname => Column::Text("ifnull(u.nickname, '')"),
         Field::Disabled => Column::Bool("u.disabled"),
     }
 }
@@ -196,7 +195,6 @@ impl Candidates {
             Predicate::In { field, values, negated } => match field {
                 Field::Id if *negated => None,
                 Field::Id => Some(Self { ids: texts(values).cloned().collect(), ..Self::default() }),
-                Field::Nickname => None,
                 Field::Name if *negated => None,
                 Field::Name => Some(Self { names: texts(values).cloned().collect(), ..Self::default() }),
                 Field::Disabled => {

@@ -14,7 +14,6 @@ select_list! {
     user_columns, column {
         ID = "u.id",
         NAME = "u.name",
-        NICKNAME = "u.nickname",
         DISABLED = "u.disabled",
         CREATED_AT = "u.created_at",
         VERSION = "u.version",
@@ -45,7 +44,6 @@ pub(super) fn record(row: &Row<'_>) -> Result<UserRecord, rusqlite::Error> {
     Ok(UserRecord {
         id: Uuid::from_bytes(row.get(column::ID)?).to_string(),
         name: row.get(column::NAME)?,
-        nickname: row.get(column::NICKNAME)?,
         disabled: row.get(column::DISABLED)?,
         created_at: Some(Timestamp::from_unix_millis(row.get(column::CREATED_AT)?)),
         mfa_factor_ids,
@@ -104,12 +102,11 @@ pub(super) fn newest_id(scope: Scope<'_>) -> Result<Uuid, StoreError> {
 }
 
 pub(super) fn create(scope: Scope<'_>, user: NewUser) -> Result<UserRecord, StoreError> {
-    let NewUser { name, password, disabled, nickname } = user;
+    let NewUser { name, password, disabled } = user;
     let id = following(newest_id(scope)?, scope.now);
     // FAIL differs from ABORT only after the first row, and needs no journal for the statement.
-    let sql =
-        "INSERT OR FAIL INTO users (namespace_id, id, name, password_hash, disabled, created_at, version, nickname)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    let sql = "INSERT OR FAIL INTO users (namespace_id, id, name, password_hash, disabled, created_at, version)
+               VALUES (?, ?, ?, ?, ?, ?, ?)";
     scope.prepare(sql)?.execute(params![
         scope.namespace_id,
         id.as_bytes(),
@@ -118,12 +115,10 @@ pub(super) fn create(scope: Scope<'_>, user: NewUser) -> Result<UserRecord, Stor
         disabled,
         scope.now.unix_millis(),
         version_value(FIRST_VERSION),
-        nickname,
     ])?;
     Ok(UserRecord {
         id: id.to_string(),
         name,
-        nickname,
         disabled,
         created_at: Some(scope.now),
         mfa_factor_ids: Vec::new(),
@@ -140,7 +135,7 @@ pub(super) fn update(
     expected: Option<Version>,
 ) -> Result<u64, StoreError> {
     // Exhaustive: the compiler points here when a field is added.
-    let UserPatch { name, disabled, nickname, password } = patch;
+    let UserPatch { name, disabled, password } = patch;
     let (namespace_id, id) = (scope.namespace_id, id.as_bytes());
     let mut values: Vec<&dyn ToSql> = params![namespace_id, id].to_vec();
     // Only what changes: a column that is set is also written to its indexes, even if the value stays.
@@ -154,11 +149,6 @@ pub(super) fn update(
     if let Some(disabled) = disabled {
         values.push(disabled);
         sql.push_str(", disabled = ?");
-        sql.push_str(&values.len().to_string());
-    }
-    if let Some(nickname) = nickname {
-        values.push(nickname);
-        sql.push_str(", nickname = ?");
         sql.push_str(&values.len().to_string());
     }
     let hash = match password {

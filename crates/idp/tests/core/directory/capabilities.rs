@@ -43,7 +43,7 @@ fn calls() -> Vec<(Call, Vec<Capability>)> {
     use Capability::*;
     let query = |ids: Option<&str>, names: Option<&str>| {
         let one = |value: &str| vec![value.to_owned()];
-        UserQuery { ids: ids.map(one), names: names.map(one), nicknames: None }
+        UserQuery { ids: ids.map(one), names: names.map(one) }
     };
     let none = Change::default();
     let rename = Change { rename: true, ..none };
@@ -90,8 +90,7 @@ impl Call {
             }
             Self::Create { password, disabled } => {
                 let password = password.then(|| "correct horse".into());
-                let request =
-                    CreateUser { name: "dee@example.com".into(), password, disabled: *disabled, nickname: None };
+                let request = CreateUser { name: "dee@example.com".into(), password, disabled: *disabled };
                 idp.create_user(&host(), request).await.map(drop)
             }
             Self::Update(Change { rename, set_password, clear_password, disabled }) => {
@@ -101,7 +100,6 @@ impl Call {
                     password: set_password.then(|| "correct horse".into()),
                     clear_password: *clear_password,
                     disabled: *disabled,
-                    nickname: None,
                 };
                 idp.update_user(&host(), request).await.map(drop)
             }

@@ -49,7 +49,6 @@ impl TestDirectory {
             created_at: None,
             mfa_factor_ids: if name == "ana" { vec!["factor".to_owned()] } else { Vec::new() },
             version: Version(index as u64 * 10),
-            nickname: None,
         };
         let users = Mutex::new(["ana", "bo", "cy"].into_iter().enumerate().map(user).collect());
         let (calls, lists, faults, hashed) = Default::default();
@@ -137,13 +136,13 @@ impl Directory for TestDirectory {
         if let Some(Fault::Error(error)) = self.faults.lock().pop_front() {
             return Err(error);
         }
-        let CreateUser { name, password: _, disabled, nickname } = user;
+        let CreateUser { name, password: _, disabled } = user;
         let mut users = self.users.lock();
         if users.iter().any(|other| other.name == name) {
             return Err(IdpError::new(Code::AlreadyExists, format!("user already exists: {name}")));
         }
         let (id, version) = (format!("{}-id", users.len()), Version(0));
-        let user = UserRecord { id, name, disabled, created_at: None, mfa_factor_ids: Vec::new(), version, nickname };
+        let user = UserRecord { id, name, disabled, created_at: None, mfa_factor_ids: Vec::new(), version };
         users.push(user.clone());
         Ok(user)
     }

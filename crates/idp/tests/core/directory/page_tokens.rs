@@ -74,7 +74,7 @@ async fn token_is_refused_for_another_query_or_namespace() {
         .build();
     let after = Some(first_token(&idp).await);
     let away = CallContext::new(namespace("away"), Principal::Host);
-    let query = UserQuery { ids: Some(vec!["ana-id".into(), "bo-id".into()]), names: None, nicknames: None };
+    let query = UserQuery { ids: Some(vec!["ana-id".into(), "bo-id".into()]), names: None };
     let same = ListUsers { after: after.clone(), ..ListUsers::default() };
     assert_eq!(failure(idp.users(&away, same.clone()).await).0, Code::InvalidArgument);
     assert_eq!(failure(idp.users(&host(), ListUsers { query, ..same.clone() }).await).0, Code::InvalidArgument);

@@ -57,10 +57,7 @@ async fn arguments_are_checked_when_nobody_is_readable() {
         ListUsers { first: Some(0), ..ListUsers::default() },
         ListUsers { first: Some(1001), ..ListUsers::default() },
         ListUsers { after: Some("forged".into()), ..ListUsers::default() },
-        ListUsers {
-            query: UserQuery { ids: Some(vec![String::new(); 1001]), names: None, nicknames: None },
-            ..ListUsers::default()
-        },
+        ListUsers { query: UserQuery { ids: Some(vec![String::new(); 1001]), names: None }, ..ListUsers::default() },
     ] {
         assert_eq!(failure(idp.users(&anonymous(), request.clone()).await).0, Code::InvalidArgument, "{request:?}");
     }
@@ -73,7 +70,7 @@ async fn listing_under_conditions_on_users_is_refused_without_visibility() {
     let idp = router(&directory, read_enabled());
     assert_eq!(failure(list(&idp).await), (Code::Unimplemented, text.to_owned()));
     // A filter does not make the listing exact.
-    let query = UserQuery { ids: Some(vec!["ana-id".into()]), names: None, nicknames: None };
+    let query = UserQuery { ids: Some(vec!["ana-id".into()]), names: None };
     let outcome = idp.users(&anonymous(), ListUsers { query, ..ListUsers::default() }).await;
     assert_eq!(failure(outcome), (Code::Unimplemented, text.to_owned()));
     assert_eq!(directory.calls(), Vec::<&str>::new());
@@ -107,15 +104,11 @@ async fn directory_receives_normalised_sorted_and_unique_filters() {
     let idp = router(&directory, Permission::allow_all());
     let texts = |texts: &[&str]| Some(texts.iter().map(ToString::to_string).collect::<Vec<_>>());
     let names = texts(&["Bo@Example.com", "ana@example.com", "bo@example.com"]);
-    let query = UserQuery { ids: texts(&["cy-id", "bo-id", "cy-id"]), names, nicknames: None };
+    let query = UserQuery { ids: texts(&["cy-id", "bo-id", "cy-id"]), names };
     let page = idp.users(&anonymous(), ListUsers { query, ..ListUsers::default() }).await.unwrap();
     assert_eq!((page.users.len(), page.total_count), (1, 1));
     let received = directory.lists().remove(0).query;
-    let expected = UserQuery {
-        ids: texts(&["bo-id", "cy-id"]),
-        names: texts(&["ana@example.com", "bo@example.com"]),
-        nicknames: None,
-    };
+    let expected = UserQuery { ids: texts(&["bo-id", "cy-id"]), names: texts(&["ana@example.com", "bo@example.com"]) };
     assert_eq!(received, expected);
     assert_eq!(idp.user(&anonymous(), UserKey::Name("ANA@example.com")).await.unwrap().id, "ana-id");
 }

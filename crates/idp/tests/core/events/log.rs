@@ -98,7 +98,6 @@ async fn apply(host: &Host, users: &mut Vec<Known>, operation: Operation) -> Opt
                 password: password.flatten().map(|text| format!("password {text}").as_str().into()),
                 clear_password: password == Some(None),
                 disabled,
-                nickname: None,
             };
             let updated = host.router.update_user(&context(principal(permitted)), change).await;
             let Some(updated) = accepted(updated, permitted) else {

@@ -71,8 +71,7 @@ impl World {
     }
 
     pub(super) async fn create(&self, name: &str) -> User {
-        let request =
-            CreateUser { name: name.into(), password: Some("correct horse".into()), disabled: false, nickname: None };
+        let request = CreateUser { name: name.into(), password: Some("correct horse".into()), disabled: false };
         self.idp.create_user(&host(), request).await.unwrap()
     }
 

@@ -131,11 +131,11 @@ async fn store(given: &[(String, bool)]) -> (Shared, Vec<UserRecord>) {
     let database = SqliteDatabase::in_memory().unwrap();
     // Users of another namespace are never seen.
     let beside: Shared = Arc::new(database.namespace(&namespace("beside")).await.unwrap());
-    create(&beside, NewUser { name: "ana".into(), password: None, disabled: true, nickname: None }).await.unwrap();
+    create(&beside, NewUser { name: "ana".into(), password: None, disabled: true }).await.unwrap();
     let store: Shared = Arc::new(database.namespace(&namespace("users")).await.unwrap());
     let mut users = Vec::new();
     for (name, disabled) in given {
-        let user = NewUser { name: name.clone(), password: None, disabled: *disabled, nickname: None };
+        let user = NewUser { name: name.clone(), password: None, disabled: *disabled };
         let mut user = create(&store, user).await.unwrap();
         if name == "#" {
             update(&store, &user.id, rename(&user.id)).await;
@@ -186,7 +186,8 @@ proptest! {
         // Ids need not come from a store here.
         let record = |(index, (name, disabled)): (usize, &(String, bool))| UserRecord {
             id: format!("id{index}"), name: name.clone(), disabled: *disabled, created_at: None, mfa_factor_ids: vec![],
-            version: Version::default(), nickname: None };
+            version: Version::default(),
+        };
         let users: Vec<_> = given.iter().enumerate().map(record).collect();
         let (one, update, invoker) = (with_ids(&one, &users), with_ids(&update, &users), with_ids(&invoker, &users));
         let permission = compile(&json!({
@@ -238,7 +239,8 @@ proptest! {
             let permission = compile(&json!({ "read": read }));
             let query = UserQuery {
                 ids: filter(&users, ids, |user| &user.id),
-                names: filter(&users, names, |user| &user.name), nicknames: None };
+                names: filter(&users, names, |user| &user.name),
+            };
             let asked_for = |user: &&UserRecord| {
                 query.ids.as_ref().is_none_or(|ids| ids.contains(&user.id))
                     && query.names.as_ref().is_none_or(|names| names.contains(&user.name))

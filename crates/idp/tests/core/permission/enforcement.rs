@@ -157,7 +157,7 @@ async fn listing_and_total_contain_readable_users_only() {
     let listed = |names: &[&str]| names.iter().map(|name| format!("{name}@example.com")).collect::<Vec<_>>();
     assert_eq!(under.names(&ANONYMOUS, ListUsers::default()).await, (listed(&["ana", "bo"]), 2, None));
     assert_eq!(under.names(&HOST, ListUsers::default()).await, (listed(&["ana", "bo", "cy"]), 3, None));
-    let query = UserQuery { ids: None, names: Some(listed(&["cy", "bo"])), nicknames: None };
+    let query = UserQuery { ids: None, names: Some(listed(&["cy", "bo"])) };
     let named = ListUsers { query, ..ListUsers::default() };
     assert_eq!(under.names(&ANONYMOUS, named).await, (listed(&["bo"]), 1, None));
     let first = ListUsers { first: Some(1), ..ListUsers::default() };

@@ -1,2 +1,0 @@
--- Another name of each user.
-ALTER TABLE users ADD COLUMN nickname TEXT;
