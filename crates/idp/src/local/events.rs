@@ -66,20 +66,26 @@ mod tests {
     /// A chance of one in 10^13 that none of so many batches prunes.
     const MANY: usize = 30 * BATCHES_PER_PRUNE as usize;
 
-    async fn events(store: &SqliteStore, limit: u32) -> Vec<EventRecord> {
-        store.events(EventQuery::After { id: None, limit }).await.unwrap()
-    }
-
-    #[tokio::test]
-    async fn changes_prune_events_that_are_older_than_the_retention() {
+    /// The namespace `home`, which publishes events, its store, and the time in milliseconds.
+    async fn publishing() -> (Router, SqliteStore, Arc<AtomicI64>) {
         let name = NamespaceName::new("home").unwrap();
         let millis = Arc::new(AtomicI64::new(1_700_000_000_000));
         let time = Arc::clone(&millis);
         let clock = Arc::new(move || Timestamp::from_unix_millis(time.load(Ordering::Relaxed)));
         let store = SqliteDatabase::in_memory_with_clock(clock).unwrap().namespace(&name).await.unwrap();
         let settings = NamespaceSettings::default().publish_user_events(true);
-        let idp = Router::builder().namespace(name.clone(), Arc::new(store.clone()), settings).build();
-        let host = CallContext::new(name, Principal::Host);
+        let router = Router::builder().namespace(name, Arc::new(store.clone()), settings).build();
+        (router, store, millis)
+    }
+
+    async fn events(store: &SqliteStore, limit: u32) -> Vec<EventRecord> {
+        store.events(EventQuery::After { id: None, limit }).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn changes_prune_events_that_are_older_than_the_retention() {
+        let (idp, store, millis) = publishing().await;
+        let host = CallContext::new(NamespaceName::new("home").unwrap(), Principal::Host);
         let request = CreateUser { name: "ana@example.com".into(), ..CreateUser::default() };
         let id = idp.create_user(&host, request).await.unwrap().id;
         let mut disabled = false;
@@ -109,13 +115,7 @@ mod tests {
 
     #[tokio::test]
     async fn imports_prune_all_events_that_are_older_than_the_retention() {
-        let name = NamespaceName::new("home").unwrap();
-        let millis = Arc::new(AtomicI64::new(1_700_000_000_000));
-        let time = Arc::clone(&millis);
-        let clock = Arc::new(move || Timestamp::from_unix_millis(time.load(Ordering::Relaxed)));
-        let store = SqliteDatabase::in_memory_with_clock(clock).unwrap().namespace(&name).await.unwrap();
-        let settings = NamespaceSettings::default().publish_user_events(true);
-        let idp = Router::builder().namespace(name, Arc::new(store.clone()), settings).build();
+        let (idp, store, millis) = publishing().await;
         let import = async |prefix: &str, count: usize| {
             let user = |index| ImportUser { name: format!("{prefix}{index}@example.com"), ..ImportUser::default() };
             idp.import_users("home", (0..count).map(user).collect()).await.unwrap();
