@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::page_token::{self, Listing, SealKey};
 use super::{
-    CallContext, Capabilities, Capability, Directory, ListRequest, NewPassword, PasswordUpdate, RetryQueues, UserChange,
+    CallContext, Capabilities, Capability, Directory, ListRequest, NewPassword, PasswordUpdate, UserChange, WriteQueues,
 };
 use crate::model::{
     Code, CreateUser, IdpError, ListUsers, NamespaceName, Password, Predicate, SendPasswordResetEmail, UnenrollMfa,
@@ -22,19 +22,20 @@ const MAX_FIRST: i64 = 1000;
 /// A directory under the rules of its namespace: names are normalised and validated, passwords are checked against the policy,
 /// and every operation is permitted or denied, before the directory is called.
 ///
-/// The namespace of a [`CallContext`] has no effect: the directory has one of its own.
+/// The namespace of a [`CallContext`] has no effect: the directory has one of its own. Writes to one user at the same time need
+/// the time driver of tokio.
 pub struct Enforced {
     namespace: NamespaceName,
     directory: Arc<dyn Directory>,
     settings: Arc<NamespaceSettings>,
     seal_key: OnceLock<SealKey>,
-    retries: RetryQueues,
+    writes: WriteQueues,
 }
 
 impl Enforced {
     /// Applies the `settings` of the namespace over `directory`.
     pub fn new(namespace: NamespaceName, directory: Arc<dyn Directory>, settings: Arc<NamespaceSettings>) -> Self {
-        Self { namespace, directory, settings, seal_key: OnceLock::new(), retries: RetryQueues::default() }
+        Self { namespace, directory, settings, seal_key: OnceLock::new(), writes: WriteQueues::default() }
     }
 
     /// The settings of the namespace.
@@ -136,7 +137,7 @@ impl Enforced {
             (None, false) => PasswordUpdate::Keep,
         };
         let change = UserChange { name, password, disabled };
-        let mut conflicts = self.retries.conflicts(&id).until(context.deadline);
+        let mut write = self.writes.turn_until(&id, context.deadline).await?;
         loop {
             let user = self.find(context, UserKey::Id(&id)).await?;
             let new = change.applied_to(&user);
@@ -145,7 +146,7 @@ impl Enforced {
             // After the permission, as in `create_user`.
             self.check_change(&change)?;
             let mut outcome = self.directory.update(context, &user, &change).await;
-            if !conflicts.repeat(&mut outcome).await {
+            if !write.repeat(&mut outcome) {
                 return Ok(self.user_of(outcome?));
             }
         }
@@ -158,13 +159,13 @@ impl Enforced {
     /// See [`IdentityProvider::delete_user`](super::IdentityProvider::delete_user).
     pub async fn delete_user(&self, context: &CallContext, user_id: &str) -> Result<(), IdpError> {
         let context = &*self.own(context);
-        let mut conflicts = self.retries.conflicts(user_id).until(context.deadline);
+        let mut write = self.writes.turn_until(user_id, context.deadline).await?;
         loop {
             let user = self.find(context, UserKey::Id(user_id)).await?;
             self.require(context, Operation::Delete, &Target::User((&user).into()))?;
             self.check_capabilities([(true, Capability::Delete)])?;
             let mut outcome = self.directory.delete(context, &user).await;
-            if !conflicts.repeat(&mut outcome).await {
+            if !write.repeat(&mut outcome) {
                 return outcome;
             }
         }
@@ -186,13 +187,13 @@ impl Enforced {
             return Err(IdpError::failed_precondition(reason));
         }
         self.policy().check_return(&request.redirect_uri)?;
-        let mut conflicts = self.retries.conflicts(&request.user_id).until(context.deadline);
+        let mut write = self.writes.turn_until(&request.user_id, context.deadline).await?;
         loop {
             let user = self.find(context, UserKey::Id(&request.user_id)).await?;
             self.require(context, Operation::SendPasswordResetEmail, &Target::User((&user).into()))?;
             self.check_capabilities([(true, Capability::ResetMails)])?;
             let mut outcome = self.directory.send_password_reset_email(context, &user, &request).await;
-            if !conflicts.repeat(&mut outcome).await {
+            if !write.repeat(&mut outcome) {
                 return outcome;
             }
         }
@@ -209,7 +210,7 @@ impl Enforced {
         if !self.policy().enable_mfa {
             return Err(mfa_disabled(&self.namespace));
         }
-        let mut conflicts = self.retries.conflicts(&user_id).until(context.deadline);
+        let mut write = self.writes.turn_until(&user_id, context.deadline).await?;
         loop {
             let user = self.find(context, UserKey::Id(&user_id)).await?;
             let target = Target::User((&user).into());
@@ -219,7 +220,7 @@ impl Enforced {
             }
             self.check_capabilities([(true, Capability::Factors)])?;
             let mut outcome = self.directory.remove_factor(context, &user, &mfa_factor_id).await;
-            if !conflicts.repeat(&mut outcome).await {
+            if !write.repeat(&mut outcome) {
                 return outcome;
             }
         }

@@ -8,21 +8,21 @@
 //! for what scripts cannot call: neither changes users around the rules. A host keeps its own directory to itself.
 
 mod capabilities;
-mod conflicts;
 mod context;
 mod enforced;
 mod identity_provider;
 mod page_token;
+mod write_queues;
 
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
 pub use capabilities::{Capabilities, Capability};
-pub(crate) use conflicts::RetryQueues;
 pub use context::CallContext;
 pub use enforced::Enforced;
 pub(crate) use enforced::{mfa_disabled, user_not_found, user_of};
 pub use identity_provider::IdentityProvider;
+pub(crate) use write_queues::WriteQueues;
 
 use crate::model::{
     CreateUser, IdpError, Password, PasswordHash, Predicate, SendPasswordResetEmail, UserKey, UserQuery, UserRecord,

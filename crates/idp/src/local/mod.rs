@@ -33,7 +33,7 @@ pub use resets::{PasswordReset, ResetPasswordError};
 pub use sign_in::{MfaState, SignIn};
 pub(crate) use users::StoreDirectory;
 
-use crate::directory::{RetryQueues, user_of};
+use crate::directory::{WriteQueues, user_of};
 use crate::model::{NamespaceName, Timestamp, User, UserRecord};
 use crate::rules::{NamespaceSettings, UserAuthPolicy};
 use crate::store::{Expect, Store};
@@ -46,7 +46,7 @@ pub struct LocalDirectory {
     settings: Arc<NamespaceSettings>,
     hasher: Arc<Hasher>,
     keys: Arc<MfaKeys>,
-    retries: RetryQueues,
+    writes: WriteQueues,
 }
 
 impl LocalDirectory {
@@ -57,7 +57,7 @@ impl LocalDirectory {
         hasher: Arc<Hasher>,
         keys: Arc<MfaKeys>,
     ) -> Self {
-        Self { namespace, store, settings, hasher, keys, retries: RetryQueues::default() }
+        Self { namespace, store, settings, hasher, keys, writes: WriteQueues::default() }
     }
 
     /// The name of the namespace.

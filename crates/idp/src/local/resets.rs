@@ -54,7 +54,7 @@ impl LocalDirectory {
         let (user, _) = self.find_reset(token).await?;
         self.policy().check_password(&password).map_err(ResetPasswordError::Password)?;
         let hash = self.hash(password).await.map_err(ResetPasswordError::Failed)?;
-        let mut conflicts = self.retries.conflicts(&user.id);
+        let mut write = self.writes.turn(&user.id).await;
         loop {
             let (user, reset) = self.find_reset(token).await?;
             let id = user.id.clone();
@@ -67,7 +67,7 @@ impl LocalDirectory {
                 events: self.event(UserRef::Id(id), EventKind::Updated),
             };
             let mut outcome = self.publish(batch).await.map_err(failed);
-            if !conflicts.repeat(&mut outcome).await {
+            if !write.repeat(&mut outcome) {
                 return outcome.map(|_| reset).map_err(ResetPasswordError::Failed);
             }
         }

@@ -51,10 +51,10 @@ impl LocalDirectory {
         self.check_mfa_enabled()?;
         let id = Uuid::now_v7().to_string();
         let secret = totp::new_secret().map_err(internal)?;
-        let mut conflicts = self.retries.conflicts(user_id);
+        let mut write = self.writes.turn(user_id).await;
         loop {
             let mut outcome = self.add_unconfirmed(user_id, &id, &secret).await;
-            if !conflicts.repeat(&mut outcome).await {
+            if !write.repeat(&mut outcome) {
                 return outcome;
             }
         }
@@ -95,10 +95,10 @@ impl LocalDirectory {
     pub async fn confirm_mfa_enrollment(&self, user_id: &str, factor_id: &str, code: &str) -> Result<bool, IdpError> {
         self.check_mfa_enabled()?;
         let attempt = self.begin_attempt(AttemptKind::MfaCode, user_id).await?;
-        let mut conflicts = self.retries.conflicts(user_id);
+        let mut write = self.writes.turn(user_id).await;
         let outcome = loop {
             let mut outcome = self.confirm(user_id, factor_id, code, &attempt).await;
-            if !conflicts.repeat(&mut outcome).await {
+            if !write.repeat(&mut outcome) {
                 break outcome;
             }
         };
@@ -149,14 +149,14 @@ impl LocalDirectory {
     pub async fn verify_mfa(&self, user_id: &str, code: &str) -> Result<bool, IdpError> {
         self.check_mfa_enabled()?;
         let attempt = self.begin_attempt(AttemptKind::MfaCode, user_id).await?;
-        let mut conflicts = self.retries.conflicts(user_id);
+        let mut write = self.writes.turn(user_id).await;
         let outcome = loop {
             let mut outcome = match self.known(user_id).await {
                 Ok(Some(known)) if self.may_sign_in(&known.user) => self.use_code(&known, code, &attempt).await,
                 Ok(_) => Ok(false),
                 Err(error) => Err(error),
             };
-            if !conflicts.repeat(&mut outcome).await {
+            if !write.repeat(&mut outcome) {
                 break outcome;
             }
         };
