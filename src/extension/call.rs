@@ -11,7 +11,6 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
 
 use deno_core::futures::FutureExt;
 use deno_core::futures::task::AtomicWaker;
@@ -20,15 +19,16 @@ use deno_core::{ExternalOpsTracker, OpState, V8TaskSpawner, unsync};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::call_budget::{CallBudget, InFlight};
+use super::caller::{CallTarget, Caller};
 use super::error::{CallError, CallSite, Fallible};
 use super::output::IntoScript;
-use crate::idp::{CallContext, Code, IdentityProvider, IdpError, NamespaceName, Principal};
+use crate::idp::{Code, IdpError};
 
 /// Defines the ops of client methods: `op: "method", read => |input| operation(input);` for each.
 ///
 /// - `op` is the name of the op, and `"method"` the name of the method in JavaScript, for error texts.
 /// - `read` turns the argument of the method into the input: `fn(&mut PinScope, Local<Value>) -> Fallible<Input>`.
-/// - `operation` is the method of [`IdentityProvider`]: it gets the context of the call, and then `input`.
+/// - `operation` is the method of [`IdentityProvider`](crate::idp::IdentityProvider): it gets the context of the call, and then `input`.
 macro_rules! client_ops {
     ($($op:ident: $method:literal, $read:expr => |$input:ident| $operation:ident($argument:expr);)*) => {$(
         #[deno_core::op2]
@@ -56,32 +56,6 @@ pub(super) struct Client<'s> {
     pub(super) make_user: Local<'s, Value>,
 }
 
-/// The identity provider and the context of a call.
-pub(super) struct CallTarget {
-    pub(super) idp: Arc<dyn IdentityProvider>,
-    pub(super) context: CallContext,
-}
-
-/// The execution that makes the calls, for their context. Set by the function runtime; empty in a runtime of the host.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct CallScope {
-    /// The time at which the execution is terminated.
-    pub(crate) deadline: Option<Instant>,
-    /// The id of the execution: see [`CallContext::execution_id`].
-    pub(crate) id: Option<Arc<str>>,
-}
-
-impl CallTarget {
-    /// The target of a call: the namespace comes from the client, the rest from the state of the execution.
-    fn new(state: &OpState, namespace: NamespaceName) -> Self {
-        let CallScope { deadline, id } = state.borrow::<CallScope>().clone();
-        let mut context = CallContext::new(namespace, state.borrow::<Principal>().clone());
-        context.deadline = deadline;
-        context.execution_id = id;
-        Self { idp: Arc::clone(state.borrow::<Arc<dyn IdentityProvider>>()), context }
-    }
-}
-
 /// Calls `method`: reads its argument, runs the operation, and returns the promise of its result.
 ///
 /// A result that is ready at once, such as a read from a cache, settles the promise before it is returned.
@@ -103,7 +77,7 @@ where
         return v8::undefined(scope).into();
     };
     let promise = resolver.get_promise(scope).into();
-    let (true, Ok(make_user)) = (client.namespace.is_string(), client.make_user.try_cast::<v8::Function>()) else {
+    let (Ok(namespace), Ok(make_user)) = (client.namespace.try_cast(), client.make_user.try_cast::<v8::Function>()) else {
         reject_foreign_receiver(scope, resolver, method);
         return promise;
     };
@@ -122,13 +96,10 @@ where
         // The script is being terminated.
         return promise;
     }
-    let target = match NamespaceName::new(&client.namespace.to_rust_string_lossy(scope)) {
-        Ok(namespace) => CallTarget::new(&state.borrow(), namespace),
-        // The constructor has checked the form.
-        Err(_) => {
-            reject_foreign_receiver(scope, resolver, method);
-            return promise;
-        }
+    let target = state.borrow_mut().borrow_mut::<Caller>().target(scope, namespace);
+    let Some(target) = target else {
+        reject_foreign_receiver(scope, resolver, method);
+        return promise;
     };
     let mut result = Box::pin(catch_panic(operation(target, input)));
     let mut poll_once = Context::from_waker(Waker::noop());

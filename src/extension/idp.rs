@@ -9,8 +9,9 @@ use std::sync::Arc;
 use deno_core::v8::{self, Local, PinScope, Value};
 use deno_core::{ExtensionFileSource, OpState, ascii_str_include, op2};
 
-use super::call::{CallScope, client_ops};
+use super::call::client_ops;
 use super::call_budget::CallBudget;
+use super::caller::Caller;
 use super::error::{Fallible, InvalidConfig};
 use super::input::{Fields, boolean, integer, password, string, strings, type_name};
 use super::user;
@@ -42,10 +43,8 @@ deno_core::extension!(
     esm_entry_point = "ext:tailor_idp/idp.js",
     options = { idp: Arc<dyn IdentityProvider>, principal: Principal },
     state = |state, options| {
-        state.put(options.idp);
-        state.put(options.principal);
+        state.put(Caller::new(options.idp, options.principal));
         state.put(CallBudget::default());
-        state.put(CallScope::default());
     },
     customizer = |extension: &mut deno_core::Extension| {
         // Embeds the sources: the `esm` key would read them from the build machine's disk at run time.
@@ -154,7 +153,7 @@ fn op_idp_client_namespace<'s>(
 /// The invoker as a plain object. `null` if there is none.
 #[op2]
 fn op_context_invoker<'s>(scope: &mut v8::PinScope<'s, '_>, state: &OpState) -> v8::Local<'s, v8::Value> {
-    let invoker = state.borrow::<Principal>().invoker();
+    let invoker = state.borrow::<Caller>().principal().invoker();
     let json = invoker.and_then(|invoker| serde_json::to_string(invoker).ok());
     json.and_then(|json| v8::String::new(scope, &json))
         .and_then(|json| v8::json::parse(scope, json))

@@ -39,6 +39,7 @@
 mod blobs;
 mod call;
 mod call_budget;
+mod caller;
 mod compression;
 mod console;
 mod crypto_calls;
@@ -59,8 +60,8 @@ mod user;
 use deno_core::Extension;
 
 pub(crate) use blobs::TrackedBlobStore;
-pub(crate) use call::CallScope;
 pub(crate) use call_budget::{CallBudget, CallLimit, CallLimits};
+pub(crate) use caller::{CallScope, Caller};
 pub(crate) use console::tailor_console;
 pub(crate) use external_memory::{ExternalMemory, MemoryTracker};
 pub(crate) use fetch::Fetch;

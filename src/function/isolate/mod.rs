@@ -31,7 +31,7 @@ use super::script::Script;
 use super::script_error::{from_core_error, from_exception};
 use super::termination::{TerminationHandle, TerminationReason};
 use crate::extension::{
-    CallBudget, CallLimit, CallLimits, CallScope, ConsoleSink, ExternalMemory, Fetch, FetchSettings, LogLevel,
+    CallBudget, CallLimit, CallLimits, CallScope, Caller, ConsoleSink, ExternalMemory, Fetch, FetchSettings, LogLevel,
     MemoryTracker, TimerLimit, TrackedBlobStore, UseCodeCache, function_extensions, hide_extension_frames,
     tailor_console, tailor_fetch, tailor_function, tailor_idp,
 };
@@ -167,8 +167,7 @@ impl Isolate {
         let state = self.runtime.op_state();
         let mut state = state.borrow_mut();
         state.put(timers);
-        state.put(principal);
-        state.put(call_scope);
+        state.borrow_mut::<Caller>().begin(principal, call_scope);
         state.put(console);
         state.put(CallBudget::with_limits(calls));
         state.put(Fetch::new(self.fetch.clone()));
@@ -373,7 +372,7 @@ impl Isolate {
     }
 }
 
-/// Ends accounting for an execution, and clears its [`CallScope`], when it is dropped. Does nothing during a panic.
+/// Ends accounting for an execution, and its calls' context, when it is dropped. Does nothing during a panic.
 pub(super) struct ExecutionScope<'a>(&'a mut Isolate);
 
 impl<'a> ExecutionScope<'a> {
@@ -404,7 +403,7 @@ impl Drop for ExecutionScope<'_> {
         if thread::panicking() {
             return;
         }
-        runtime.op_state().borrow_mut().put(CallScope::default());
+        runtime.op_state().borrow_mut().borrow_mut::<Caller>().end();
         memory.detach(runtime.v8_isolate());
     }
 }
