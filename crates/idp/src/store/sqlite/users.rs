@@ -17,7 +17,7 @@ select_list! {
         DISABLED = "u.disabled",
         CREATED_AT = "u.created_at",
         VERSION = "u.version",
-        FACTORS = "(SELECT group_concat(hex(f.id)) FROM mfa_factors AS f
+        FACTORS = "(SELECT group_concat(hex(f.id)) FROM mfa_factors AS f \
                     WHERE f.namespace_id = u.namespace_id AND f.user_id = u.id AND f.expires_at IS NULL)",
     }
 }
