@@ -76,7 +76,7 @@ fn audience(config: &PermissionConfig, operation: &str) -> Audience {
         PermissionConfig::Policies(operations) => operations,
     };
     let policies = operations.get(operation).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let unconditional = |policy: &Value| policy["conditions"].as_array().is_none_or(Vec::is_empty);
+    let unconditional = |policy: &Value| policy["conditions"].as_array().is_some_and(Vec::is_empty);
     let permits = |policy: &Value| policy["permit"].as_bool().unwrap_or(true);
     match policies {
         [] => Audience::Nobody,

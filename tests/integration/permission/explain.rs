@@ -83,7 +83,7 @@ fn explain_finds_user_of_store_by_name_and_id() {
 
 #[test]
 fn explain_reports_invalid_arguments_and_all_faults_of_permission() {
-    let folder = folder(&json!({ "red": [], "read": [{}] }));
+    let folder = folder(&json!({ "red": [], "read": [{}, { "permit": true }] }));
     let with = |more: &[&str]| {
         let end = explain(folder.path(), &[&["--permission", "permission.json", "--user-json", ANA], more].concat());
         assert_eq!((end.code, end.stdout.as_str()), (Some(2), ""));
@@ -92,7 +92,8 @@ fn explain_reports_invalid_arguments_and_all_faults_of_permission() {
     assert_eq!(
         with(&["--operation", "read"]),
         "error: permission.json is no permission:\n  red: unknown operation \"red\": did you mean \"read\"?\n  \
-         read.0: an empty policy would permit everything: give it conditions, or [] to say so\n"
+         read.0.conditions: is missing: conditions = [] is how a policy says that it always matches, for everybody\n  \
+         read.1.conditions: is missing: conditions = [] is how a policy says that it always matches, for everybody\n"
     );
     assert!(with(&["--operation", "raed"]).contains("one of create, read, update, delete"));
     std::fs::write(folder.path().join("permission.json"), "{}").unwrap();

@@ -11,7 +11,10 @@ use crate::suggest;
 /// The maximum number of policies for one operation: all of them become one query of the store.
 const MAX_POLICIES: usize = 1000;
 
-const POLICY_KEYS: [&str; 3] = ["conditions", "permit", "description"];
+const CONDITIONS: &str = "conditions";
+const POLICY_KEYS: [&str; 3] = [CONDITIONS, "permit", "description"];
+/// Required: a policy for everybody is one that says so, not one whose conditions were forgotten.
+const NO_CONDITIONS: &str = "is missing: conditions = [] is how a policy says that it always matches, for everybody";
 const OPERAND_KINDS: [&str; 4] = ["user", "idpUser", "oldIdpUser", "newIdpUser"];
 
 impl PermissionConfig {
@@ -101,23 +104,25 @@ impl Compiler {
             return self
                 .fault(format!("expected a policy, {{ conditions, permit, description }}: got {}", kind(policy)));
         };
-        if policy.is_empty() {
-            return self.fault("an empty policy would permit everything: give it conditions, or [] to say so");
-        }
         let mut compiled = Policy { conditions: Vec::new(), permits: true, description: None };
         for (key, value) in policy {
             self.at(key, |this| match (key.as_str(), value) {
-                ("conditions", Value::Array(conditions)) => {
+                (CONDITIONS, Value::Array(conditions)) => {
                     let condition = |(index, condition)| this.at(index, |this| this.condition(condition));
                     compiled.conditions = conditions.iter().enumerate().filter_map(condition).collect();
                 }
                 ("permit", Value::Bool(permit)) => compiled.permits = *permit,
                 ("description", Value::String(text)) => compiled.description = Some(text.clone()),
-                ("conditions", other) => this.record(format!("expected a list of conditions: got {}", kind(other))),
+                (CONDITIONS, other) => this.record(format!("expected a list of conditions: got {}", kind(other))),
                 ("permit", other) => this.record(format!("expected true or false: got {}", kind(other))),
                 ("description", other) => this.record(format!("expected a string: got {}", kind(other))),
                 _ => this.record(unknown("key", key, &POLICY_KEYS)),
             });
+        }
+        // A misspelled key is reported already.
+        let misspelled = || policy.keys().any(|key| suggest::nearest(key, &POLICY_KEYS) == Some(CONDITIONS));
+        if !policy.contains_key(CONDITIONS) && !misspelled() {
+            return self.at(CONDITIONS, |this| this.fault(NO_CONDITIONS));
         }
         Some(compiled)
     }

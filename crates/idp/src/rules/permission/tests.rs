@@ -72,18 +72,38 @@ fn allow_all_permits_everything_to_everybody() {
 }
 
 #[test]
-fn policy_without_conditions_always_matches_and_permits_by_default() {
+fn policy_with_empty_conditions_always_matches_and_permits_by_default() {
     let allowed = |policy: Value| {
         let permission = config(json!({ "delete": [policy] })).compile().unwrap();
         permission.allows(Operation::Delete, &Principal::Anonymous, &Target::User(ANA))
     };
     assert!(allowed(json!({ "conditions": [] })));
-    assert!(allowed(json!({ "permit": true })));
     assert!(!allowed(json!({ "conditions": [], "permit": false })));
 }
 
 #[test]
 fn denying_policy_takes_precedence_at_any_position() {
+#[test]
+fn compile_rejects_policies_without_conditions() {
+    let missing = "is missing: conditions = [] is how a policy says that it always matches, for everybody";
+    let policies = [
+        json!({ "permit": true }),
+        json!({ "permit": false }),
+        json!({ "description": "oneself only" }),
+        json!({ "permits": false }),
+        json!({}),
+    ];
+    for policy in policies {
+        let fault = format!("read.0.conditions: {missing}");
+        let faults = faults(json!({ "read": [policy.clone()] }));
+        assert_eq!(faults.last(), Some(&fault), "{policy}: {faults:?}");
+    }
+    let misspelled = json!({ "delete": [{ "condition": [] }] });
+    assert_eq!(faults(misspelled), [r#"delete.0.condition: unknown key "condition": did you mean "conditions"?"#]);
+    let null = json!({ "delete": [{ "conditions": null }] });
+    assert_eq!(faults(null), ["delete.0.conditions: expected a list of conditions: got null"]);
+}
+
     let permit = json!({ "conditions": [], "description": "all" });
     let deny = json!({ "conditions": [[{ "idpUser": "disabled" }, "=", true]], "permit": false, "description": "off" });
     for (policies, index) in [(json!([permit, deny]), 1), (json!([deny, permit]), 0)] {
@@ -206,7 +226,7 @@ fn compile_reports_all_faults_with_their_paths() {
         r#"read.0.permits: unknown key "permits": did you mean "permit"?"#,
         "update.0.conditions.0.0: update has no idpUser: use oldIdpUser, as the user is, or newIdpUser, as the user would be",
         "update.0.conditions.0.2.user: the key of an attribute is empty",
-        "update.1: an empty policy would permit everything: give it conditions, or [] to say so",
+        "update.1.conditions: is missing: conditions = [] is how a policy says that it always matches, for everybody",
         "delete: expected a list of policies: got an object",
         "create.0: expected a policy, { conditions, permit, description }: got a string",
         "create.1.permit: expected true or false: got a string",
