@@ -29,7 +29,8 @@ pub struct Invoker {
     /// The ids of the attributes, in the platform's order.
     #[serde(default)]
     pub attributes: Vec<String>,
-    /// The attributes by key, which policies compare.
+    /// The attributes by key, which policies compare: strings, booleans, and lists. Members of a list that are neither strings
+    /// nor booleans are passed over. Policies treat anything else as missing.
     #[serde(default)]
     pub attribute_map: serde_json::Map<String, serde_json::Value>,
 }

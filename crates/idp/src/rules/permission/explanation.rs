@@ -76,7 +76,8 @@ pub struct ConditionOutcome {
 pub struct Compared {
     /// The operand as configured.
     pub operand: Json,
-    /// The value in this decision; `None` if missing.
+    /// The value in this decision; `None` if missing. An attribute is as the invoker has it, with the members that are passed
+    /// over.
     pub value: Option<Json>,
     /// The reason why it equals nothing, if it does.
     pub equals_nothing: Option<&'static str>,
@@ -126,8 +127,8 @@ fn compared(operand: &Operand, question: Question<'_>, as_list: bool) -> Compare
         _ => None,
     };
     let value = match value {
-        Value::Missing => there.cloned(),
-        Value::Many(_) | Value::Attribute(_) => Some(value.scalars().iter().map(json).collect()),
+        Value::Missing | Value::Attribute(_) => there.cloned(),
+        Value::Many(values) => Some(values.iter().map(json).collect()),
         _ => value.scalar().as_ref().map(json),
     };
     Compared { operand: spelling(operand), value, equals_nothing }

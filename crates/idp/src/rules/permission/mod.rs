@@ -5,7 +5,8 @@
 //! [`PermissionConfig`] is the configuration, [`Permission`] its compiled form. A policy matches if all its conditions hold. A
 //! matching policy that denies takes precedence over matching policies that permit. A missing operand, such as an attribute that
 //! the invoker does not have or the id of a user who is about to be created, equals nothing: `=` and `in` do not hold for it,
-//! and `!=` and `not in`, their exact negations, do.
+//! and `!=` and `not in`, their exact negations, do. So does a member of a list that is neither a string nor a boolean; the
+//! other members count.
 
 mod compile;
 mod config;

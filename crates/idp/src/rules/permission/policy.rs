@@ -95,7 +95,7 @@ pub(super) enum Value<'a> {
     Text(&'a str),
     Bool(bool),
     Many(&'a [Scalar]),
-    /// An attribute: a list of strings and booleans.
+    /// An attribute: a list. Members that are neither strings nor booleans equal nothing; the others count.
     Attribute(&'a [Json]),
 }
 
@@ -165,9 +165,7 @@ impl<'a> Value<'a> {
         match value {
             Json::String(text) => Self::Text(text),
             Json::Bool(value) => Self::Bool(*value),
-            Json::Array(values) if values.iter().all(|value| value.is_string() || value.is_boolean()) => {
-                Self::Attribute(values)
-            }
+            Json::Array(values) => Self::Attribute(values),
             _ => Self::Missing,
         }
     }
@@ -197,7 +195,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The members of a list; empty for anything else.
+    /// The members of a list that count; empty for anything else.
     pub(super) fn scalars(self) -> Vec<Scalar> {
         match self {
             Self::Many(values) => values.to_vec(),

@@ -4,6 +4,7 @@ use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::model::{Field, Scalar};
 
 const ANA: Subject<'static> = Subject { id: Some("1"), name: "ana@example.com", disabled: false };
 const BO: Subject<'static> = Subject { id: Some("2"), name: "bo@example.com", disabled: true };
@@ -29,7 +30,8 @@ fn invoker() -> Principal {
         "type": "user",
         "attributeMap": {
             "role": "admin", "beta": true, "staff": ["ana@example.com", "cy@example.com"], "flags": [true],
-            "level": 5, "none": null, "mixed": ["ana@example.com", 1], "deep": { "a": 1 }, "empty": [],
+            "level": 5, "none": null, "mixed": [1, "ana@example.com", null, true, ["bo@example.com"]],
+            "foreign": [5, null, ["ana@example.com"], { "a": "ana@example.com" }], "deep": { "a": 1 }, "empty": [],
         },
     });
     Principal::Invoker(Arc::new(serde_json::from_value(invoker).unwrap()))
@@ -82,8 +84,6 @@ fn policy_with_empty_conditions_always_matches_and_permits_by_default() {
 }
 
 #[test]
-fn denying_policy_takes_precedence_at_any_position() {
-#[test]
 fn compile_rejects_policies_without_conditions() {
     let missing = "is missing: conditions = [] is how a policy says that it always matches, for everybody";
     let policies = [
@@ -104,6 +104,8 @@ fn compile_rejects_policies_without_conditions() {
     assert_eq!(faults(null), ["delete.0.conditions: expected a list of conditions: got null"]);
 }
 
+#[test]
+fn denying_policy_takes_precedence_at_any_position() {
     let permit = json!({ "conditions": [], "description": "all" });
     let deny = json!({ "conditions": [[{ "idpUser": "disabled" }, "=", true]], "permit": false, "description": "off" });
     for (policies, index) in [(json!([permit, deny]), 1), (json!([deny, permit]), 0)] {
@@ -141,6 +143,10 @@ fn operands_evaluate_to_their_values() {
         (json!([{ "idpUser": "name" }, "in", { "user": "staff" }]), true),
         (json!([{ "idpUser": "disabled" }, "in", { "user": "flags" }]), false),
         (json!(["cy@example.com", "in", { "user": "staff" }]), true),
+        (json!([{ "idpUser": "name" }, "in", { "user": "mixed" }]), true),
+        (json!([true, "in", { "user": "mixed" }]), true),
+        (json!(["1", "in", { "user": "mixed" }]), false),
+        (json!(["bo@example.com", "in", { "user": "mixed" }]), false),
         (json!([{ "idpUser": "id" }, "in", ["3", "1"]]), true),
         (json!([{ "user": "role" }, "in", [true, "admin"]]), true),
         (json!(["a", "=", "a"]), true),
@@ -162,7 +168,7 @@ fn missing_and_unsupported_operands_equal_nothing_and_negations_hold() {
         assert!(!holds(json!([{ "user": left }, "in", ["5", "ana@example.com"]]), &invoker(), ANA), "{left}");
         assert!(holds(json!([{ "user": left }, "not in", ["5", "ana@example.com"]]), &invoker(), ANA), "{left}");
     }
-    for right in ["absent", "level", "none", "deep", "mixed", "role", "empty"] {
+    for right in ["absent", "level", "none", "deep", "foreign", "role", "empty"] {
         assert!(!holds(json!([{ "idpUser": "name" }, "in", { "user": right }]), &invoker(), ANA), "in {right}");
         assert!(holds(json!([{ "idpUser": "name" }, "not in", { "user": right }]), &invoker(), ANA), "not in {right}");
     }
@@ -205,6 +211,32 @@ fn decision_contains_values_and_why_they_equal_nothing() {
     assert_eq!((&conditions[0].left, conditions[0].held), (&level, false));
     assert_eq!(conditions[1].right.value, Some(json!(["ana@example.com", "cy@example.com"])));
     assert_eq!((conditions[1].held, conditions[1].right.equals_nothing), (true, None));
+}
+
+#[test]
+fn denying_policy_counts_a_list_with_foreign_members() {
+    let policies = json!([
+        { "conditions": [] },
+        { "conditions": [["banned", "in", { "user": "flags" }]], "permit": false },
+        { "conditions": [[{ "idpUser": "name" }, "in", { "user": "hidden" }]], "permit": false },
+    ]);
+    let permission = config(json!({ "read": policies })).compile().unwrap();
+    let decide = |attributes: Value| {
+        let invoker = json!({ "id": "1", "type": "user", "attributeMap": attributes });
+        let principal = Principal::Invoker(Arc::new(serde_json::from_value(invoker).unwrap()));
+        let read = |subject| permission.allows(Operation::Read, &principal, &Target::User(subject));
+        (read(ANA), read(BO), permission.visible(&principal))
+    };
+    let not_bo = Predicate::one_of(Field::Name, [Scalar::Text(BO.name.to_owned())]).negate();
+    assert_eq!(decide(json!({ "flags": ["banned", 5] })), (false, false, Predicate::nobody()));
+    assert_eq!(decide(json!({ "flags": [null, { "a": "banned" }, ["banned"]] })), (true, true, Predicate::everybody()));
+    assert_eq!(decide(json!({ "hidden": [5, BO.name] })), (true, false, not_bo));
+
+    let invoker = json!({ "id": "1", "type": "user", "attributeMap": { "flags": ["banned", 5] } });
+    let principal = Principal::Invoker(Arc::new(serde_json::from_value(invoker).unwrap()));
+    let decision = permission.decide(Operation::Read, &principal, &Target::User(ANA));
+    let flags = &decision.policies[1].conditions[0].right;
+    assert_eq!((&flags.value, flags.equals_nothing), (&Some(json!(["banned", 5])), None));
 }
 
 #[test]

@@ -75,12 +75,23 @@ fn selective_policies() -> impl Strategy<Value = Value> {
     prop::collection::vec(policy, 1..4).prop_map(Value::from)
 }
 
+/// A value that no policy compares.
+fn foreign() -> impl Strategy<Value = Value> + Clone {
+    select(vec![json!(null), json!(5), json!([]), json!({ "a": "ana" }), json!(["ana"]), json!([true])])
+}
+
+/// A list with members that no policy compares, at any position.
+fn mixed_list() -> impl Strategy<Value = Value> {
+    prop::collection::vec(prop_oneof![3 => scalar(), 2 => foreign()], 0..5).prop_map(Value::from)
+}
+
 /// Null, or an invoker with attributes of all types.
 fn invoker() -> impl Strategy<Value = Value> {
     let attribute = prop_oneof![
         3 => scalar(),
-        3 => list(),
-        1 => select(vec![json!(null), json!(5), json!([]), json!({ "a": "ana" }), json!(["ana", 5]), json!([["ana"]])]),
+        2 => list(),
+        2 => mixed_list(),
+        1 => foreign(),
     ];
     let attributes = prop::collection::hash_map(select(&KEYS[..3]), attribute, 0..4);
     let invoker = ((0..6usize), attributes).prop_map(

@@ -25,7 +25,7 @@ fn holds(condition: &Value, case: &Case) -> bool {
     let (left, right) = (value(&condition[0], case), value(&condition[2], case));
     let is_one = |value: &Value| value.is_string() || value.is_boolean();
     let equal = is_one(&left) && left == right;
-    let among = is_one(&left) && right.as_array().is_some_and(|list| list.iter().all(is_one) && list.contains(&left));
+    let among = is_one(&left) && right.as_array().is_some_and(|list| list.contains(&left));
     match condition[1].as_str().unwrap() {
         "=" => equal,
         "!=" => !equal,
