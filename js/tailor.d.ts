@@ -19,7 +19,10 @@ declare namespace tailor.idp {
   interface User {
     /** Opaque and immutable. */
     id: string;
-    /** Unique in the namespace. An e-mail address, unless the namespace allows any identifier. */
+    /**
+     * Unique in the namespace. An e-mail address in lower case with its domain in ASCII, unless the namespace allows any
+     * identifier.
+     */
     name: string;
     /** Whether the user is disabled, which prevents sign-in. */
     disabled: boolean;
@@ -35,7 +38,7 @@ declare namespace tailor.idp {
   interface UserQuery {
     /** The user has one of these ids: at most 1000. An empty array matches no users. */
     ids?: string[];
-    /** The user has one of these names: at most 1000. An empty array matches no users. */
+    /** The user has one of these names, in any spelling: at most 1000. An empty array matches no users. */
     names?: string[];
   }
 
@@ -61,7 +64,10 @@ declare namespace tailor.idp {
 
   /** A user to create. */
   interface CreateUserInput {
-    /** An e-mail address, unless the namespace allows any identifier. */
+    /**
+     * An e-mail address of at most 254 characters, unless the namespace allows any identifier. It is normalised: lower case, NFC,
+     * the domain in ASCII.
+     */
     name: string;
     /** If omitted, the user cannot sign in with a password until one is set. */
     password?: string;
@@ -139,7 +145,7 @@ declare namespace tailor.idp {
     /** Returns the user with this id. Rejects with `NOT_FOUND` if there is none. */
     user(userId: string): Promise<User>;
 
-    /** Returns the user with this name. Rejects with `NOT_FOUND` if there is none. */
+    /** Returns the user with this name, in any spelling. Rejects with `NOT_FOUND` if there is none. */
     userByName(name: string): Promise<User>;
 
     /** Creates a user and returns it. Rejects with `ALREADY_EXISTS` if the name is taken. */

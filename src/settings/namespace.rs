@@ -115,6 +115,7 @@ fn read_policy(section: Section<'_, '_>) -> UserAuthPolicy {
     faults.extend(policy.faults().into_iter().filter(|fault| !section.depends_on_invalid_key(&fault.text)));
     faults.into_iter().for_each(|fault| section.fault(fault.key, fault.text));
     section.finish();
+    policy.normalize_domains();
     policy
 }
 

@@ -116,6 +116,25 @@ memory = "1GB"
 }
 
 #[test]
+fn allowed_domains_are_normalised_when_loaded() {
+    let domains = |list: &str| {
+        let text = format!("[namespace.main]\nstore = \"memory\"\nuserAuthPolicy.allowedEmailDomains = {list}\n");
+        let settings = Settings::parse(&text, Path::new("tailor-idp.toml")).map_err(|error| error.to_string())?;
+        Ok::<_, String>(settings.namespaces["main"].settings.user_auth_policy.allowed_email_domains.clone())
+    };
+    let normal = ["example.com", "xn--bcher-kva.example", "xn--bcher-kva.example"].map(ToOwned::to_owned);
+    assert_eq!(domains(r#"["ｅxample.COM", "Bücher.example", "XN--bcher-kva.example"]"#).unwrap(), normal);
+    assert_eq!(domains(r#"["*"]"#).unwrap(), ["*"]);
+    for domain in ["example", "exam_ple.com", "xn--a.example", "example.com.", "*.example.com"] {
+        let fault = format!(
+            "tailor-idp.toml:3: namespace.main.userAuthPolicy.allowedEmailDomains: allowedEmailDomains must be domains such as \
+             example.com, or \"*\": got {domain:?}"
+        );
+        assert_eq!(domains(&format!("[{domain:?}]")).unwrap_err(), fault);
+    }
+}
+
+#[test]
 fn mail_folder_is_relative_to_settings_file() {
     let text = "[namespace.main]\nstore = \"memory\"\n[mail]\nfolder = \"mails\"";
     let settings = Settings::parse(text, Path::new("etc/tailor-idp.toml")).unwrap();

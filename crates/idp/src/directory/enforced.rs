@@ -12,7 +12,8 @@ use crate::model::{
     UpdateUser, User, UserKey, UserPage, UserQuery, UserRecord, internal, shortened,
 };
 use crate::random;
-use crate::rules::{NamespaceSettings, Operation, Subject, Target, UserAuthPolicy, names, reset_mail};
+use crate::rules::names::NameForms;
+use crate::rules::{NamespaceSettings, Operation, Subject, Target, UserAuthPolicy, reset_mail};
 
 /// The number of users on a page by default.
 const DEFAULT_FIRST: i64 = 100;
@@ -60,7 +61,7 @@ impl Enforced {
         let limit = u32::try_from(first).ok().filter(|_| (1..=MAX_FIRST).contains(&first)).ok_or_else(|| {
             IdpError::invalid_argument(format!("first must be between 1 and {MAX_FIRST}: got {first}"))
         })?;
-        let query = self.canonical(query)?;
+        let (query, former_names) = self.canonical(query)?;
         let listing = Listing::new(&self.namespace, &query);
         let key = self.seal_key()?;
         let after = after.map(|token| page_token::open(key, listing, &token)).transpose()?;
@@ -69,7 +70,7 @@ impl Enforced {
             return Ok(UserPage { users: Vec::new(), next_page_token: None, total_count: 0 });
         }
         self.check_listing(&query, &visible)?;
-        let request = ListRequest { query: query.clone(), visible, after, limit };
+        let request = ListRequest { query: query.clone().or_names(former_names), visible, after, limit };
         let page = self.directory.list(context, request).await?;
         let next_page_token = page.next.map(|cursor| page_token::seal(key, listing, &cursor)).transpose()?;
         let users = page.users.into_iter().map(|record| self.user_of(record)).collect();
@@ -85,9 +86,7 @@ impl Enforced {
         let context = &*self.own(context);
         let record = match key {
             UserKey::Id(_) => self.find(context, key).await?,
-            UserKey::Name(name) => {
-                self.find(context, UserKey::Name(&names::normalize(self.policy().name_kind(), name))).await?
-            }
+            UserKey::Name(name) => self.find_by_name(context, name).await?,
         };
         self.require(context, Operation::Read, &Target::User((&record).into()))?;
         Ok(self.user_of(record))
@@ -101,7 +100,8 @@ impl Enforced {
     pub async fn create_user(&self, context: &CallContext, request: CreateUser) -> Result<User, IdpError> {
         let context = &*self.own(context);
         let CreateUser { name, password, disabled } = request;
-        let name = names::validate(self.policy().name_kind(), &name)?;
+        let former_name = NameForms::of(self.policy().name_kind(), &name).former;
+        let name = self.policy().name_kind().validate(&name)?;
         let subject = Subject { id: None, name: &name, disabled };
         // Before the policies: a caller without permission does not learn them.
         self.require(context, Operation::Create, &Target::User(subject))?;
@@ -115,6 +115,7 @@ impl Enforced {
             (disabled, Capability::Disable),
         ];
         self.check_capabilities(needs)?;
+        self.check_free(context, former_name.as_deref()).await?;
         let record = self.directory.create(context, CreateUser { name, password, disabled }).await?;
         Ok(self.user_of(record))
     }
@@ -127,7 +128,8 @@ impl Enforced {
     pub async fn update_user(&self, context: &CallContext, request: UpdateUser) -> Result<User, IdpError> {
         let context = &*self.own(context);
         let UpdateUser { id, name, password, clear_password, disabled } = request;
-        let name = name.map(|name| names::validate(self.policy().name_kind(), &name)).transpose()?;
+        let former_name = name.as_ref().and_then(|name| NameForms::of(self.policy().name_kind(), name).former);
+        let name = name.map(|name| self.policy().name_kind().validate(&name)).transpose()?;
         let password = match (password, clear_password) {
             (Some(_), true) => {
                 return Err(IdpError::invalid_argument("password and clearPassword exclude each other"));
@@ -145,6 +147,7 @@ impl Enforced {
             self.require(context, Operation::Update, &target)?;
             // After the permission, as in `create_user`.
             self.check_change(&change)?;
+            self.check_free(context, former_name.as_deref().filter(|former| *former != user.name)).await?;
             let mut outcome = self.directory.update(context, &user, &change).await;
             if !write.repeat(&mut outcome) {
                 return Ok(self.user_of(outcome?));
@@ -251,6 +254,26 @@ impl Enforced {
         self.directory.get(context, key).await?.ok_or_else(|| user_not_found(key.as_str()))
     }
 
+    /// Finds a user by any spelling of the name, or by the spelling that an earlier version stored.
+    async fn find_by_name(&self, context: &CallContext, name: &str) -> Result<UserRecord, IdpError> {
+        let forms = NameForms::of(self.policy().name_kind(), name);
+        for form in forms.iter() {
+            if let Some(user) = self.directory.get(context, UserKey::Name(form)).await? {
+                return Ok(user);
+            }
+        }
+        Err(user_not_found(&forms.normal))
+    }
+
+    /// Checks that no user has the name in its former spelling. The directory checks the normal form.
+    async fn check_free(&self, context: &CallContext, former_name: Option<&str>) -> Result<(), IdpError> {
+        let Some(name) = former_name else { return Ok(()) };
+        match self.directory.get(context, UserKey::Name(name)).await? {
+            Some(_) => Err(user_already_exists(name)),
+            None => Ok(()),
+        }
+    }
+
     /// Permission over the users of a listing is exact, or the listing is refused.
     fn check_listing(&self, query: &UserQuery, visible: &Predicate) -> Result<(), IdpError> {
         self.check_capabilities([
@@ -303,12 +326,21 @@ impl Enforced {
         }
     }
 
-    /// The canonical form of the query: names normalised, entries sorted and without duplicates.
-    fn canonical(&self, query: UserQuery) -> Result<UserQuery, IdpError> {
+    /// The canonical form of the query: names normalised, entries sorted and without duplicates. Page tokens are bound to it.
+    /// Beside it, the spellings in which earlier versions stored the names.
+    fn canonical(&self, query: UserQuery) -> Result<(UserQuery, Vec<String>), IdpError> {
         let UserQuery { ids, names } = query;
         let kind = self.policy().name_kind();
-        let names = names.map(|names| names.iter().map(|name| names::normalize(kind, name)).collect());
-        Ok(UserQuery { ids: sorted("query.ids", ids)?, names: sorted("query.names", names)? })
+        let mut former = Vec::new();
+        let names = names.map(|names| {
+            let normal = |name: &String| {
+                let forms = NameForms::of(kind, name);
+                former.extend(forms.former);
+                forms.normal
+            };
+            names.iter().map(normal).collect()
+        });
+        Ok((UserQuery { ids: sorted("query.ids", ids)?, names: sorted("query.names", names)? }, former))
     }
 
     fn policy(&self) -> &UserAuthPolicy {
@@ -337,6 +369,11 @@ pub(crate) fn user_of(policy: &UserAuthPolicy, record: UserRecord) -> User {
 /// The error for an unknown user, by id or normalised name.
 pub(crate) fn user_not_found(user: &str) -> IdpError {
     IdpError::not_found(format!("user not found: {}", shortened(user)))
+}
+
+/// The error for a name that a user has.
+pub(crate) fn user_already_exists(name: &str) -> IdpError {
+    IdpError::new(Code::AlreadyExists, format!("user already exists: {name}"))
 }
 
 pub(crate) fn mfa_disabled(namespace: &NamespaceName) -> IdpError {

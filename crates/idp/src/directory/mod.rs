@@ -20,7 +20,7 @@ use tokio::sync::OnceCell;
 pub use capabilities::{Capabilities, Capability};
 pub use context::CallContext;
 pub use enforced::Enforced;
-pub(crate) use enforced::{mfa_disabled, user_not_found, user_of};
+pub(crate) use enforced::{mfa_disabled, user_already_exists, user_not_found, user_of};
 pub use identity_provider::IdentityProvider;
 pub(crate) use write_queues::WriteQueues;
 
@@ -32,7 +32,8 @@ use crate::model::{
 #[derive(Debug, Clone)]
 pub struct ListRequest {
     /// The filters, normalised, sorted and without duplicates. Unfiltered, unless the directory has
-    /// [`Capability::Filters`].
+    /// [`Capability::Filters`]. A name that earlier versions stored in another spelling is there in both: see
+    /// [`UserKey::Name`].
     pub query: UserQuery,
     /// The users whom the principal may read. [`Predicate::everybody`], unless the directory has
     /// [`Capability::Visibility`].

@@ -1,5 +1,6 @@
 //! Failures of stores as failures of operations.
 
+use crate::directory::user_already_exists;
 use crate::model::{Code, IdpError, internal};
 use crate::store::StoreError;
 
@@ -31,7 +32,7 @@ pub(super) fn failed(error: StoreError) -> IdpError {
 /// A failed commit that creates or renames a user.
 pub(super) fn failed_to_name(error: StoreError, name: &str) -> IdpError {
     match error {
-        StoreError::NameTaken => IdpError::new(Code::AlreadyExists, format!("user already exists: {name}")),
+        StoreError::NameTaken => user_already_exists(name),
         other => failed(other),
     }
 }

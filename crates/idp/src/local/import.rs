@@ -1,14 +1,15 @@
 //! Bulk import of users.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 use super::LocalDirectory;
 use super::error::failed;
 use super::events::prune_events;
-use crate::model::{IdpError, NamespaceName, PasswordHash};
-use crate::rules::names;
-use crate::store::{Imported, NewUser, Store};
+use crate::model::{IdpError, NamespaceName, PasswordHash, UserKey};
+use crate::rules::names::NameForms;
+use crate::store::{Imported, NewUser, Skipped, Store};
 
 /// A user to import. The password is a hash that another program made: an import does not hash.
 #[derive(Debug, Clone, Default)]
@@ -56,6 +57,8 @@ pub struct ImportBatch {
     namespace: NamespaceName,
     store: Arc<dyn Store>,
     users: Vec<NewUser>,
+    /// The positions of users whose name earlier versions stored in another spelling, with that spelling.
+    former_names: Vec<(usize, String)>,
     publish: bool,
 }
 
@@ -84,13 +87,49 @@ impl ImportBatch {
     /// [`IdpError`] if the store fails. Then no user was added, unless the code is [`Code::Aborted`](crate::model::Code::Aborted): the outcome is unknown, and
     /// the batch can be imported again.
     pub async fn import(self) -> Result<Imported, IdpError> {
-        let Self { namespace, store, users, publish } = self;
-        let imported = store.import(users, publish).await.map_err(failed)?;
+        let Self { namespace, store, users, former_names, publish } = self;
+        let taken = taken(&*store, former_names).await?;
+        let imported = import_others(&*store, users, &taken, publish).await?;
         if publish && let Err(error) = prune_events(&*store).await {
             tracing::warn!(%error, %namespace, "old events were not deleted after an import");
         }
         Ok(imported)
     }
+}
+
+/// The positions of the users whose name a user has in its former spelling.
+async fn taken(store: &dyn Store, former_names: Vec<(usize, String)>) -> Result<BTreeSet<usize>, IdpError> {
+    let mut taken = BTreeSet::new();
+    for (index, name) in former_names {
+        if store.get(UserKey::Name(&name)).await.map_err(failed)?.is_some() {
+            taken.insert(index);
+        }
+    }
+    Ok(taken)
+}
+
+/// Imports the users but for those at the `taken` positions, which are skipped.
+async fn import_others(
+    store: &dyn Store,
+    users: Vec<NewUser>,
+    taken: &BTreeSet<usize>,
+    publish: bool,
+) -> Result<Imported, IdpError> {
+    if taken.is_empty() {
+        return store.import(users, publish).await.map_err(failed);
+    }
+    let (skipped, others): (Vec<_>, Vec<_>) =
+        users.into_iter().enumerate().partition(|(index, _)| taken.contains(index));
+    let (positions, others): (Vec<_>, Vec<_>) = others.into_iter().unzip();
+    let imported = store.import(others, publish).await.map_err(failed)?;
+    let of_the_store = imported
+        .skipped
+        .into_iter()
+        .filter_map(|Skipped { index, name }| Some(Skipped { index: *positions.get(index)?, name }));
+    let mut skipped: Vec<_> = skipped.into_iter().map(|(index, user)| Skipped { index, name: user.name }).collect();
+    skipped.extend(of_the_store);
+    skipped.sort_unstable_by_key(|skipped| skipped.index);
+    Ok(Imported { skipped, ..imported })
 }
 
 impl LocalDirectory {
@@ -117,7 +156,9 @@ impl LocalDirectory {
     pub fn import_batch(&self, users: Vec<ImportUser>) -> Result<ImportBatch, ImportError> {
         let mut checked = Vec::with_capacity(users.len());
         let mut faults = Vec::new();
+        let mut former_names = Vec::new();
         for (index, user) in users.into_iter().enumerate() {
+            former_names.extend(NameForms::of(self.policy().name_kind(), &user.name).former.map(|name| (index, name)));
             match self.importable(user) {
                 Ok(user) => checked.push(user),
                 Err(error) => faults.push(ImportFault { index, error }),
@@ -127,12 +168,12 @@ impl LocalDirectory {
             return Err(ImportError::Invalid(faults));
         }
         let (namespace, store) = (self.namespace.clone(), Arc::clone(&self.store));
-        Ok(ImportBatch { namespace, store, users: checked, publish: self.settings.publish_user_events })
+        Ok(ImportBatch { namespace, store, users: checked, former_names, publish: self.settings.publish_user_events })
     }
 
     fn importable(&self, user: ImportUser) -> Result<NewUser, IdpError> {
         let ImportUser { name, password, disabled } = user;
-        let name = names::validate(self.policy().name_kind(), &name)?;
+        let name = self.policy().name_kind().validate(&name)?;
         self.policy().check_domain(&name)?;
         if password.is_some() {
             self.policy().check_password_use("passwordHash")?;

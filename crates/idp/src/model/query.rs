@@ -37,6 +37,16 @@ impl UserQuery {
         *self == Self::default()
     }
 
+    /// Makes the filter of names, if there is one, match further names as well.
+    pub(crate) fn or_names(mut self, further: Vec<String>) -> Self {
+        if let Some(names) = self.names.as_mut().filter(|_| !further.is_empty()) {
+            names.extend(further);
+            names.sort_unstable();
+            names.dedup();
+        }
+        self
+    }
+
     /// The filters as one predicate.
     pub fn into_predicate(self) -> Predicate {
         // Exhaustive: the compiler points here when a filter is added.

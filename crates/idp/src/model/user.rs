@@ -45,7 +45,8 @@ pub struct UserRecord {
 pub enum UserKey<'a> {
     /// The id that the backend assigned.
     Id(&'a str),
-    /// The name; normalised, where a directory or store is asked.
+    /// The name; normalised, where a directory or store is asked. If that finds nobody, a directory is asked again for the
+    /// spelling in which earlier versions stored the name, where it differs: lower-cased, with the domain as it was given.
     Name(&'a str),
 }
 

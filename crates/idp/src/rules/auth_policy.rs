@@ -7,8 +7,8 @@ use secrecy::ExposeSecret;
 use unicode_normalization::char::is_combining_mark;
 use url::Url;
 
-use super::NameKind;
 use super::setting_fault::SettingFault;
+use super::{NameKind, names};
 use crate::model::{IdpError, Password};
 
 /// Valid values of `passwordMinLength`, as on the platform.
@@ -46,7 +46,7 @@ pub struct UserAuthPolicy {
     pub password_min_length: usize,
     /// The maximum length of a password, in Unicode scalar values.
     pub password_max_length: usize,
-    /// The allowed domains of e-mail addresses. Empty or a single `*`: all.
+    /// The allowed domains of e-mail addresses, compared in ASCII and lower case. Empty or a single `*`: all.
     pub allowed_email_domains: Vec<String>,
     /// Whether users can sign in with Google.
     pub allow_google_oauth: bool,
@@ -96,6 +96,16 @@ impl UserAuthPolicy {
     /// The issuer that authenticator apps show.
     pub fn mfa_issuer(&self) -> &str {
         if self.mfa_issuer.is_empty() { DEFAULT_MFA_ISSUER } else { &self.mfa_issuer }
+    }
+
+    /// Brings [`allowed_email_domains`](Self::allowed_email_domains) into the form in which names have them, for texts that list
+    /// them. Entries that are no domains stay as they are.
+    pub fn normalize_domains(&mut self) {
+        for domain in &mut self.allowed_email_domains {
+            if let Some(normal) = names::domain(domain) {
+                *domain = normal;
+            }
+        }
     }
 
     /// All violations of the rules for a configuration.
@@ -150,7 +160,7 @@ impl UserAuthPolicy {
         if domains.len() > 1 && domains.iter().any(|domain| domain == ALL_DOMAINS) {
             faults.push(fault(r#"allowedEmailDomains must have "*" alone or not at all"#.to_owned()));
         }
-        let strange = domains.iter().filter(|domain| *domain != ALL_DOMAINS && !is_domain(domain));
+        let strange = domains.iter().filter(|domain| *domain != ALL_DOMAINS && names::domain(domain).is_none());
         faults.extend(strange.map(|domain| {
             fault(format!("allowedEmailDomains must be domains such as example.com, or \"*\": got {domain:?}"))
         }));
@@ -271,8 +281,9 @@ impl UserAuthPolicy {
         if all || self.use_non_email_identifier {
             return Ok(());
         }
-        let domain = name.rsplit_once('@').map(|(_, domain)| comparable(domain)).unwrap_or_default();
-        if allowed.iter().any(|allowed| comparable(allowed) == domain) {
+        // A user from before has the domain in another spelling.
+        let domain = name.rsplit_once('@').and_then(|(_, domain)| names::domain(domain));
+        if domain.is_some() && allowed.iter().any(|allowed| names::domain(allowed) == domain) {
             return Ok(());
         }
         let allowed = listed(allowed);
@@ -306,21 +317,6 @@ fn listed(entries: &[String]) -> String {
     }
 }
 
-/// The form in which domains are compared: lower-cased, internationalised ones in ASCII.
-fn comparable(domain: &str) -> String {
-    let ascii = if domain.is_ascii() || domain.contains('%') { None } else { url::Host::parse(domain).ok() };
-    ascii.map_or_else(|| domain.to_lowercase(), |host| host.to_string())
-}
-
-fn is_domain(domain: &str) -> bool {
-    let label = |label: &str| {
-        let inner = |c: char| c.is_alphanumeric() || c == '-' || is_combining_mark(c);
-        !label.is_empty() && label.chars().all(inner) && !label.starts_with('-') && !label.ends_with('-')
-    };
-    let domain = comparable(domain);
-    domain.len() <= 253 && domain.contains('.') && domain.split('.').all(label)
-}
-
 /// The origin, if the entry is an origin and nothing more. There are no wildcards.
 fn origin_of(entry: &str) -> Option<url::Origin> {
     let url = Url::parse(entry).ok().filter(|url| matches!(url.scheme(), "http" | "https"))?;
@@ -351,12 +347,12 @@ mod tests {
     #[test]
     fn domains_and_origins_are_validated() {
         for domain in ["example.com", "EXAMPLE.com", "bücher.example", "a-b.co.uk", "xn--bcher-kva.example"] {
-            assert!(is_domain(domain), "{domain}");
+            assert!(names::domain(domain).is_some(), "{domain}");
         }
         for domain in
             ["", "example", ".com", "a..b", "-a.com", "a b.com", "@example.com", "*.example.com", "ex%61mple.com"]
         {
-            assert!(!is_domain(domain), "{domain}");
+            assert!(names::domain(domain).is_none(), "{domain}");
         }
         for origin in ["https://app.example.com", "http://localhost:3000", "http://[::1]:8080"] {
             assert!(origin_of(origin).is_some(), "{origin}");

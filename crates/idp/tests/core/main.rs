@@ -17,6 +17,7 @@ mod locks;
 mod mail;
 mod mfa;
 mod migration;
+mod names;
 mod permission;
 #[cfg(unix)]
 mod permissions;

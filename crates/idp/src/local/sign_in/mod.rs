@@ -10,8 +10,9 @@ use super::attempts::AttemptKind;
 use super::error::failed;
 use super::hasher::Verdict;
 use crate::model::{IdpError, Password, PasswordHash, User, UserKey, UserRecord, internal};
-use crate::rules::{UserAuthPolicy, names};
-use crate::store::{Batch, Expect, Mutation, StoreError};
+use crate::rules::UserAuthPolicy;
+use crate::rules::names::NameForms;
+use crate::store::{Batch, Credentials, Expect, Mutation, StoreError};
 
 /// The maximum length of a password in bytes: 4096 characters of 4 bytes, the longest that the platform's settings allow. A longer
 /// one is not hashed, which bounds the work.
@@ -57,8 +58,8 @@ impl LocalDirectory {
             let namespace = &self.namespace;
             return Err(IdpError::failed_precondition(format!("password sign-in is off in namespace {namespace}")));
         }
-        let name = names::normalize(self.policy().name_kind(), name);
-        let attempt = self.begin_attempt(AttemptKind::Password, &name).await?;
+        let name = NameForms::of(self.policy().name_kind(), name);
+        let attempt = self.begin_attempt(AttemptKind::Password, &name.normal).await?;
         match self.compare(&name, password).await {
             Ok(Some(user)) => {
                 attempt.succeed().await;
@@ -72,8 +73,8 @@ impl LocalDirectory {
         }
     }
 
-    async fn compare(&self, name: &str, password: Password) -> Result<Option<UserRecord>, IdpError> {
-        let found = self.store.credentials(UserKey::Name(name)).await.map_err(failed)?;
+    async fn compare(&self, name: &NameForms, password: Password) -> Result<Option<UserRecord>, IdpError> {
+        let found = self.find_credentials(name).await?;
         // Settings made in code may allow longer passwords.
         let max_bytes = MAX_PASSWORD_BYTES.max(self.policy().password_max_length.saturating_mul(4));
         let too_long = password.expose_secret().len() > max_bytes;
@@ -101,6 +102,17 @@ impl LocalDirectory {
                 Ok(None)
             }
         }
+    }
+
+    /// The credentials of the user with the name, or with the spelling that an earlier version stored.
+    async fn find_credentials(&self, name: &NameForms) -> Result<Option<Credentials>, IdpError> {
+        let mut found = None;
+        // All forms, even if the first is found: how long it takes does not tell who exists.
+        for form in name.iter() {
+            let credentials = self.store.credentials(UserKey::Name(form)).await.map_err(failed)?;
+            found = found.or(credentials);
+        }
+        Ok(found)
     }
 
     /// Replaces the hash if it is still `old`. The sign-in succeeds either way; the next one tries again.

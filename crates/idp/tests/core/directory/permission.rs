@@ -4,8 +4,8 @@ use pretty_assertions::assert_eq;
 use serde_json::json;
 use tailor_idp_core::directory::{Capabilities, Capability};
 use tailor_idp_core::{
-    CallContext, Code, IdentityProvider, IdpError, ListUsers, NamespaceSettings, Permission, Principal, Router,
-    UnenrollMfa, UserKey, UserPage, UserQuery,
+    CallContext, Code, CreateUser, IdentityProvider, IdpError, ListUsers, NamespaceSettings, Permission, Principal,
+    Router, UnenrollMfa, UserKey, UserPage, UserQuery,
 };
 
 use super::fixture::{BACKEND, TestDirectory, anonymous, compile, everybody, failure, host, read_enabled, router};
@@ -111,6 +111,26 @@ async fn directory_receives_normalised_sorted_and_unique_filters() {
     let expected = UserQuery { ids: texts(&["bo-id", "cy-id"]), names: texts(&["ana@example.com", "bo@example.com"]) };
     assert_eq!(received, expected);
     assert_eq!(idp.user(&anonymous(), UserKey::Name("ANA@example.com")).await.unwrap().id, "ana-id");
+}
+
+#[tokio::test]
+async fn directory_is_asked_for_a_former_spelling_only_where_it_differs() {
+    let directory = TestDirectory::complete();
+    let idp = router(&directory, Permission::allow_all());
+    for (name, reads) in
+        [("ghost@example.com", 1), ("Ghöst@example.com", 1), ("ghost@ｅxample.com", 2), ("Ana@ｅxample.com", 1)]
+    {
+        let _ = idp.user(&anonymous(), UserKey::Name(name)).await;
+        assert_eq!(directory.calls(), vec!["get"; reads], "{name}");
+    }
+    for (name, calls) in [("new@example.com", &["create"][..]), ("new@bücher.example", &["get", "create"])] {
+        idp.create_user(&anonymous(), CreateUser { name: name.into(), ..CreateUser::default() }).await.unwrap();
+        assert_eq!(directory.calls(), calls, "{name}");
+    }
+    let query = UserQuery { ids: None, names: Some(vec!["new@Bücher.example".into(), "ana@ｅxample.com".into()]) };
+    idp.users(&anonymous(), ListUsers { query, ..ListUsers::default() }).await.unwrap();
+    let expected = ["ana@example.com", "ana@ｅxample.com", "new@bücher.example", "new@xn--bcher-kva.example"];
+    assert_eq!(directory.lists().remove(0).query.names.unwrap(), expected);
 }
 
 #[tokio::test]
