@@ -7,8 +7,8 @@ use clap::Args;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tailor_idp::idp::{
-    CallContext, Compared, Decision, Operation, Permission, PermissionConfig, PolicyOutcome, Principal, Reason,
-    Subject, Target,
+    CallContext, Compared, Decision, NameKind, Operation, Permission, PermissionConfig, PolicyOutcome, Principal,
+    Reason, Subject, Target,
 };
 use tailor_idp::settings::json_from_toml;
 
@@ -46,11 +46,11 @@ pub(super) struct Explain {
     #[arg(long, value_name = "ID|NAME", required_unless_present = "user_json", conflicts_with = "user_json")]
     user: Option<String>,
 
-    /// The user whom the operation is about: {"id": …, "name": …, "disabled": …}, the name as it is stored
+    /// The user whom the operation is about: {"id": …, "name": …, "disabled": …}. The name is normalised, as by the call
     #[arg(long, value_name = "JSON")]
     user_json: Option<String>,
 
-    /// For update: what changes, of name and disabled
+    /// For update: what changes, of name and disabled. The name is normalised, as by the call
     #[arg(long, value_name = "JSON")]
     new_user_json: Option<String>,
 
@@ -61,6 +61,9 @@ pub(super) struct Explain {
     #[command(flatten)]
     namespace: NamespaceArgs<NoFlags>,
 }
+
+const USER_JSON: &str = "--user-json";
+const NEW_USER_JSON: &str = "--new-user-json";
 
 /// A user given as JSON.
 #[derive(Debug, Clone, Deserialize)]
@@ -81,15 +84,39 @@ struct GivenChange {
     disabled: Option<bool>,
 }
 
+/// How the names of the namespace are normalised: as the calls do.
+#[derive(Clone, Copy)]
+struct Names(Option<NameKind>);
+
+impl Names {
+    /// Without settings, what is an e-mail address is one.
+    fn kind(self, name: &str) -> NameKind {
+        let guess = || if NameKind::Email.validate(name).is_ok() { NameKind::Email } else { NameKind::Any };
+        self.0.unwrap_or_else(guess)
+    }
+
+    fn normalize(self, name: &str) -> String {
+        self.kind(name).normalize(name)
+    }
+
+    /// Returns the normal form of a name for a new or renamed user. For any other name, the call fails before the permission is
+    /// evaluated.
+    fn validate(self, origin: &str, name: &str) -> Result<String, UsageError> {
+        let valid = self.kind(name).validate(name);
+        valid.map_err(|error| UsageError(format!("{origin}: {}", error.detail())))
+    }
+}
+
 impl Explain {
     pub(super) async fn execute(self) -> anyhow::Result<()> {
         let permission = self.permission()?;
         let principal = self.principal()?;
         if self.new_user_json.is_some() && self.operation != Operation::Update {
-            return Err(UsageError("--new-user-json goes with --operation update".to_owned()).into());
+            return Err(UsageError(format!("{NEW_USER_JSON} goes with --operation update")).into());
         }
-        let user = self.user().await?;
-        let changed = self.changed(&user)?;
+        let names = Names(self.namespace.name_kind()?);
+        let user = self.user(names).await?;
+        let changed = self.changed(names, &user)?;
         let target = match self.operation {
             Operation::Update => Target::Change { old: subject(&user), new: subject(&changed) },
             // The user does not exist yet.
@@ -118,9 +145,14 @@ impl Explain {
         Ok(invoker::read(given)?.into())
     }
 
-    async fn user(&self) -> anyhow::Result<GivenUser> {
+    async fn user(&self, names: Names) -> anyhow::Result<GivenUser> {
         let Some(user) = &self.user else {
-            return Ok(parse("--user-json", self.user_json.as_deref().unwrap_or_default())?);
+            let given: GivenUser = parse(USER_JSON, self.user_json.as_deref().unwrap_or_default())?;
+            let name = match self.operation {
+                Operation::Create => names.validate(USER_JSON, &given.name)?,
+                _ => names.normalize(&given.name),
+            };
+            return Ok(GivenUser { name, ..given });
         };
         let (name, idp) = self.namespace.open(false, None).await?;
         let host = CallContext::new(name, Principal::Host);
@@ -128,16 +160,22 @@ impl Explain {
         Ok(GivenUser { id: Some(found.id), name: found.name, disabled: found.disabled })
     }
 
-    fn changed(&self, user: &GivenUser) -> Result<GivenUser, UsageError> {
+    fn changed(&self, names: Names, user: &GivenUser) -> Result<GivenUser, UsageError> {
         let change: GivenChange = match &self.new_user_json {
-            Some(change) => parse("--new-user-json", change)?,
+            Some(change) => parse(NEW_USER_JSON, change)?,
             None => GivenChange::default(),
         };
         if change.id.is_some() && change.id != user.id {
-            return Err(UsageError("--new-user-json: the id of a user does not change".to_owned()));
+            return Err(UsageError(format!("{NEW_USER_JSON}: the id of a user does not change")));
         }
-        let (name, disabled) = (change.name.unwrap_or(user.name.clone()), change.disabled.unwrap_or(user.disabled));
-        Ok(GivenUser { id: user.id.clone(), name, disabled })
+        let name = match change.name {
+            // Another spelling of the name is no rename.
+            Some(name) if names.normalize(&name) != names.normalize(&user.name) => {
+                names.validate(NEW_USER_JSON, &name)?
+            }
+            _ => user.name.clone(),
+        };
+        Ok(GivenUser { id: user.id.clone(), name, disabled: change.disabled.unwrap_or(user.disabled) })
     }
 }
 

@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::Args;
 use tailor_idp::function::FetchSettings;
 use tailor_idp::idp::store::SqliteDatabase;
-use tailor_idp::idp::{MfaKey, NamespaceName, NamespaceSettings, Permission, Router, RouterBuilder};
+use tailor_idp::idp::{MfaKey, NameKind, NamespaceName, NamespaceSettings, Permission, Router, RouterBuilder};
 use tailor_idp::settings::{FILE_NAME, FunctionLimits, NamespaceEntry, StoreLocation};
 
 use super::error::UsageError;
@@ -258,10 +258,26 @@ impl<S: SettingsOverrides> NamespaceArgs<S> {
             let text = format!("there is no {FILE_NAME}: --permission FILE names a permission");
             return Err(UsageError(text).into());
         };
-        let name = self.name(Some(&file))?;
-        let entry = file.settings.namespaces.get(name.as_str());
+        Ok(self.entry(&file)?.settings.permission.clone())
+    }
+
+    /// The kind of names of the namespace, if there is a settings file.
+    pub(super) fn name_kind(&self) -> anyhow::Result<Option<NameKind>> {
+        let Some(file) = self.file()? else { return Ok(None) };
+        let mut kinds = file.settings.namespaces.values().map(|entry| entry.settings.user_auth_policy.name_kind());
+        // No matter which namespace it is.
+        if self.namespace.is_none()
+            && let Some(kind) = kinds.next().filter(|kind| kinds.all(|other| other == *kind))
+        {
+            return Ok(Some(kind));
+        }
+        Ok(Some(self.entry(&file)?.settings.user_auth_policy.name_kind()))
+    }
+
+    fn entry<'a>(&self, file: &'a SettingsFile) -> anyhow::Result<&'a NamespaceEntry> {
+        let name = self.name(Some(file))?;
         let missing = || UsageError(format!("there is no namespace {name} in {}", file.path.display()));
-        Ok(entry.ok_or_else(missing)?.settings.permission.clone())
+        Ok(file.settings.namespaces.get(name.as_str()).ok_or_else(missing)?)
     }
 
     /// The settings file that applies, if there is one.

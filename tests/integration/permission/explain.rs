@@ -123,3 +123,79 @@ fn explain_reports_invalid_arguments_and_all_faults_of_permission() {
     let of_settings = explain(folder.path(), &["--operation", "read", "--user-json", ANA, "--json"]);
     assert_eq!(of_settings.json()["allowed"], json!(true));
 }
+
+#[test]
+fn explain_normalises_names_as_the_call_does() {
+    let policy = |left: Value, name: &str| json!([{ "conditions": [[left, "=", name]] }]);
+    let folder = folder(&json!({
+        "create": policy(json!({ "idpUser": "name" }), "x@xn--bcher-kva.example"),
+        "read": policy(json!({ "idpUser": "name" }), "ana@example.com"),
+        "update": policy(json!({ "newIdpUser": "name" }), "ana@example.com"),
+        "delete": policy(json!({ "idpUser": "name" }), "Ana@ｅxample.com"),
+    }));
+    let with = |arguments: &[&str]| {
+        explain(folder.path(), &[&["--permission", "permission.json", "--json"], arguments].concat())
+    };
+    let allowed = |arguments: &[&str]| {
+        let end = with(arguments);
+        assert_eq!(end.code, Some(0), "{}", end.stderr);
+        end.json()["allowed"].clone()
+    };
+    let ana = r#"{"id": "1", "name": "Ana@ｅxample.com"}"#;
+    let bo = ["--operation", "update", "--user-json", r#"{"id": "2", "name": "bo@example.com"}"#, "--new-user-json"];
+    let to_ana = [&bo[..], &[r#"{"name": "ANA@example.com"}"#]].concat();
+    assert_eq!(allowed(&["--operation", "read", "--user-json", ana]), json!(true));
+    assert_eq!(
+        allowed(&["--operation", "delete", "--user-json", ana]),
+        json!(false),
+        "literals are as they are written"
+    );
+    assert_eq!(allowed(&["--operation", "create", "--user-json", r#"{"name": "X@Bücher.example"}"#]), json!(true));
+    assert_eq!(allowed(&to_ana), json!(true));
+
+    // The settings say what names are.
+    let write = |settings: String| std::fs::write(folder.path().join("tailor-idp.toml"), settings).unwrap();
+    let customers = "[namespace.customers]\nstore = \"memory\"\n";
+    let staff = "[namespace.staff]\nstore = \"memory\"\nuserAuthPolicy.useNonEmailIdentifier = true\n";
+    write(staff.to_owned());
+    assert_eq!(allowed(&["--operation", "read", "--user-json", ana]), json!(false), "names are case-sensitive");
+    assert_eq!(allowed(&["--operation", "delete", "--user-json", ana]), json!(true));
+    assert_eq!(allowed(&to_ana), json!(false));
+    write(format!("{staff}{customers}"));
+    for (namespace, expected) in [("staff", false), ("customers", true)] {
+        let arguments = ["--operation", "read", "--user-json", ana, "--namespace", namespace];
+        assert_eq!(allowed(&arguments), json!(expected), "{namespace}");
+    }
+    let end = with(&["--operation", "read", "--user-json", ana]);
+    assert!(end.stderr.starts_with("error: --namespace NAME is missing"), "{}", end.stderr);
+
+    // A name that the call refuses before it evaluates the permission.
+    write(customers.to_owned());
+    let end = with(&["--operation", "create", "--user-json", r#"{"name": "x"}"#]);
+    let refused = "error: --user-json: name must be an e-mail address: got \"x\"\n";
+    assert_eq!((end.code, end.stderr.as_str()), (Some(2), refused));
+    let end = with(&[&bo[..], &[r#"{"name": "x"}"#]].concat());
+    let refused = "error: --new-user-json: name must be an e-mail address: got \"x\"\n";
+    assert_eq!((end.code, end.stderr.as_str()), (Some(2), refused));
+}
+
+#[test]
+fn explain_agrees_with_the_call_for_another_spelling_of_the_own_name() {
+    let folder = TempDir::new().unwrap();
+    let permission =
+        r#"permission.update = [{ conditions = [[{ newIdpUser = "name" }, "=", { oldIdpUser = "name" }]] }]"#;
+    let settings = format!("[namespace.builtin-idp]\nstore = {{ sqlite = \"users.db\" }}\n{permission}\n");
+    std::fs::write(folder.path().join("tailor-idp.toml"), settings).unwrap();
+    let create = ["users", "create", "ana@example.com", "--json"];
+    let id = End::of(program().current_dir(folder.path()).args(create)).json()["id"].as_str().unwrap().to_owned();
+    let script = "export default ({ id, name }) => new tailor.idp.Client('builtin-idp').updateUser({ id, name });";
+    std::fs::write(folder.path().join("main.js"), script).unwrap();
+    for (name, allowed) in [("ANA@ｅxample.com", true), ("anna@example.com", false)] {
+        let argument = json!({ "id": id, "name": name }).to_string();
+        let call = End::of(program().current_dir(folder.path()).args(["run", "main.js", "--arg", &argument]));
+        assert_eq!(call.code == Some(0), allowed, "{name}: {}", call.stderr);
+        let change = json!({ "name": name }).to_string();
+        let arguments = ["--operation", "update", "--user", "ana@example.com", "--new-user-json", &change, "--json"];
+        assert_eq!(explain(folder.path(), &arguments).json()["allowed"], json!(allowed), "{name}");
+    }
+}
