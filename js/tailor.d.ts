@@ -133,7 +133,9 @@ declare namespace tailor.idp {
   }
 
   /**
-   * Manages the users of one namespace. Clients are cheap to create, and calls can run concurrently.
+   * Manages the users of one namespace. Clients are cheap to create. Any number of calls can be made at once: 1,000 run at a time,
+   * and the others wait for their turn, in order. An execution makes at most 100,000 calls, unless its host sets another limit; each
+   * further call rejects with `RESOURCE_EXHAUSTED`.
    */
   class Client {
     /** Throws a `TypeError` if the namespace is not valid. */

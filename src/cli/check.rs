@@ -89,7 +89,8 @@ fn function_summary(settings: &Settings) -> String {
     }
     let memory = function.memory / (1024 * 1024);
     let hosts = if hosts.is_empty() { "nothing".to_owned() } else { hosts };
-    format!("\nfunctions\n  time    {} s\n  memory  {memory} MB\n  fetch   {hosts}\n", function.timeout.as_secs_f64())
+    let (time, calls) = (function.timeout.as_secs_f64(), function.max_calls);
+    format!("\nfunctions\n  time    {time} s\n  memory  {memory} MB\n  calls   {calls}\n  fetch   {hosts}\n")
 }
 
 fn namespace_summary(settings: &Settings, name: &NamespaceName, entry: &NamespaceEntry) -> String {

@@ -7,7 +7,6 @@ use std::cell::RefCell;
 use std::error::Error;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -18,9 +17,11 @@ use deno_core::v8::{self, Global, Local, PinScope, Value};
 use deno_core::{ExternalOpsTracker, OpState, V8TaskSpawner, unsync};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-use super::call_budget::{CallBudget, InFlight};
+use super::argument::Argument;
+use super::call_budget::{Admission, CallBudget, Refusal, Unanswered};
 use super::caller::{CallTarget, Caller};
 use super::error::{CallError, CallSite, Fallible};
+use super::external_memory::{Charge, ExternalMemory};
 use super::output::IntoScript;
 use crate::idp::{Code, IdpError};
 
@@ -58,7 +59,8 @@ pub(super) struct Client<'s> {
 
 /// Calls `method`: reads its argument, runs the operation, and returns the promise of its result.
 ///
-/// A result that is ready at once, such as a read from a cache, settles the promise before it is returned.
+/// A result that is ready at once, such as a read from a cache, settles the promise before it is returned. Where as many calls run
+/// as may run at once, the operation starts when it is this call's turn.
 pub(super) fn call<'s, I, T, F>(
     scope: &mut PinScope<'s, '_>,
     state: &Rc<RefCell<OpState>>,
@@ -69,6 +71,7 @@ pub(super) fn call<'s, I, T, F>(
     operation: impl FnOnce(CallTarget, I) -> F,
 ) -> Local<'s, Value>
 where
+    I: Argument,
     T: IntoScript + 'static,
     F: Future<Output = Result<T, IdpError>> + 'static,
 {
@@ -77,7 +80,8 @@ where
         return v8::undefined(scope).into();
     };
     let promise = resolver.get_promise(scope).into();
-    let (Ok(namespace), Ok(make_user)) = (client.namespace.try_cast(), client.make_user.try_cast::<v8::Function>()) else {
+    let (Ok(namespace), Ok(make_user)) = (client.namespace.try_cast(), client.make_user.try_cast::<v8::Function>())
+    else {
         reject_foreign_receiver(scope, resolver, method);
         return promise;
     };
@@ -92,18 +96,27 @@ where
             return promise;
         }
     };
-    if !state.borrow().borrow::<CallBudget>().admit() {
-        // The script is being terminated.
-        return promise;
-    }
+    let admitted = state.borrow().borrow::<CallBudget>().admit();
+    let admission = match admitted {
+        Ok(admission) => admission,
+        Err(Refusal::Exhausted(error)) => {
+            CallSite::current(scope).reject(scope, resolver, method, &error);
+            return promise;
+        }
+        Err(Refusal::Terminating) => return promise,
+    };
     let target = state.borrow_mut().borrow_mut::<Caller>().target(scope, namespace);
     let Some(target) = target else {
         reject_foreign_receiver(scope, resolver, method);
         return promise;
     };
+    let text_bytes = input.text_bytes();
     let mut result = Box::pin(catch_panic(operation(target, input)));
-    let mut poll_once = Context::from_waker(Waker::noop());
-    match pin!(&mut result).poll(&mut poll_once) {
+    let polled = match admission {
+        Admission::Run => result.as_mut().poll(&mut Context::from_waker(Waker::noop())),
+        Admission::Wait => Poll::Pending,
+    };
+    match polled {
         Poll::Ready(result) => settle(scope, resolver, method, make_user, result, CallSite::current),
         Poll::Pending if !is_current_thread_runtime() => {
             let error = IdpError::new(Code::Internal, "scripts must run on a current_thread tokio runtime");
@@ -114,9 +127,14 @@ where
             let site = CallSite::current(scope).into_global(scope);
             let resolver = Global::new(scope, resolver);
             let make_user = Global::new(scope, make_user);
-            let pending = PendingCall::new(&state.borrow());
+            let (pending, turn) = {
+                let state = state.borrow();
+                (PendingCall::new(&state, text_bytes), state.borrow::<CallBudget>().turn())
+            };
             unsync::spawn(async move {
+                let Some(turn) = turn.await else { return };
                 let result = result.await;
+                drop(turn);
                 pending.complete(move |scope| {
                     let resolver = Local::new(scope, resolver);
                     let make_user = Local::new(scope, make_user);
@@ -165,18 +183,21 @@ struct PendingCall {
     operations: ExternalOpsTracker,
     tasks: V8TaskSpawner,
     event_loop: Arc<AtomicWaker>,
-    _in_flight: InFlight,
+    _unanswered: Unanswered,
+    /// The text of the argument counts as memory of the script.
+    _argument: Charge,
 }
 
 impl PendingCall {
-    fn new(state: &OpState) -> Self {
+    fn new(state: &OpState, text_bytes: usize) -> Self {
         let operations = state.external_ops_tracker.clone();
         operations.ref_op();
         Self {
             operations,
             tasks: state.borrow::<V8TaskSpawner>().clone(),
             event_loop: Arc::clone(&state.waker),
-            _in_flight: state.borrow::<CallBudget>().track(),
+            _unanswered: state.borrow::<CallBudget>().track(),
+            _argument: ExternalMemory::of(state).charge(text_bytes),
         }
     }
 

@@ -36,6 +36,7 @@
 // The build script compiles this module too, to create the startup snapshot. It may depend on the interface of the identity
 // provider, but not on its implementation.
 
+mod argument;
 mod blobs;
 mod call;
 mod call_budget;
@@ -60,7 +61,7 @@ mod user;
 use deno_core::Extension;
 
 pub(crate) use blobs::TrackedBlobStore;
-pub(crate) use call_budget::{CallBudget, CallLimit, CallLimits};
+pub(crate) use call_budget::CallBudget;
 pub(crate) use caller::{CallScope, Caller};
 pub(crate) use console::tailor_console;
 pub(crate) use external_memory::{ExternalMemory, MemoryTracker};

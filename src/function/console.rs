@@ -8,32 +8,16 @@ use std::time::SystemTime;
 use parking_lot::Mutex;
 
 use super::execution::{LogLine, OnLog};
-use super::limits::{Limit, Limits};
-use super::termination::{TerminationHandle, TerminationReason};
-use crate::extension::ConsoleSink;
+use super::limits::Limits;
+use crate::extension::{ConsoleSink, LogLevel};
 
-/// Sink that appends log lines to `logs` and passes each to `on_log`, and that terminates the execution beyond its log
-/// limits.
-pub(super) fn log_sink(
-    logs: Arc<Mutex<Vec<LogLine>>>,
-    on_log: Option<OnLog>,
-    limits: &Limits,
-    termination: Arc<TerminationHandle>,
-) -> ConsoleSink {
+/// Sink that appends log lines to `logs` and passes each to `on_log`. At the first line beyond the log limits it adds a line that
+/// says so, and drops all further lines.
+pub(super) fn log_sink(logs: Arc<Mutex<Vec<LogLine>>>, on_log: Option<OnLog>, limits: &Limits) -> ConsoleSink {
     let (max_lines, max_bytes) = (limits.log_lines, limits.log_bytes);
     let (lines, bytes) = (Cell::new(0_usize), Cell::new(0_usize));
-    Box::new(move |level, text| {
-        lines.set(lines.get() + 1);
-        bytes.set(bytes.get().saturating_add(text.len()));
-        let exceeded = if lines.get() > max_lines {
-            Some(Limit::LogLines)
-        } else {
-            (bytes.get() > max_bytes).then_some(Limit::LogBytes)
-        };
-        if let Some(limit) = exceeded {
-            termination.terminate(TerminationReason::Limit(limit, 0));
-            return;
-        }
+    let is_cut_off = Cell::new(false);
+    let write = move |level, text: &str| {
         let line = LogLine { at: SystemTime::now(), level, text: text.to_owned() };
         if let Some(on_log) = &on_log
             // Unwinding through V8 aborts the process.
@@ -42,5 +26,21 @@ pub(super) fn log_sink(
             tracing::error!("the host's on_log callback panicked");
         }
         logs.lock().push(line);
+    };
+    Box::new(move |level, text| {
+        if is_cut_off.get() {
+            return;
+        }
+        lines.set(lines.get() + 1);
+        bytes.set(bytes.get().saturating_add(text.len()));
+        let limit = if lines.get() > max_lines {
+            format!("{max_lines} lines")
+        } else if bytes.get() > max_bytes {
+            format!("{max_bytes} bytes")
+        } else {
+            return write(level, text);
+        };
+        is_cut_off.set(true);
+        write(LogLevel::Warn, &format!("the log is cut off here: it is over its limit of {limit}"));
     })
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 const MIB: usize = 1024 * 1024;
 
-/// Resource limits of an execution. An execution that exceeds one is terminated, and its record names the [`Limit`].
+/// Resource limits of an execution. An execution that exceeds one is terminated, and its record names the [`Limit`]. The limits
+/// of the log and of calls do not terminate it.
 ///
 /// Defaults are the platform's limits for functions where it documents them. The others are far above the needs of a function.
 ///
@@ -34,13 +35,14 @@ pub struct Limits {
     pub argument: usize,
     /// Size and depth of the result.
     pub result: ResultLimits,
-    /// Log lines. Default: 10,000.
+    /// Log lines. Default: 10,000. Beyond this and [`log_bytes`](Self::log_bytes), the log is cut off with a line that says so; the
+    /// script continues.
     pub log_lines: usize,
     /// Text of all log lines, in bytes. Default: 8 MiB.
     pub log_bytes: usize,
-    /// Concurrent calls of `tailor.idp`. Default: 1,000. Each keeps its arguments and a promise in memory.
+    /// Calls of `tailor.idp` that run at the same time, at least 1. Default: 1,000. Further calls wait for their turn, in order.
     pub calls_in_flight: usize,
-    /// Total calls of `tailor.idp`. Default: 100,000.
+    /// Total calls of `tailor.idp`. Default: 100,000. Each further call rejects with `RESOURCE_EXHAUSTED`.
     pub calls: usize,
     /// Pending timers. Default: 10,000.
     pub timers: usize,
@@ -125,14 +127,6 @@ pub enum Limit {
     Argument,
     /// [`Limits::result`].
     Result,
-    /// [`Limits::log_lines`].
-    LogLines,
-    /// [`Limits::log_bytes`].
-    LogBytes,
-    /// [`Limits::calls_in_flight`].
-    CallsInFlight,
-    /// [`Limits::calls`].
-    Calls,
     /// [`Limits::timers`].
     Timers,
     /// [`FunctionRuntimeBuilder::queue`](crate::function::FunctionRuntimeBuilder::queue).
@@ -151,10 +145,6 @@ impl Limit {
             Self::Source => "source",
             Self::Argument => "argument",
             Self::Result => "result",
-            Self::LogLines => "logLines",
-            Self::LogBytes => "logBytes",
-            Self::CallsInFlight => "callsInFlight",
-            Self::Calls => "calls",
             Self::Timers => "timers",
             Self::Queue => "queue",
         }
@@ -184,12 +174,6 @@ impl Limit {
             }
             // `json::from_v8` replaces this by a message with the path of the value.
             Self::Result => "Result limit exceeded".to_owned(),
-            Self::LogLines => format!("Log limit exceeded: more than {} lines", limits.log_lines),
-            Self::LogBytes => format!("Log limit exceeded: more than {} bytes", limits.log_bytes),
-            Self::CallsInFlight => {
-                format!("Call limit exceeded: more than {} calls of tailor.idp at once", limits.calls_in_flight)
-            }
-            Self::Calls => format!("Call limit exceeded: more than {} calls of tailor.idp", limits.calls),
             Self::Timers => format!("Timer limit exceeded: more than {} timers at once", limits.timers),
             Self::Queue => format!("Too many executions: {used} wait for their turn, try again later"),
         }
@@ -215,6 +199,6 @@ mod tests {
         let limits = Limits { time: Duration::from_millis(250), ..Limits::default() };
         assert_eq!(Limit::Memory.message(&limits, 50 * MIB - 7), "Memory limit exceeded: used 50 MB of 32 MB limit");
         assert_eq!(Limit::Time.message(&limits, 0), "Time limit exceeded: ran longer than the 0.25 s limit");
-        assert_eq!(Limit::LogLines.message(&limits, 0), "Log limit exceeded: more than 10000 lines");
+        assert_eq!(Limit::Timers.message(&limits, 0), "Timer limit exceeded: more than 10000 timers at once");
     }
 }

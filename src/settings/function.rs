@@ -15,6 +15,8 @@ pub struct FunctionLimits {
     pub timeout: Duration,
     /// Maximum memory in bytes.
     pub memory: u64,
+    /// Maximum calls of `tailor.idp`.
+    pub max_calls: u32,
 }
 
 const MB: u64 = 1024 * 1024;
@@ -22,6 +24,8 @@ const MB: u64 = 1024 * 1024;
 const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 60 * 60);
 /// An empty isolate already takes a few MB.
 const MIN_MEMORY_MB: u64 = 8;
+/// The default for job functions, which run for a day.
+const MAX_CALLS: u32 = 10_000_000;
 /// A body may be held in memory as a whole.
 const MAX_FETCH_BODY_MB: u64 = 1024;
 /// Far above what a handler needs.
@@ -34,7 +38,8 @@ impl FunctionLimits {
     pub fn limits(&self) -> Limits {
         // A limit beyond the address space is no limit.
         let memory = usize::try_from(self.memory).unwrap_or(usize::MAX);
-        Limits { time: self.timeout, ..Limits::default() }.memory(memory)
+        let calls = usize::try_from(self.max_calls).unwrap_or(usize::MAX);
+        Limits { time: self.timeout, calls, ..Limits::default() }.memory(memory)
     }
 
     /// Parses a time such as `60s`, within the bounds of [`timeout`](Self::timeout).
@@ -57,9 +62,9 @@ impl FunctionLimits {
 }
 
 impl Default for FunctionLimits {
-    /// The platform's limits for functions: 60 s and 32 MB.
+    /// The platform's limits for functions, 60 s and 32 MB, and 100,000 calls.
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(60), memory: 32 * MB }
+        Self { timeout: Duration::from_secs(60), memory: 32 * MB, max_calls: 100_000 }
     }
 }
 
@@ -70,6 +75,9 @@ pub(super) fn read(section: Section<'_, '_>) -> (FunctionLimits, FetchSettings) 
     }
     if let Some(memory) = read_key(&section, "memory", FunctionLimits::parse_memory) {
         limits.memory = memory;
+    }
+    if let Some(calls) = read_count(&section, "max_calls", MAX_CALLS) {
+        limits.max_calls = calls;
     }
     let fetch = section.section("fetch").map(read_fetch).unwrap_or_default();
     section.finish();
@@ -90,11 +98,8 @@ fn read_fetch(section: Section<'_, '_>) -> FetchSettings {
     if let Some(bytes) = read_key(&section, "max_body", |text| size(text, "10MB", 1..=MAX_FETCH_BODY_MB)) {
         fetch = fetch.max_body(bytes);
     }
-    if let Some(requests) = section.integer("max_requests") {
-        match u32::try_from(requests) {
-            Ok(requests @ 1..=MAX_FETCH_REQUESTS) => fetch = fetch.max_requests(requests),
-            _ => section.fault("max_requests", format!("must be between 1 and {MAX_FETCH_REQUESTS}: got {requests}")),
-        }
+    if let Some(requests) = read_count(&section, "max_requests", MAX_FETCH_REQUESTS) {
+        fetch = fetch.max_requests(requests);
     }
     section.finish();
     fetch
@@ -107,6 +112,16 @@ fn read_key<T>(
     parse: impl FnOnce(&str) -> Result<T, String>,
 ) -> Option<T> {
     parse(&section.string(key)?).map_err(|fault| section.fault(key, fault)).ok()
+}
+
+/// Reads a number between 1 and `max`. Returns `None` if the key is missing or a fault was recorded.
+fn read_count(section: &Section<'_, '_>, key: &'static str, max: u32) -> Option<u32> {
+    let given = section.integer(key)?;
+    let count = u32::try_from(given).ok().filter(|count| (1..=max).contains(count));
+    if count.is_none() {
+        section.fault(key, format!("must be between 1 and {max}: got {given}"));
+    }
+    count
 }
 
 fn time(text: &str, example: &str) -> Result<Duration, String> {

@@ -1,5 +1,5 @@
 // Attacks: Lines without end.
-// Ends: logLines | logBytes | time
+// Ends: time
 export default async () => {
   for (;;) console.log("x");
 };

@@ -31,9 +31,9 @@ use super::script::Script;
 use super::script_error::{from_core_error, from_exception};
 use super::termination::{TerminationHandle, TerminationReason};
 use crate::extension::{
-    CallBudget, CallLimit, CallLimits, CallScope, Caller, ConsoleSink, ExternalMemory, Fetch, FetchSettings, LogLevel,
-    MemoryTracker, TimerLimit, TrackedBlobStore, UseCodeCache, function_extensions, hide_extension_frames,
-    tailor_console, tailor_fetch, tailor_function, tailor_idp,
+    CallBudget, CallScope, Caller, ConsoleSink, ExternalMemory, Fetch, FetchSettings, LogLevel, MemoryTracker,
+    TimerLimit, TrackedBlobStore, UseCodeCache, function_extensions, hide_extension_frames, tailor_console,
+    tailor_fetch, tailor_function, tailor_idp,
 };
 use crate::idp::Principal;
 
@@ -145,18 +145,6 @@ impl Isolate {
     ) -> ExecutionScope<'_> {
         self.is_idle = false;
         self.loader.set_script(script.clone());
-        let on_exceeded = {
-            let termination = Arc::clone(termination);
-            move |bound| {
-                let limit = match bound {
-                    CallLimit::InFlight => Limit::CallsInFlight,
-                    CallLimit::Total => Limit::Calls,
-                };
-                termination.terminate(TerminationReason::Limit(limit, 0));
-            }
-        };
-        let calls =
-            CallLimits { in_flight: limits.calls_in_flight, total: limits.calls, on_exceeded: Box::new(on_exceeded) };
         let timers = TimerLimit {
             max: limits.timers,
             on_exceeded: Box::new({
@@ -169,7 +157,7 @@ impl Isolate {
         state.put(timers);
         state.borrow_mut::<Caller>().begin(principal, call_scope);
         state.put(console);
-        state.put(CallBudget::with_limits(calls));
+        state.put(CallBudget::new(limits.calls, limits.calls_in_flight));
         state.put(Fetch::new(self.fetch.clone()));
         drop(state);
         ExecutionScope::new(self, termination)
@@ -182,8 +170,7 @@ impl Isolate {
         let mut state = state.borrow_mut();
         state.put::<ConsoleSink>(Box::new(|_, _| {}));
         let terminate = Arc::clone(termination);
-        let on_exceeded = Box::new(move |_| terminate.terminate(TerminationReason::Limit(Limit::Calls, 0)));
-        state.put(CallBudget::with_limits(CallLimits { in_flight: 0, total: 0, on_exceeded }));
+        state.put(CallBudget::closed(move || terminate.terminate(TerminationReason::Cancelled)));
         state.put(Fetch::new(FetchSettings::default()));
         drop(state);
         ExecutionScope::new(self, termination)
@@ -322,7 +309,7 @@ impl Isolate {
     pub(super) fn warn_about_calls_in_flight(&mut self) {
         let state = self.runtime.op_state();
         let state = state.borrow();
-        let calls = state.borrow::<CallBudget>().in_flight();
+        let calls = state.borrow::<CallBudget>().unanswered();
         if calls > 0 {
             let (calls, were) =
                 if calls == 1 { ("1 call".to_owned(), "was") } else { (format!("{calls} calls"), "were") };

@@ -255,7 +255,7 @@ impl<'a> Worker<'a> {
         let target = self.watch_target(isolate, &limits, &termination, started_at, cpu_at_start);
         let deadline = deadline.into_iter().chain(target.deadline.map(|(at, _)| at)).min();
         let call_scope = CallScope { deadline, id: Some(id.to_string().into()) };
-        let sink = console::log_sink(logs, on_log, &limits, Arc::clone(&termination));
+        let sink = console::log_sink(logs, on_log, &limits);
         let mut execution = isolate.begin(&script, principal, call_scope, sink, &limits, &termination);
         let watch = watchdog::watch(target).map_err(|error| {
             ExecutionError::platform(format!("cannot start the thread that keeps time limits: {error}"))

@@ -12,13 +12,17 @@ use tailor_idp::idp::{
     CallContext, CreateUser, IdentityProvider, IdpError, ListUsers, SendPasswordResetEmail, Timestamp, UnenrollMfa,
     UpdateUser, User, UserKey, UserPage,
 };
+use tokio::sync::Semaphore;
 
 use super::script;
 
-/// Returns the first user by id, the second by name, and both in listings. Records the contexts of its reads.
+/// Returns the first user by id, the second by name, and both in listings. Records the contexts of its reads. Deletions wait for a
+/// permit of `gate`.
 struct Stub {
     users: [User; 2],
     contexts: Mutex<Vec<CallContext>>,
+    deletions: Mutex<String>,
+    gate: Semaphore,
 }
 
 impl Stub {
@@ -39,7 +43,19 @@ impl Stub {
             mfa_enrolled: false,
             mfa_factor_ids: Vec::new(),
         };
-        Arc::new(Self { users: [full, sparse], contexts: Mutex::default() })
+        let gate = Semaphore::new(0);
+        Arc::new(Self { users: [full, sparse], contexts: Mutex::default(), deletions: Mutex::default(), gate })
+    }
+
+    /// The ids of the deletions that have started, in order. Waits until as many have.
+    async fn deleted(&self, count: usize) -> String {
+        loop {
+            let deletions = self.deletions.lock().unwrap().clone();
+            if deletions.len() >= count {
+                return deletions;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 }
 
@@ -65,8 +81,10 @@ impl IdentityProvider for Stub {
         unreachable!("no test calls it")
     }
 
-    async fn delete_user(&self, _: &CallContext, _: &str) -> Result<(), IdpError> {
-        unreachable!("no test calls it")
+    async fn delete_user(&self, _: &CallContext, id: &str) -> Result<(), IdpError> {
+        self.deletions.lock().unwrap().push_str(id);
+        self.gate.acquire().await.unwrap().forget();
+        Ok(())
     }
 
     async fn send_password_reset_email(&self, _: &CallContext, _: SendPasswordResetEmail) -> Result<(), IdpError> {
@@ -172,5 +190,55 @@ async fn calls_have_the_id_of_their_execution_which_is_unique_in_the_process() {
             assert_eq!(first.execution_id, second.execution_id);
             assert!(ids.insert(first.execution_id.clone().unwrap()), "{ids:?} has {first:?}");
         }
+    }
+}
+
+/// Deletes these users without awaiting each.
+const DELETE_ALL: &str = r#"export default async ({ ids, wait }) => {
+    const client = new tailor.idp.Client("main");
+    const all = ids.map((id) => client.deleteUser(id));
+    return wait ? Promise.all(all) : null;
+};"#;
+
+fn delete_all(wait: bool) -> Invocation {
+    let limits = Limits { calls_in_flight: 2, ..Limits::default() };
+    Invocation::new(json!({ "ids": ["a", "b", "c", "d", "e"], "wait": wait })).limits(limits)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_beyond_those_that_run_at_once_wait_for_their_turn_in_order() {
+    let stub = Stub::new();
+    let runtime = FunctionRuntime::builder(Arc::clone(&stub) as Arc<dyn IdentityProvider>).build();
+    let run = tokio::spawn(async move { runtime.run(&script(DELETE_ALL), delete_all(true)).await });
+    for (answers, deleted) in [(0, "ab"), (1, "abc"), (1, "abcd"), (1, "abcde")] {
+        stub.gate.add_permits(answers);
+        assert_eq!(stub.deleted(deleted.len()).await, deleted);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(stub.deleted(0).await, deleted);
+    }
+    stub.gate.add_permits(2);
+    assert_eq!(run.await.unwrap().result.unwrap(), json!([true, true, true, true, true]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_calls_are_cancelled_with_the_execution() {
+    for isolation in [Isolation::Fresh, Isolation::reuse()] {
+        // The handler returns.
+        let stub = Stub::new();
+        let idp = Arc::clone(&stub) as Arc<dyn IdentityProvider>;
+        let runtime = FunctionRuntime::builder(idp).isolation(isolation).build();
+        let execution = runtime.run(&script(DELETE_ALL), delete_all(false)).await;
+        assert!(execution.logs[0].text.starts_with("5 calls of tailor.idp were still under way"));
+        // The caller gives up.
+        let run = tokio::spawn({
+            let runtime = runtime.clone();
+            async move { runtime.run(&script(DELETE_ALL), delete_all(true)).await }
+        });
+        assert_eq!(stub.deleted(4).await, "abab");
+        run.abort();
+        assert!(run.await.unwrap_err().is_cancelled());
+        stub.gate.add_permits(100);
+        assert!(runtime.shutdown(Duration::from_secs(10)).await);
+        assert_eq!(stub.deleted(0).await, "abab");
     }
 }

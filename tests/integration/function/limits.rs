@@ -124,38 +124,48 @@ async fn size_limits_bound_source_argument_and_result() {
 }
 
 #[tokio::test]
-async fn log_limits_end_script_and_keep_earlier_lines() {
+async fn log_is_cut_off_at_its_limits_and_script_continues() {
     let limits = Limits { log_lines: 3, log_bytes: 10, ..Limits::default() };
-    let execution = run(limits.clone(), "for (;;) try { console.log('ab') } catch {}").await;
-    let text = "Log limit exceeded: more than 3 lines";
-    assert_eq!(ended_by(&execution), (Some(Limit::LogLines), text.to_owned()));
-    assert_eq!(execution.logs.len(), 3);
-    let execution = run(limits, "console.log('0123456'); console.log('789a')").await;
-    let text = "Log limit exceeded: more than 10 bytes";
-    assert_eq!(ended_by(&execution), (Some(Limit::LogBytes), text.to_owned()));
-    assert_eq!(execution.logs.iter().map(|line| line.text.as_str()).collect::<Vec<_>>(), ["0123456"]);
+    for (body, lines) in [
+        (
+            "for (let i = 0; i < 100; i++) console.log('ab'); return 1",
+            ["ab", "ab", "ab", "the log is cut off here: it is over its limit of 3 lines"].as_slice(),
+        ),
+        // A line that would fit is dropped too.
+        (
+            "console.log('0123456'); console.log('789a'); console.log('b'); return 1",
+            &["0123456", "the log is cut off here: it is over its limit of 10 bytes"],
+        ),
+        ("console.log('0123456789'); return 1", &["0123456789"]),
+    ] {
+        let execution = run(limits.clone(), body).await;
+        assert_eq!(ended_by(&execution), (None, "1".to_owned()));
+        assert_eq!(execution.logs.iter().map(|line| line.text.as_str()).collect::<Vec<_>>(), lines);
+    }
 }
 
 #[tokio::test]
-async fn call_limits_bound_total_and_concurrent_calls() {
-    let client = "const idp = new tailor.idp.Client('builtin-idp');";
-    let limits = Limits { calls: 5, calls_in_flight: 2, ..Limits::default() };
-    let one_by_one =
-        format!("{client} for (let i = 0; i < argument; i++) await idp.users().catch(() => {{}}); return 1");
-    let script = script(&format!("export default async (argument) => {{ {one_by_one} }}"));
-    let runtime = runtime().await;
-    for (calls, ended) in
-        [(5, (None, "1")), (6, (Some(Limit::Calls), "Call limit exceeded: more than 5 calls of tailor.idp"))]
-    {
-        let execution = runtime.run(&script, Invocation::new(json!(calls)).limits(limits.clone())).await;
-        assert_eq!(ended_by(&execution), (ended.0, ended.1.to_owned()));
-    }
-    // Hashing a password takes long enough for the calls to overlap.
-    let at_once = "await Promise.allSettled([1, 2, 3].map((i) =>
-        idp.createUser({ name: `user-${i}@example.com`, password: 'correct horse battery' })))";
-    let execution = run(limits, &format!("{client} {at_once}")).await;
-    let text = "Call limit exceeded: more than 2 calls of tailor.idp at once";
-    assert_eq!(ended_by(&execution), (Some(Limit::CallsInFlight), text.to_owned()));
+async fn calls_beyond_the_limit_reject_and_script_continues() {
+    let limits = Limits { calls: 5, ..Limits::default() };
+    let body = "const idp = new tailor.idp.Client('builtin-idp');
+        const call = () => idp.users().then(() => 'ok', (error) => `${error.code}: ${error.message}`);
+        const all = await Promise.all([1, 2, 3, 4, 5, 6].map(call));
+        return [all.filter((end) => end === 'ok').length, all[5], (await call()) === all[5]]";
+    let text = "RESOURCE_EXHAUSTED: users failed: code: 'Some resource has been exhausted', \
+                message: \"an execution makes at most 5 calls of tailor.idp: use several executions\"";
+    let execution = run(limits, body).await;
+    assert_eq!(execution.result.unwrap(), json!([5, text, true]));
+}
+
+#[tokio::test]
+async fn text_of_waiting_calls_counts_as_memory() {
+    // A password is hashed on another thread: the other calls wait, and their names are not on the heap.
+    let body = "const idp = new tailor.idp.Client('builtin-idp'), text = 'x'.repeat(1e6);
+        await Promise.allSettled(Array.from({ length: 100 }, () => idp.createUser({ name: text, password: text })))";
+    let limits = Limits { calls_in_flight: 1, ..Limits::default() };
+    let block = "const first = idp.createUser({ name: 'ana@example.com', password: 'correct horse battery' });";
+    let body = body.replace("await Promise", &format!("{block} await Promise"));
+    assert_eq!(ended_by(&run(limits, &body).await).0, Some(Limit::Buffers));
 }
 
 #[tokio::test]

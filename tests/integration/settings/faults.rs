@@ -232,6 +232,7 @@ mfa_key_env = "MFA_KEY"
 [function]
 timeout = "25h"
 memory = "32 potatoes"
+max_calls = 10_000_001
 [funktion]
 "#;
     let all = faults(text);
@@ -271,7 +272,8 @@ memory = "32 potatoes"
             .into(),
         "25: function.timeout: must be between 1ms and 24h: got \"25h\"".into(),
         "26: function.memory: must be a size such as \"32MB\": got \"32 potatoes\"".into(),
-        "27: funktion: unknown key: did you mean function?".into(),
+        "27: function.max_calls: must be between 1 and 10000000: got 10000001".into(),
+        "28: funktion: unknown key: did you mean function?".into(),
     ];
     let expected = expected.map(|fault: String| format!("tailor-idp.toml:{fault}")).join("\n");
     assert_eq!(all, expected);

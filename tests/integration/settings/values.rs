@@ -73,6 +73,7 @@ secret_env = "WEBHOOK_SECRET"
 [function]
 timeout = "90s"
 memory = "1GB"
+max_calls = 200_000
 "#;
     let settings = Settings::parse(text, Path::new("etc/tailor-idp.toml")).unwrap();
     let namespace = &settings.namespaces["main"];
@@ -104,6 +105,7 @@ memory = "1GB"
     assert_eq!(settings.reset_page.as_ref().unwrap().as_str(), "https://id.example.com/reset");
     assert_eq!(settings.webhook.as_ref().unwrap().url.as_str(), "https://hook.example.com/");
     assert_eq!((settings.function.timeout, settings.function.memory), (Duration::from_secs(90), 1 << 30));
+    assert_eq!((settings.function.max_calls, settings.function.limits().calls), (200_000, 200_000));
     let secrets: Vec<_> = settings.secrets().iter().map(|secret| (secret.variable(), secret.key())).collect();
     assert_eq!(
         secrets,

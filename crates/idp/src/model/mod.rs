@@ -14,7 +14,7 @@ pub use error::{Code, IdpError};
 pub(crate) use error::{internal, shortened};
 pub use event::{EventKind, EventRecord};
 pub use namespace_name::{InvalidNamespaceName, NamespaceName};
-pub use password::{InvalidPasswordHash, Password, PasswordHash};
+pub use password::{ExposeSecret, InvalidPasswordHash, Password, PasswordHash};
 pub use predicate::{Field, FieldKind, FieldValue, Predicate, Scalar};
 pub use principal::{Invoker, InvokerType, Principal};
 pub use query::{ListUsers, UserPage, UserQuery};

@@ -5,6 +5,10 @@ use std::fmt;
 /// A plaintext password. Wiped from memory when dropped; not printed by `Debug`.
 pub type Password = secrecy::SecretString;
 
+/// Gives access to the text of a [`Password`].
+#[doc(no_inline)]
+pub use secrecy::ExposeSecret;
+
 /// A password hash as a PHC string. Not printed by `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
