@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::Value;
-use tailor_idp::function::{CodeFrame, Execution, FetchPolicy, FunctionRuntime, Invocation, Script};
+use tailor_idp::function::{CodeFrame, Execution, FetchPolicy, FunctionRuntime, Invocation, Script, parse_argument};
 use tailor_idp::settings::FunctionLimits;
 
 use super::error::{self, AlreadyPrinted, Interrupted, UsageError};
@@ -239,7 +239,7 @@ impl Run {
                 ("stdin".to_owned(), text)
             }
         };
-        serde_json::from_str(&text).map_err(|error| UsageError(format!("{origin} is not JSON: {error}")))
+        parse_argument(&text).map_err(|error| UsageError(format!("{origin} {error}")))
     }
 }
 

@@ -14,6 +14,7 @@ use super::call_budget::CallBudget;
 use super::caller::Caller;
 use super::error::{Fallible, InvalidConfig};
 use super::input::{Fields, boolean, integer, password, string, strings, type_name};
+use super::json_text::JsonText;
 use super::user;
 use crate::idp::{
     CreateUser, IdentityProvider, ListUsers, NamespaceName, Principal, SendPasswordResetEmail, UnenrollMfa, UpdateUser,
@@ -154,8 +155,6 @@ fn op_idp_client_namespace<'s>(
 #[op2]
 fn op_context_invoker<'s>(scope: &mut v8::PinScope<'s, '_>, state: &OpState) -> v8::Local<'s, v8::Value> {
     let invoker = state.borrow::<Caller>().principal().invoker();
-    let json = invoker.and_then(|invoker| serde_json::to_string(invoker).ok());
-    json.and_then(|json| v8::String::new(scope, &json))
-        .and_then(|json| v8::json::parse(scope, json))
-        .unwrap_or_else(|| v8::null(scope).into())
+    let json = invoker.and_then(|invoker| serde_json::to_value(invoker).ok());
+    json.and_then(|json| JsonText::new(json).to_v8(scope)).unwrap_or_else(|| v8::null(scope).into())
 }

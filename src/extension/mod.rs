@@ -50,6 +50,7 @@ mod fetch;
 mod function;
 mod idp;
 mod input;
+mod json_text;
 mod lazy_scripts;
 mod message_ports;
 mod op_allowlist;
@@ -73,6 +74,7 @@ pub use fetch::{
 pub use function::{ConsoleSink, LogLevel, tailor_function};
 pub use idp::tailor_idp;
 pub(crate) use input::{is_array, well_formed};
+pub(crate) use json_text::JsonText;
 #[cfg(all(test, feature = "v8"))]
 pub(crate) use lazy_scripts::words as lazy_script_words;
 pub(crate) use lazy_scripts::{LazyGlobals, UseCodeCache};

@@ -1,4 +1,4 @@
-//! Conversion of the argument from JSON, and of the result to JSON.
+//! Conversion of the result of a handler to JSON.
 //!
 //! A result is converted as `JSON.stringify` does, including `toJSON`. Values that JSON cannot represent are errors with the
 //! path of the value; `JSON.stringify` would drop them silently.
@@ -21,17 +21,6 @@ const MAX_PATH_STEPS: usize = 20;
 
 /// Integers from here on do not fit an `i64`: 2^63.
 const MAX_INTEGER: f64 = 9_223_372_036_854_775_807.0;
-
-/// Parses the argument into a JavaScript value.
-///
-/// # Errors
-///
-/// Fails if V8 has not enough memory for it.
-pub(super) fn to_v8<'s>(scope: &mut PinScope<'s, '_>, json: &str) -> Result<Local<'s, v8::Value>, ExecutionError> {
-    v8::String::new(scope, json)
-        .and_then(|text| v8::json::parse(scope, text))
-        .ok_or_else(|| ExecutionError::invalid_script("RangeError", "the argument is too large for the script"))
-}
 
 /// Converts the return value of a handler.
 ///

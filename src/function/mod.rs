@@ -22,9 +22,10 @@
 //! | `limits`, `termination`, `watchdog`, `memory`, `console` | limits of an execution and their enforcement |
 //! | `script`, `loader` | modules of a script, and how V8 gets them |
 //! | `inspector` | debuggers |
-//! | `json`, `script_error`, `code_frame` | conversion of results and errors |
+//! | `argument`, `json`, `script_error`, `code_frame` | conversion of arguments, results and errors |
 //! | `execution` | invocations and execution records |
 
+mod argument;
 mod clock;
 mod code_frame;
 mod console;
@@ -50,6 +51,7 @@ pub use crate::extension::{
 #[cfg(test)]
 pub(crate) use pool::run_on_isolate_thread;
 
+pub use argument::{InvalidArgument, MAX_ARGUMENT_DEPTH, parse_argument};
 pub use code_frame::CodeFrame;
 pub use execution::{ErrorKind, Execution, ExecutionError, Invocation, LogLine, Status, Usage};
 #[cfg(feature = "inspector")]

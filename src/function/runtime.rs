@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use super::argument::check_depth;
 use super::execution::{Execution, ExecutionError, Invocation, LogLine, Usage};
 #[cfg(feature = "inspector")]
 use super::inspector::Inspector;
@@ -21,7 +22,7 @@ use super::pool::{self, Isolation, Outcome, Pool, PoolConfig, Request, SubmitErr
 use super::script::Script;
 use super::termination::{TerminationHandle, TerminationReason};
 use super::watchdog::{self, Watch, WatchTarget};
-use crate::extension::FetchSettings;
+use crate::extension::{FetchSettings, JsonText};
 use crate::idp::{IdentityProvider, Principal};
 
 /// Default of [`FunctionRuntimeBuilder::max_workers`]. More than most machines have cores, since functions mostly wait.
@@ -207,7 +208,11 @@ impl FunctionRuntime {
         let Invocation { argument, principal, on_log, limits, deadline } = invocation;
         let mut limits = limits.unwrap_or_else(|| pool.config().limits.clone());
         limits.memory = limits.memory.max(MIN_HEAP_BYTES);
-        let argument = argument.to_string();
+        check_depth(&argument).map_err(|error| ExecutionError {
+            limit: Some(Limit::Argument),
+            ..ExecutionError::invalid_script("RangeError", format!("the argument {error}"))
+        })?;
+        let argument = JsonText::new(argument);
         check_sizes(script, &argument, &limits)?;
         // The deadline applies in the queue as well as in a worker.
         let deadline = deadline.filter(|_| !pool.config().isolate.is_inspected());
@@ -271,7 +276,7 @@ impl FunctionRuntime {
     }
 }
 
-fn check_sizes(script: &Script, argument: &str, limits: &Limits) -> Result<(), ExecutionError> {
+fn check_sizes(script: &Script, argument: &JsonText, limits: &Limits) -> Result<(), ExecutionError> {
     let sizes =
         [(Limit::Source, script.source_len(), limits.source), (Limit::Argument, argument.len(), limits.argument)];
     match sizes.iter().find(|(_, used, limit)| used > limit) {

@@ -31,9 +31,9 @@ use super::script::Script;
 use super::script_error::{from_core_error, from_exception};
 use super::termination::{TerminationHandle, TerminationReason};
 use crate::extension::{
-    CallBudget, CallScope, Caller, ConsoleSink, ExternalMemory, Fetch, FetchSettings, LogLevel, MemoryTracker,
-    TimerLimit, TrackedBlobStore, UseCodeCache, function_extensions, hide_extension_frames, tailor_console,
-    tailor_fetch, tailor_function, tailor_idp,
+    CallBudget, CallScope, Caller, ConsoleSink, ExternalMemory, Fetch, FetchSettings, JsonText, LogLevel,
+    MemoryTracker, TimerLimit, TrackedBlobStore, UseCodeCache, function_extensions, hide_extension_frames,
+    tailor_console, tailor_fetch, tailor_function, tailor_idp,
 };
 use crate::idp::Principal;
 
@@ -278,13 +278,15 @@ impl Isolate {
     pub(super) async fn call(
         &mut self,
         handler: &Global<v8::Function>,
-        argument: &str,
+        argument: &JsonText,
         limits: &Limits,
     ) -> Result<Value, ExecutionError> {
         let promise = {
             scope!(scope, &mut self.runtime);
             v8::tc_scope!(let scope, scope);
-            let argument = json::to_v8(scope, argument)?;
+            let argument = argument.to_v8(scope).ok_or_else(|| {
+                ExecutionError::invalid_script("RangeError", "the argument is too large for the script")
+            })?;
             let this = v8::undefined(scope).into();
             let handler = Local::new(scope, handler);
             match handler.call(scope, this, &[argument]).and_then(|value| promise_of(scope, value)) {

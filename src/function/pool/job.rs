@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
+use crate::extension::JsonText;
 use crate::function::execution::{ExecutionError, LogLine, OnLog, Usage};
 use crate::function::limits::Limits;
 use crate::function::script::Script;
@@ -26,7 +27,7 @@ pub(in crate::function) struct WarmKey {
 pub(in crate::function) struct Request {
     pub(in crate::function) script: Script,
     /// As JSON.
-    pub(in crate::function) argument: String,
+    pub(in crate::function) argument: JsonText,
     pub(in crate::function) principal: Principal,
     pub(in crate::function) limits: Limits,
     /// None with [`Isolation::Fresh`](super::Isolation::Fresh).

@@ -124,6 +124,17 @@ async fn size_limits_bound_source_argument_and_result() {
 }
 
 #[tokio::test]
+async fn argument_nested_too_deep_is_refused_with_its_depth() {
+    let script = script("export default (argument) => argument[0].length");
+    let nested = |levels| (1..levels).fold(json!([]), |value, _| json!([value]));
+    let runtime = runtime().await;
+    assert_eq!(ended_by(&runtime.run(&script, Invocation::new(nested(500))).await), (None, "1".to_owned()));
+    let execution = runtime.run(&script, Invocation::new(nested(501))).await;
+    let text = "the argument is nested 501 levels deep, of at most 500";
+    assert_eq!(ended_by(&execution), (Some(Limit::Argument), text.to_owned()));
+}
+
+#[tokio::test]
 async fn log_is_cut_off_at_its_limits_and_script_continues() {
     let limits = Limits { log_lines: 3, log_bytes: 10, ..Limits::default() };
     for (body, lines) in [
