@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, Write};
 
 use comfy_table::{Table, presets};
+use tailor_idp::function::Stringified;
 
 /// Prints text and a line break to stdout. A closed pipe, as with `head`, is not an error.
 pub(super) fn print(text: &str) -> anyhow::Result<()> {
@@ -19,9 +20,9 @@ pub(super) fn table() -> Table {
     table
 }
 
-/// Prints a value as JSON to stdout.
+/// Prints a value as JSON to stdout, with numbers as JavaScript writes them.
 pub(super) fn print_json(value: &serde_json::Value) -> anyhow::Result<()> {
-    print(&format!("{value:#}"))
+    print(&serde_json::to_string_pretty(&Stringified(value))?)
 }
 
 /// Prints `kind: text` to stderr. Write errors are ignored: there is nowhere left to report them.

@@ -88,17 +88,22 @@ deno_core::extension!(
     docs = "The global scope of function scripts: web APIs and `console`.",
 );
 
+/// The level that deno_web passes for `console.trace`.
+const TRACE: i32 = 4;
+
 #[op2(fast)]
 fn op_function_console(state: &mut OpState, #[string] text: &str, #[smi] level: i32) {
+    // `console.trace` logs the final line break in a separate call.
+    let is_end_of_trace = level == TRACE && text == "\n";
     let level = match level {
         ..=0 => LogLevel::Debug,
         1 => LogLevel::Info,
         2 => LogLevel::Warn,
         _ => LogLevel::Error,
     };
-    // `console.trace` logs the final line break in a separate call.
-    if text != "\n" {
-        let sink = state.borrow::<ConsoleSink>();
-        sink(level, text.strip_suffix('\n').unwrap_or(text));
+    if is_end_of_trace {
+        return;
     }
+    let sink = state.borrow::<ConsoleSink>();
+    sink(level, text.strip_suffix('\n').unwrap_or(text));
 }

@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 
 use super::code_frame::CodeFrame;
 use super::limits::{Limit, Limits};
+use super::stringified::Stringified;
 use crate::extension::LogLevel;
 use crate::idp::{Invoker, Principal};
 
@@ -69,7 +70,7 @@ impl Invocation {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Execution {
-    /// Return value of the handler, or the error.
+    /// Return value of the handler, or the error. [`Stringified`] writes the value as `JSON.stringify` does.
     pub result: Result<serde_json::Value, ExecutionError>,
     /// Log lines in order.
     pub logs: Vec<LogLine>,
@@ -132,7 +133,7 @@ impl Serialize for Execution {
         });
         let mut record = serializer.serialize_struct("Execution", 9)?;
         record.serialize_field("status", &self.status())?;
-        record.serialize_field("result", &self.result.as_ref().ok())?;
+        record.serialize_field("result", &self.result.as_ref().ok().map(Stringified))?;
         match error {
             Some(error) => record.serialize_field("error", error)?,
             None => record.skip_field("error")?,

@@ -6,11 +6,12 @@
 use std::fmt::Write as _;
 
 use deno_core::v8::{self, GetPropertyNamesArgsBuilder, Local, PinScope};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
 use super::execution::ExecutionError;
 use super::limits::{Limit, ResultLimits};
 use super::script_error::from_exception;
+use super::stringified;
 use crate::extension::{is_array, well_formed};
 
 /// Largest nesting depth that fits the stack of an isolate thread: see [`ResultLimits::depth`].
@@ -18,9 +19,6 @@ const MAX_DEPTH: usize = 100;
 
 /// Steps of a path that error messages show.
 const MAX_PATH_STEPS: usize = 20;
-
-/// Integers from here on do not fit an `i64`: 2^63.
-const MAX_INTEGER: f64 = 9_223_372_036_854_775_807.0;
 
 /// Converts the return value of a handler.
 ///
@@ -173,10 +171,7 @@ impl<'s> ResultReader<'_, 's> {
     }
 
     fn number(&self, number: f64) -> Result<Value, ReadError> {
-        if number.fract() == 0.0 && number.abs() < MAX_INTEGER {
-            return Ok(Value::from(number as i64));
-        }
-        Number::from_f64(number).map(Value::Number).map_or_else(
+        stringified::number(number).map(Value::Number).map_or_else(
             || {
                 not_json(if number.is_nan() {
                     "NaN"

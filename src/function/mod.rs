@@ -22,7 +22,7 @@
 //! | `limits`, `termination`, `watchdog`, `memory`, `console` | limits of an execution and their enforcement |
 //! | `script`, `loader` | modules of a script, and how V8 gets them |
 //! | `inspector` | debuggers |
-//! | `argument`, `json`, `script_error`, `code_frame` | conversion of arguments, results and errors |
+//! | `argument`, `json`, `stringified`, `script_error`, `code_frame` | conversion of arguments, results and errors |
 //! | `execution` | invocations and execution records |
 
 mod argument;
@@ -41,6 +41,7 @@ mod pool;
 mod runtime;
 mod script;
 mod script_error;
+mod stringified;
 mod termination;
 mod watchdog;
 
@@ -61,3 +62,4 @@ pub use limits::{Limit, Limits, ResultLimits};
 pub use pool::Isolation;
 pub use runtime::{FunctionRuntime, FunctionRuntimeBuilder};
 pub use script::{MAX_MODULES, MAX_SOURCE_LEN, Script, ScriptFileError};
+pub use stringified::Stringified;
