@@ -36,6 +36,10 @@ patch("ext:deno_crypto/00_crypto.js", (script) => {
   load("ext:tailor_function/crypto.js").limitCrypto(script);
 });
 
+patch("ext:deno_fetch/22_body.js", ({ InnerBody }) => {
+  load("ext:tailor_function/fetch_bodies.js").limitBodies(InnerBody);
+});
+
 // deno_fetch checks at each call whether tracing is enabled.
 internals.__telemetry = { __proto__: null, TRACING_ENABLED: false, exitSpan: () => {} };
 internals.__telemetryUtil = { __proto__: null };

@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::Value;
-use tailor_idp::function::{CodeFrame, Execution, FetchPolicy, FunctionRuntime, Invocation, Script, parse_argument};
+use tailor_idp::function::{
+    CertificateAuthorities, CodeFrame, Execution, FetchPolicy, FunctionRuntime, Invocation, Script, parse_argument,
+};
 use tailor_idp::settings::FunctionLimits;
 
 use super::error::{self, AlreadyPrinted, Interrupted, UsageError};
@@ -79,6 +81,10 @@ pub(super) struct Run {
     /// *.example.com, localhost:8080, 10.0.0.7, or * for the public internet
     #[arg(long, value_name = "HOST")]
     allow_fetch: Vec<String>,
+
+    /// A PEM file with certificates of authorities that fetch trusts, in addition to the public ones and those of the settings
+    #[arg(long, value_name = "FILE")]
+    fetch_ca: Option<PathBuf>,
 
     /// Print the whole record of the run in place of the result, as JSON: status, result or error, logs, times and usage
     #[arg(long)]
@@ -154,6 +160,7 @@ impl Run {
             files.insert(self.script.clone());
         }
         files.extend(self.arg_file.iter().filter(|path| *path != Path::new("-")).cloned());
+        files.extend(self.fetch_ca.clone());
         files.extend(self.invoker.as_deref().and_then(invoker::file));
         files.extend(self.store.settings_file(&self.script));
         files
@@ -174,13 +181,14 @@ impl Run {
         }
         let allowed = FetchPolicy::allow(self.allow_fetch.iter().map(String::as_str))
             .map_err(|error| UsageError(format!("--allow-fetch {error}")))?;
+        let authorities = self.fetch_authorities()?;
         let (idp, mut limits, fetch) = self.store.open(&self.script).await?;
         limits.timeout = self.timeout.unwrap_or(limits.timeout);
         limits.memory = self.memory.unwrap_or(limits.memory);
         let allowed = fetch.allowed().or(&allowed);
+        let fetch = fetch.allow(allowed).trust(&authorities);
         // A single run needs no prepared isolates.
-        let mut runtime =
-            FunctionRuntime::builder(Arc::new(idp)).limits(limits.limits()).fetch(fetch.allow(allowed)).prepared(0);
+        let mut runtime = FunctionRuntime::builder(Arc::new(idp)).limits(limits.limits()).fetch(fetch).prepared(0);
         if self.without_snapshot {
             runtime = runtime.without_snapshot();
         }
@@ -215,6 +223,15 @@ impl Run {
                 Err(AlreadyPrinted.into())
             }
         }
+    }
+
+    /// The certificate authorities of `--fetch-ca`.
+    fn fetch_authorities(&self) -> Result<CertificateAuthorities, UsageError> {
+        let Some(path) = &self.fetch_ca else { return Ok(CertificateAuthorities::default()) };
+        let text = std::fs::read(path)
+            .map_err(|error| UsageError(format!("cannot read --fetch-ca {}: {error}", path.display())))?;
+        CertificateAuthorities::from_pem(&text)
+            .map_err(|error| UsageError(format!("--fetch-ca {} {error}", path.display())))
     }
 
     fn argument(&self) -> Result<Value, UsageError> {

@@ -54,6 +54,7 @@ const LIMITS: &[ExtensionFileSource] = &[
     ExtensionFileSource::new("ext:tailor_function/string_ops.js", ascii_str_include!("../../js/string_ops.js")),
     ExtensionFileSource::new("ext:tailor_function/timers.js", ascii_str_include!("../../js/timers.js")),
     ExtensionFileSource::new("ext:tailor_function/crypto.js", ascii_str_include!("../../js/crypto.js")),
+    ExtensionFileSource::new("ext:tailor_function/fetch_bodies.js", ascii_str_include!("../../js/fetch_bodies.js")),
 ];
 
 deno_core::extension!(

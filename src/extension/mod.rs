@@ -68,8 +68,8 @@ pub(crate) use console::tailor_console;
 pub(crate) use external_memory::{ExternalMemory, MemoryTracker};
 pub(crate) use fetch::Fetch;
 pub use fetch::{
-    DEFAULT_FETCH_MAX_BODY, DEFAULT_FETCH_MAX_REQUESTS, DEFAULT_FETCH_TIMEOUT, FetchPolicy, FetchSettings,
-    InvalidFetchHost, tailor_fetch,
+    CertificateAuthorities, DEFAULT_FETCH_MAX_BODY, DEFAULT_FETCH_MAX_REQUESTS, DEFAULT_FETCH_MAX_STREAMED_BODY,
+    DEFAULT_FETCH_TIMEOUT, FetchPolicy, FetchSettings, InvalidCertificates, InvalidFetchHost, tailor_fetch,
 };
 pub use function::{ConsoleSink, LogLevel, tailor_function};
 pub use idp::tailor_idp;

@@ -61,6 +61,7 @@ const ALLOWED_OPS: &[&str] = &[
     "op_encoding_normalize_label",
     "op_fetch",
     "op_fetch_send",
+    "op_fetch_stream_body",
     "op_get_constructor_name",
     "op_get_ext_import_meta_proto",
     "op_get_extras_binding_object",

@@ -46,8 +46,8 @@ mod termination;
 mod watchdog;
 
 pub use crate::extension::{
-    DEFAULT_FETCH_MAX_BODY, DEFAULT_FETCH_MAX_REQUESTS, DEFAULT_FETCH_TIMEOUT, FetchPolicy, FetchSettings,
-    InvalidFetchHost,
+    CertificateAuthorities, DEFAULT_FETCH_MAX_BODY, DEFAULT_FETCH_MAX_REQUESTS, DEFAULT_FETCH_MAX_STREAMED_BODY,
+    DEFAULT_FETCH_TIMEOUT, FetchPolicy, FetchSettings, InvalidCertificates, InvalidFetchHost,
 };
 #[cfg(test)]
 pub(crate) use pool::run_on_isolate_thread;

@@ -1,10 +1,11 @@
 //! `[function]`: limits of a script and the hosts that it may fetch from.
 
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::time::Duration;
 
 use super::reader::Section;
-use crate::function::{FetchPolicy, FetchSettings, Limits};
+use crate::function::{CertificateAuthorities, FetchPolicy, FetchSettings, Limits};
 use crate::idp::shortened;
 
 /// Limits of a script.
@@ -68,7 +69,7 @@ impl Default for FunctionLimits {
     }
 }
 
-pub(super) fn read(section: Section<'_, '_>) -> (FunctionLimits, FetchSettings) {
+pub(super) fn read(section: Section<'_, '_>, folder: &Path) -> (FunctionLimits, FetchSettings) {
     let mut limits = FunctionLimits::default();
     if let Some(timeout) = read_key(&section, "timeout", FunctionLimits::parse_timeout) {
         limits.timeout = timeout;
@@ -79,12 +80,12 @@ pub(super) fn read(section: Section<'_, '_>) -> (FunctionLimits, FetchSettings) 
     if let Some(calls) = read_count(&section, "max_calls", MAX_CALLS) {
         limits.max_calls = calls;
     }
-    let fetch = section.section("fetch").map(read_fetch).unwrap_or_default();
+    let fetch = section.section("fetch").map(|fetch| read_fetch(fetch, folder)).unwrap_or_default();
     section.finish();
     (limits, fetch)
 }
 
-fn read_fetch(section: Section<'_, '_>) -> FetchSettings {
+fn read_fetch(section: Section<'_, '_>, folder: &Path) -> FetchSettings {
     let mut fetch = FetchSettings::default();
     if let Some(hosts) = section.strings("allow") {
         match FetchPolicy::allow(hosts.iter().map(String::as_str)) {
@@ -98,11 +99,23 @@ fn read_fetch(section: Section<'_, '_>) -> FetchSettings {
     if let Some(bytes) = read_key(&section, "max_body", |text| size(text, "10MB", 1..=MAX_FETCH_BODY_MB)) {
         fetch = fetch.max_body(bytes);
     }
+    if let Some(bytes) = read_key(&section, "max_streamed_body", |text| size(text, "100MB", 1..=MAX_FETCH_BODY_MB)) {
+        fetch = fetch.max_streamed_body(bytes);
+    }
     if let Some(requests) = read_count(&section, "max_requests", MAX_FETCH_REQUESTS) {
         fetch = fetch.max_requests(requests);
     }
+    if let Some(authorities) = read_key(&section, "ca", |path| read_authorities(&folder.join(path))) {
+        fetch = fetch.trust(&authorities);
+    }
     section.finish();
     fetch
+}
+
+/// Reads a file with certificates in PEM form. The fault names the file.
+fn read_authorities(file: &Path) -> Result<CertificateAuthorities, String> {
+    let text = std::fs::read(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+    CertificateAuthorities::from_pem(&text).map_err(|error| format!("{} {error}", file.display()))
 }
 
 /// Parses the string under a key. Returns `None` if the key is missing or a fault was recorded.

@@ -91,7 +91,7 @@ impl Settings {
         Self::parse(&text, file)
     }
 
-    /// Validates `text`, the content of `file`. Does not access the file.
+    /// Validates `text`, the content of `file`. Does not access the file, but those that the text names: `function.fetch.ca`.
     ///
     /// # Errors
     ///
@@ -133,7 +133,7 @@ fn read(reader: &Reader<'_>, tree: &DeTable<'_>, folder: &Path) -> Option<Settin
     let mail = top.section("mail").map(|section| mail::read(section, folder));
     let reset_page = top.section("reset_page").map(read_reset_page);
     let webhook = top.section("events").map(read_events);
-    let (function, fetch) = top.section("function").map(function::read).unwrap_or_default();
+    let (function, fetch) = top.section("function").map(|section| function::read(section, folder)).unwrap_or_default();
     top.finish();
     let reset_page = reset_page.flatten();
     let webhook = webhook.flatten();

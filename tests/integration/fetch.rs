@@ -3,6 +3,7 @@
 mod limits;
 mod reach;
 mod server;
+mod tls;
 mod uses;
 
 use std::net::IpAddr;

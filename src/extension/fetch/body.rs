@@ -1,19 +1,27 @@
 //! Streamed bodies of requests and responses, with limits on their size and time.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use deno_core::{AsyncRefCell, AsyncResult, BufMutView, BufView, CancelHandle, CancelTryFuture, RcRef, Resource};
+use deno_core::{
+    AsyncRefCell, AsyncResult, BufMutView, BufView, CancelHandle, CancelTryFuture, OpState, RcRef, Resource,
+    ResourceId, op2,
+};
 use deno_error::JsErrorBox;
 use tokio::time::{Instant, timeout_at};
 
 use super::error::FetchError;
+use super::settings::BodyLimits;
 
 /// The body of a response, read by the script.
 pub(super) struct ResponseBody {
     reader: AsyncRefCell<Reader>,
     size: Option<u64>,
+    limits: BodyLimits,
+    /// Whether the script reads the body as a stream. Until it says so, the body counts as one in memory.
+    is_streamed: Cell<bool>,
     closed: CancelHandle,
     /// Cancelled at the end of the execution.
     cancel_all: Rc<CancelHandle>,
@@ -23,11 +31,11 @@ struct Reader {
     response: reqwest::Response,
     /// Received bytes that the script has not read yet.
     buffered: Bytes,
-    allowance: Allowance,
+    received: u64,
     deadline: Instant,
 }
 
-/// The bytes that a body may still have.
+/// The bytes that the body of a request may still have.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Allowance {
     limit: u64,
@@ -49,32 +57,47 @@ impl Allowance {
 impl ResponseBody {
     pub(super) fn new(
         response: reqwest::Response,
-        limit: u64,
+        limits: BodyLimits,
         deadline: Instant,
         cancel_all: Rc<CancelHandle>,
     ) -> Self {
         Self {
             size: response.content_length(),
-            reader: AsyncRefCell::new(Reader {
-                response,
-                buffered: Bytes::new(),
-                allowance: Allowance::new(limit),
-                deadline,
-            }),
+            reader: AsyncRefCell::new(Reader { response, buffered: Bytes::new(), received: 0, deadline }),
+            limits,
+            is_streamed: Cell::new(false),
             closed: CancelHandle::default(),
             cancel_all,
         }
     }
+
+    /// Fails if the limit is below this size.
+    fn check(&self, size: u64) -> Result<(), FetchError> {
+        let limit = if self.is_streamed.get() { self.limits.streamed } else { self.limits.whole };
+        if size > limit { Err(FetchError::ResponseTooLarge(limit)) } else { Ok(()) }
+    }
+}
+
+/// Says whether the script reads the body of a response as a stream. Called by `js/fetch_bodies.js`.
+#[op2(fast)]
+pub(super) fn op_fetch_stream_body(state: &mut OpState, #[smi] rid: ResourceId, is_streamed: bool) {
+    // Not found: the stream has ended, or is no response.
+    if let Ok(body) = state.resource_table.get::<ResponseBody>(rid) {
+        body.is_streamed.set(is_streamed);
+    }
 }
 
 impl Reader {
-    async fn next(&mut self, limit: usize) -> Result<BufView, FetchError> {
+    async fn next(&mut self, body: &ResponseBody, limit: usize) -> Result<BufView, FetchError> {
+        // Before anything is received, if the server says how much there is.
+        body.check(body.size.unwrap_or(0))?;
         while self.buffered.is_empty() {
             let chunk = timeout_at(self.deadline, self.response.chunk()).await.map_err(|_| FetchError::TimedOut)?;
             let Some(chunk) = chunk.map_err(|error| FetchError::body(&error))? else {
                 return Ok(BufView::empty());
             };
-            self.allowance.consume(chunk.len()).map_err(FetchError::ResponseTooLarge)?;
+            self.received = self.received.saturating_add(chunk.len() as u64);
+            body.check(self.received)?;
             self.buffered = chunk;
         }
         let length = limit.min(self.buffered.len());
@@ -92,13 +115,15 @@ impl Resource for ResponseBody {
             let cancel_all = Rc::clone(&self.cancel_all);
             let closed = RcRef::map(&self, |body| &body.closed);
             let mut reader = RcRef::map(&self, |body| &body.reader).borrow_mut().await;
-            let next = async { reader.next(limit).await.map_err(JsErrorBox::from_err) };
+            let next = async { reader.next(&self, limit).await.map_err(JsErrorBox::from_err) };
             next.try_or_cancel(cancel_all).try_or_cancel(closed).await
         })
     }
 
     fn size_hint(&self) -> (u64, Option<u64>) {
-        (self.size.unwrap_or(0), self.size)
+        // `op_read_all` allocates as much at once.
+        let size = self.size.filter(|size| *size <= self.limits.whole);
+        (size.unwrap_or(0), size)
     }
 
     fn close(self: Rc<Self>) {
@@ -109,7 +134,7 @@ impl Resource for ResponseBody {
 /// The body of a request, streamed from the script.
 pub(super) struct RequestBody {
     pub(super) inner: Rc<dyn Resource>,
-    pub(super) allowance: std::cell::Cell<Allowance>,
+    pub(super) allowance: Cell<Allowance>,
 }
 
 impl RequestBody {

@@ -2,12 +2,13 @@
 
 use std::error::Error;
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect;
 
 use super::address::is_public;
+use super::authorities::CertificateAuthorities;
 use super::policy::{AddressScope, Denial};
 use super::settings::NameLookup;
 
@@ -18,7 +19,12 @@ const USER_AGENT: &str = concat!("tailor-idp/", env!("CARGO_PKG_VERSION"));
 ///
 /// Each scope has its own client and therefore its own connection pool: a request that is restricted to public addresses must
 /// not reuse a connection that was opened without this restriction.
-pub(super) fn client(scope: AddressScope, lookup: Option<NameLookup>) -> Result<reqwest::Client, ClientError> {
+pub(super) fn client(
+    scope: AddressScope,
+    lookup: Option<NameLookup>,
+    authorities: &CertificateAuthorities,
+) -> Result<reqwest::Client, ClientError> {
+    let tls = authorities.tls().map_err(|error| ClientError(error.to_string()))?;
     reqwest::Client::builder()
         // A proxy from HTTP_PROXY would bypass the resolver.
         .no_proxy()
@@ -26,7 +32,7 @@ pub(super) fn client(scope: AddressScope, lookup: Option<NameLookup>) -> Result<
         .redirect(redirect::Policy::none())
         .referer(false)
         .user_agent(USER_AGENT)
-        .tls_backend_preconfigured(tls()?)
+        .tls_backend_preconfigured(tls)
         .dns_resolver(Arc::new(Resolver { scope, lookup }))
         .build()
         .map_err(|error| ClientError(error.without_url().to_string()))
@@ -35,23 +41,6 @@ pub(super) fn client(scope: AddressScope, lookup: Option<NameLookup>) -> Result<
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("cannot start an HTTP client: {0}")]
 pub(super) struct ClientError(String);
-
-/// TLS with Mozilla's root certificates instead of the machine's. Shared by the process.
-fn tls() -> Result<rustls::ClientConfig, ClientError> {
-    static TLS: OnceLock<Result<rustls::ClientConfig, ClientError>> = OnceLock::new();
-    let make = || {
-        let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut config = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| ClientError(error.to_string()))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(config)
-    };
-    TLS.get_or_init(make).clone()
-}
 
 /// Resolves names and checks the addresses.
 ///

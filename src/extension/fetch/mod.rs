@@ -5,6 +5,7 @@
 //! addresses.
 
 mod address;
+mod authorities;
 mod body;
 mod client;
 mod error;
@@ -18,9 +19,14 @@ use std::rc::Rc;
 use deno_core::{CancelHandle, ExtensionFileSource, ascii_str};
 use url::Url;
 
+pub use authorities::{CertificateAuthorities, InvalidCertificates};
 pub use policy::{FetchPolicy, InvalidFetchHost};
-pub use settings::{DEFAULT_FETCH_MAX_BODY, DEFAULT_FETCH_MAX_REQUESTS, DEFAULT_FETCH_TIMEOUT, FetchSettings};
+pub use settings::{
+    DEFAULT_FETCH_MAX_BODY, DEFAULT_FETCH_MAX_REQUESTS, DEFAULT_FETCH_MAX_STREAMED_BODY, DEFAULT_FETCH_TIMEOUT,
+    FetchSettings,
+};
 
+use self::body::op_fetch_stream_body;
 use self::error::FetchError;
 use self::policy::AddressScope;
 use self::request::{op_fetch, op_fetch_send};
@@ -31,7 +37,7 @@ const STUBS: [ExtensionFileSource; 1] = [ExtensionFileSource::new("ext:deno_net/
 deno_core::extension!(
     tailor_fetch,
     deps = [deno_webidl, deno_web],
-    ops = [op_fetch, op_fetch_send, deno_fetch::op_utf8_to_byte_string],
+    ops = [op_fetch, op_fetch_send, op_fetch_stream_body, deno_fetch::op_utf8_to_byte_string],
     options = { settings: FetchSettings },
     state = |state, options| {
         state.put(Fetch::new(options.settings));
@@ -73,7 +79,8 @@ impl Fetch {
         if let Some(client) = client {
             return Ok(client.clone());
         }
-        Ok(client.insert(client::client(scope, self.settings.resolver.clone())?).clone())
+        let FetchSettings { resolver, authorities, .. } = &self.settings;
+        Ok(client.insert(client::client(scope, resolver.clone(), authorities)?).clone())
     }
 }
 

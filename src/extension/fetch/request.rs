@@ -18,6 +18,7 @@ use url::Url;
 use super::Fetch;
 use super::body::{Allowance, RequestBody, ResponseBody};
 use super::error::{FetchError, denial_of, root_cause};
+use super::settings::BodyLimits;
 
 /// Deadline for a timeout that overflows the clock. The same value as tokio uses.
 const FAR_FUTURE: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
@@ -41,7 +42,7 @@ const FORBIDDEN_HEADERS: [&str; 10] = [
 struct Request {
     response: Pin<Box<dyn Future<Output = Result<reqwest::Response, Failure>>>>,
     url: Url,
-    max_body: u64,
+    limits: BodyLimits,
     deadline: Instant,
     cancel_all: Rc<CancelHandle>,
 }
@@ -79,7 +80,7 @@ pub(super) fn op_fetch(
     let mut url = Url::parse(&url)?;
     let fetch = state.borrow_mut::<Fetch>();
     let client = fetch.admit(&url)?;
-    let (timeout, max_body) = (fetch.settings.timeout, fetch.settings.max_body);
+    let (timeout, limits) = (fetch.settings.timeout, fetch.settings.limits);
     let cancel_all = Rc::clone(&fetch.cancel_all);
     let method =
         Method::from_bytes(&method).map_err(|_| FetchError::Invalid("the method of the request is invalid"))?;
@@ -100,8 +101,8 @@ pub(super) fn op_fetch(
         }
         (true, Some(data), _) => {
             let bytes: Vec<u8> = data.0.into();
-            if bytes.len() as u64 > max_body {
-                return Err(FetchError::RequestTooLarge(max_body));
+            if bytes.len() as u64 > limits.whole {
+                return Err(FetchError::RequestTooLarge(limits.whole));
             }
             Some(Body::from(bytes))
         }
@@ -110,10 +111,12 @@ pub(super) fn op_fetch(
             if let (lower, Some(upper)) = inner.size_hint() {
                 length = (lower == upper && upper > 0).then_some(upper);
             }
-            if length.is_some_and(|length| length > max_body) {
-                return Err(FetchError::RequestTooLarge(max_body));
+            // Blobs and form data, whose length is known, are in memory.
+            let limit = if length.is_some() { limits.whole } else { limits.streamed };
+            if length.is_some_and(|length| length > limit) {
+                return Err(FetchError::RequestTooLarge(limit));
             }
-            let allowance = Cell::new(Allowance::new(max_body));
+            let allowance = Cell::new(Allowance::new(limit));
             Some(Body::wrap(ResourceToBodyAdapter::new(Rc::new(RequestBody { inner, allowance }))))
         }
     };
@@ -143,7 +146,7 @@ pub(super) fn op_fetch(
             }
         }
     };
-    let request = Request { response: Box::pin(response), url, max_body, deadline, cancel_all };
+    let request = Request { response: Box::pin(response), url, limits, deadline, cancel_all };
     let request_rid = state.resource_table.add(request);
     let cancel_handle_rid = Some(state.resource_table.add(FetchCancelHandle(cancel)));
     Ok(FetchReturn { request_rid, cancel_handle_rid })
@@ -157,7 +160,7 @@ pub(super) async fn op_fetch_send(
 ) -> Result<FetchResponse, FetchError> {
     let request = state.borrow_mut().resource_table.take::<Request>(rid)?;
     let request = Rc::try_unwrap(request).map_err(|_| FetchError::Cancelled)?;
-    let Request { response, url, max_body, deadline, cancel_all } = request;
+    let Request { response, url, limits, deadline, cancel_all } = request;
     let response = match response.await {
         Ok(response) => response,
         Err(Failure::Own(error)) => return Err(error),
@@ -168,14 +171,15 @@ pub(super) async fn op_fetch_send(
             return Ok(FetchResponse { error, ..FetchResponse::default() });
         }
     };
-    if response.content_length().is_some_and(|length| length > max_body) {
-        return Err(FetchError::ResponseTooLarge(max_body));
+    let most = limits.streamed.max(limits.whole);
+    if response.content_length().is_some_and(|length| length > most) {
+        return Err(FetchError::ResponseTooLarge(most));
     }
     let status = response.status();
     let headers = response.headers().iter();
     let headers = headers.map(|(name, value)| (name.as_str().into(), value.as_bytes().into())).collect();
     let content_length = response.content_length();
-    let body = ResponseBody::new(response, max_body, deadline, cancel_all);
+    let body = ResponseBody::new(response, limits, deadline, cancel_all);
     let response_rid = state.borrow_mut().resource_table.add(body);
     Ok(FetchResponse {
         status: status.as_u16(),

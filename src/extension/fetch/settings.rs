@@ -6,25 +6,38 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::authorities::CertificateAuthorities;
 use super::policy::FetchPolicy;
 
 /// Default time limit of a request, from the call to the last byte of the response: half of the default time limit of an
 /// execution.
 pub const DEFAULT_FETCH_TIMEOUT: Duration = Duration::from_secs(30);
-/// Default size limit in bytes of the body of a request or a response: the platform's limit for a body in memory.
+/// Default size limit in bytes of a body that is in memory as a whole: the platform's limit.
 pub const DEFAULT_FETCH_MAX_BODY: u64 = 10 * 1024 * 1024;
+/// Default size limit in bytes of a body that is streamed. Ten times as much: it passes through memory piece by piece.
+pub const DEFAULT_FETCH_MAX_STREAMED_BODY: u64 = 100 * 1024 * 1024;
 /// Default limit on the requests of one execution. Each hop of a redirect counts as one.
 pub const DEFAULT_FETCH_MAX_REQUESTS: u32 = 100;
 
 pub(super) type NameLookup = Arc<dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync>;
+
+/// Size limits of bodies, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BodyLimits {
+    /// Of a body in memory: a request's text or bytes, or what `text()` and the like read of a response.
+    pub(super) whole: u64,
+    /// Of a streamed body.
+    pub(super) streamed: u64,
+}
 
 /// Policy and limits of `fetch` in one execution. The default allows no hosts.
 #[derive(Clone)]
 pub struct FetchSettings {
     pub(super) policy: FetchPolicy,
     pub(super) timeout: Duration,
-    pub(super) max_body: u64,
+    pub(super) limits: BodyLimits,
     pub(super) max_requests: u32,
+    pub(super) authorities: CertificateAuthorities,
     pub(super) resolver: Option<NameLookup>,
 }
 
@@ -33,8 +46,9 @@ impl Default for FetchSettings {
         Self {
             policy: FetchPolicy::default(),
             timeout: DEFAULT_FETCH_TIMEOUT,
-            max_body: DEFAULT_FETCH_MAX_BODY,
+            limits: BodyLimits { whole: DEFAULT_FETCH_MAX_BODY, streamed: DEFAULT_FETCH_MAX_STREAMED_BODY },
             max_requests: DEFAULT_FETCH_MAX_REQUESTS,
+            authorities: CertificateAuthorities::default(),
             resolver: None,
         }
     }
@@ -56,11 +70,28 @@ impl FetchSettings {
         self
     }
 
-    /// Sets the size limit in bytes of the body of a request, and of a response after decompression;
-    /// [`DEFAULT_FETCH_MAX_BODY`] by default.
+    /// Sets the size limit in bytes of bodies in memory; [`DEFAULT_FETCH_MAX_BODY`] by default. It applies to the body of a
+    /// request that is no stream, and to `text()`, `json()`, `arrayBuffer()`, `bytes()`, `blob()` and `formData()` of a response,
+    /// after decompression.
     #[must_use]
     pub fn max_body(mut self, bytes: u64) -> Self {
-        self.max_body = bytes;
+        self.limits.whole = bytes;
+        self
+    }
+
+    /// Sets the size limit in bytes of streamed bodies; [`DEFAULT_FETCH_MAX_STREAMED_BODY`] by default. It applies to a stream as
+    /// the body of a request, and to the stream `body` of a response, after decompression. The clones of a response share its data,
+    /// which one of them may keep in memory: they have the limit of [`max_body`](Self::max_body).
+    #[must_use]
+    pub fn max_streamed_body(mut self, bytes: u64) -> Self {
+        self.limits.streamed = bytes;
+        self
+    }
+
+    /// Trusts these certificate authorities in addition to the public ones, and to those of earlier calls.
+    #[must_use]
+    pub fn trust(mut self, authorities: &CertificateAuthorities) -> Self {
+        self.authorities = self.authorities.and(authorities);
         self
     }
 
@@ -93,8 +124,9 @@ impl fmt::Debug for FetchSettings {
         f.debug_struct("FetchSettings")
             .field("policy", &self.policy)
             .field("timeout", &self.timeout)
-            .field("max_body", &self.max_body)
+            .field("limits", &self.limits)
             .field("max_requests", &self.max_requests)
+            .field("authorities", &self.authorities)
             .finish_non_exhaustive()
     }
 }

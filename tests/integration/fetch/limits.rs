@@ -9,10 +9,11 @@ use tailor_idp::function::{FetchPolicy, FetchSettings};
 use super::{Server, run, run_on, settings};
 
 const RESPONSE_TOO_LARGE: &str = "TypeError: the body of the response is over the limit of 1000 bytes";
+const STREAM_TOO_LARGE: &str = "TypeError: the body of the response is over the limit of 100000 bytes";
 const REQUEST_TOO_LARGE: &str = "TypeError: the body of the request is over the limit of 1000 bytes";
 
 fn small() -> FetchSettings {
-    settings(&["api.example"]).max_body(1000)
+    settings(&["api.example"]).max_body(1000).max_streamed_body(100_000)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -23,9 +24,45 @@ async fn response_body_is_limited_in_size() {
         const length = async (path, init) => (await (await fetch(url + path, init)).arrayBuffer()).byteLength;
         const streamed = async (path) => { let sum = 0; for await (const chunk of (await fetch(url + path)).body) sum += chunk.length; return sum; };
         return [await length('/bytes/1000'), await attempt(() => length('/bytes/1001')),
-            await streamed('/bytes/1000'), await attempt(() => length('/flood')), await attempt(() => streamed('/flood'))];";
-    let expected = json!([1000, RESPONSE_TOO_LARGE, 1000, RESPONSE_TOO_LARGE, RESPONSE_TOO_LARGE]);
+            await streamed('/bytes/100000'), await attempt(() => length('/flood')), await attempt(() => streamed('/flood')),
+            await attempt(() => streamed('/bytes/100001'))];";
+    let expected = json!([1000, RESPONSE_TOO_LARGE, 100_000, RESPONSE_TOO_LARGE, STREAM_TOO_LARGE, STREAM_TOO_LARGE]);
     assert_eq!(run(&server, small(), body).await, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_way_to_read_a_body_as_a_whole_has_the_limit_of_bodies_in_memory() {
+    let server = Server::start().await;
+    let body = "
+        const get = (path) => fetch(`http://api.example:${port}${path}`);
+        const ends = {};
+        for (const method of ['text', 'json', 'arrayBuffer', 'bytes', 'blob', 'formData']) {
+            ends[method] = await attempt(async () => (await get('/flood'))[method]());
+        }
+        // The stream was handed out, but is not what is read.
+        ends.touched = await attempt(async () => { const response = await get('/flood'); response.body; return response.text(); });
+        ends.wrapped = await attempt(async () => new Response((await get('/flood')).body).text());
+        ends.clone = await attempt(async () => (await get('/flood')).clone().text());
+        ends.cloned = await attempt(async () => { const response = await get('/flood'); response.body; response.clone(); return response.text(); });
+        return [Object.keys(ends).length, [...new Set(Object.values(ends))]];";
+    assert_eq!(run(&server, small(), body).await, json!([10, [RESPONSE_TOO_LARGE]]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stream_that_is_being_read_keeps_its_limit() {
+    let server = Server::start().await;
+    let body = "
+        const response = await fetch(`http://api.example:${port}/bytes/50000`);
+        let sum = 0;
+        for await (const chunk of response.body) {
+            sum += chunk.length;
+            await attempt(() => response.text());
+            attempt(() => response.clone());
+        }
+        const piped = await fetch(`http://api.example:${port}/bytes/50000`);
+        await piped.body.pipeTo(new WritableStream({ write(chunk) { sum += chunk.length; } }));
+        return sum;";
+    assert_eq!(run(&server, small(), body).await, json!(100_000));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -54,7 +91,7 @@ async fn request_body_is_limited_in_size_whole_and_streamed() {
             await attempt(() => post('\u{e9}'.repeat(501))), await attempt(() => post(new Blob([new Uint8Array(1001)]))),
             await attempt(() => post(endless))];";
     let result = run(&server, small(), body).await;
-    let streamed = "TypeError: fetch failed (Error: the body of the request is over the limit of 1000 bytes)";
+    let streamed = "TypeError: fetch failed (Error: the body of the request is over the limit of 100000 bytes)";
     assert_eq!(result, json!(["200 hello", REQUEST_TOO_LARGE, REQUEST_TOO_LARGE, REQUEST_TOO_LARGE, streamed]));
 }
 
@@ -110,5 +147,6 @@ async fn requests_are_cancelled_when_script_ends() {
 #[test]
 fn defaults_match_platform() {
     assert_eq!(tailor_idp::function::DEFAULT_FETCH_MAX_BODY, 10 * 1024 * 1024);
+    assert_eq!(tailor_idp::function::DEFAULT_FETCH_MAX_STREAMED_BODY, 100 * 1024 * 1024);
     assert_eq!(FetchSettings::default().allowed(), &FetchPolicy::default());
 }

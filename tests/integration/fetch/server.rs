@@ -8,9 +8,14 @@ use std::time::Duration;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Response};
+use axum::serve::Listener;
 use futures::StreamExt;
 use parking_lot::Mutex;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::server::TlsStream;
 
 /// A running server. Stops when dropped.
 pub(super) struct Server {
@@ -42,8 +47,19 @@ impl ReceivedRequest {
 
 impl Server {
     pub(super) async fn start() -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        Self::serve(listener, address)
+    }
+
+    /// A server with a certificate of a private authority, for `api.example` and `localhost`.
+    pub(super) async fn start_tls(config: ServerConfig) -> Self {
+        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = tcp.local_addr().unwrap();
+        Self::serve(TlsListener { tcp, acceptor: TlsAcceptor::from(Arc::new(config)) }, address)
+    }
+
+    fn serve<L: Listener<Addr: std::fmt::Debug>>(listener: L, address: SocketAddr) -> Self {
         let (sender, abandoned) = mpsc::unbounded_channel();
         let seen = Arc::new(Seen { requests: Mutex::default(), abandoned: sender });
         let router = axum::Router::new().fallback(answer).with_state(Arc::clone(&seen));
@@ -67,6 +83,30 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.task.abort();
+    }
+}
+
+struct TlsListener {
+    tcp: TcpListener,
+    acceptor: TlsAcceptor,
+}
+
+impl Listener for TlsListener {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, SocketAddr) {
+        loop {
+            let (stream, address) = self.tcp.accept().await.unwrap();
+            // Fails if the client does not trust the certificate.
+            if let Ok(stream) = self.acceptor.accept(stream).await {
+                return (stream, address);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.tcp.local_addr()
     }
 }
 

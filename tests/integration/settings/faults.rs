@@ -170,7 +170,8 @@ fn email_config_errors_have_text_of_each_rule() {
 #[test]
 fn fetch_settings_are_validated() {
     let text = "[namespace.main]\nstore = \"memory\"\n[function.fetch]\nallow = [\"https://example.com/\"]\n\
-                timeout = \"0s\"\nmax_body = \"2GB\"\nmax_requests = 0\nproxy = \"x\"\n";
+                timeout = \"0s\"\nmax_body = \"2GB\"\nmax_requests = 0\nproxy = \"x\"\n\
+                max_streamed_body = \"10KB\"\nca = 1\n";
     assert_eq!(
         faults(text),
         [
@@ -179,10 +180,34 @@ fn fetch_settings_are_validated() {
             "tailor-idp.toml:5: function.fetch.timeout: must be between 1ms and 24h: got \"0s\"",
             "tailor-idp.toml:6: function.fetch.max_body: must be between 1MB and 1024MB: got \"2GB\"",
             "tailor-idp.toml:7: function.fetch.max_requests: must be between 1 and 100000: got 0",
-            "tailor-idp.toml:8: function.fetch.proxy: unknown key: expected allow, timeout, max_body, max_requests",
+            "tailor-idp.toml:8: function.fetch.proxy: unknown key: expected allow, timeout, max_body, max_streamed_body, max_requests, \
+             ca",
+            "tailor-idp.toml:9: function.fetch.max_streamed_body: must be a size such as \"100MB\": got \"10KB\"",
+            "tailor-idp.toml:10: function.fetch.ca: must be a string: got an integer",
         ]
         .join("\n")
     );
+}
+
+#[test]
+fn file_of_certificate_authorities_is_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("empty.pem", "no certificate");
+    write("broken.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    let fault = |name: &str| {
+        let text = format!("[namespace.main]\nstore = \"memory\"\n[function.fetch]\nca = \"{name}\"\n");
+        let file = folder.path().join("tailor-idp.toml");
+        let error = Settings::parse(&text, &file).unwrap_err().to_string();
+        let error = error.replace(&format!("{}/", folder.path().display()), "");
+        error.strip_prefix("tailor-idp.toml:4: function.fetch.ca: ").unwrap_or(&error).to_owned()
+    };
+    assert_eq!(fault("missing.pem"), "cannot read missing.pem: No such file or directory (os error 2)");
+    assert_eq!(
+        fault("empty.pem"),
+        "empty.pem contains no certificate in PEM form, which starts with -----BEGIN CERTIFICATE-----"
+    );
+    assert!(fault("broken.pem").starts_with("broken.pem certificate 1 is malformed: "), "{}", fault("broken.pem"));
 }
 
 #[test]
