@@ -69,6 +69,8 @@ for (
 ObjectDefineProperties(globalThis, {
   console: core.propNonEnumerable(limitConsole(new Console((text, level) => op_function_console(text, level)))),
   queueMicrotask: core.propNonEnumerable(globalThis.queueMicrotask),
+  // Libraries look for it.
+  self: core.propNonEnumerable(globalThis),
   crypto: {
     __proto__: null,
     get: () => load("ext:deno_crypto/00_crypto.js").crypto,

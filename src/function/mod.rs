@@ -22,7 +22,7 @@
 //! | `limits`, `termination`, `watchdog`, `memory`, `console` | limits of an execution and their enforcement |
 //! | `script`, `loader` | modules of a script, and how V8 gets them |
 //! | `inspector` | debuggers |
-//! | `argument`, `json`, `stringified`, `script_error`, `code_frame` | conversion of arguments, results and errors |
+//! | `argument`, `json`, `stringified`, `script_error`, `missing_globals`, `code_frame` | conversion of arguments, results and errors |
 //! | `execution` | invocations and execution records |
 
 mod argument;
@@ -37,6 +37,7 @@ mod json;
 mod limits;
 mod loader;
 mod memory;
+mod missing_globals;
 mod pool;
 mod runtime;
 mod script;

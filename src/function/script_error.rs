@@ -9,6 +9,7 @@ use deno_error::JsErrorClass;
 use super::code_frame::CodeFrame;
 use super::execution::{ErrorKind, ExecutionError};
 use super::loader::ScriptLoader;
+use super::missing_globals;
 use super::script::SourceLocation;
 
 /// Prefix of deno_core's message for a top-level `await` that can never settle.
@@ -76,11 +77,18 @@ fn js_error(error: &JsError, kind: ErrorKind, loader: Option<&ScriptLoader>) -> 
         let message = truncate(&error.exception_message, MAX_MESSAGE_BYTES);
         return ExecutionError { code_frame, ..ExecutionError::with_stack(kind, String::new(), message, None) };
     };
-    let message = truncate(error.message.as_deref().unwrap_or_default(), MAX_MESSAGE_BYTES);
+    let mut message = truncate(error.message.as_deref().unwrap_or_default(), MAX_MESSAGE_BYTES);
     let mut stack = match &error.stack {
         Some(stack) => truncate(stack, MAX_STACK_BYTES),
         None => format!("{name}: {message}"),
     };
+    if name == "ReferenceError"
+        && let Some(explained) = missing_globals::explain(&message)
+    {
+        // The stack starts with name and message.
+        stack = stack.replacen(&message, &explained, 1);
+        message = explained;
+    }
     // The stack of a syntax error has no frames, but the error has a location.
     if !stack.contains("\n    at ") {
         stack.push_str(&top_frame.unwrap_or_default());

@@ -74,10 +74,8 @@ pub(super) fn classify(specifier: &str) -> SpecifierKind {
     let replacement =
         NODE_BUILT_INS.iter().find(|(names, _)| names.contains(&top)).map(|(_, replacement)| *replacement);
     let reason = if specifier.starts_with("node:") || replacement.is_some() {
-        format!(
-            "{}; bundle what you import",
-            replacement.unwrap_or("function scripts have the web's APIs rather than Node's")
-        )
+        let instead = replacement.unwrap_or("function scripts have the web's APIs rather than Node's");
+        format!("it is a module of Node.js, and {instead}; bundle a package that does not need it")
     } else if specifier.starts_with("npm:") || specifier.starts_with("jsr:") {
         "function scripts load no packages; bundle what you import".to_owned()
     } else if specifier.starts_with('/') || specifier.starts_with("file:") || specifier == "." || specifier == ".." {
@@ -157,15 +155,15 @@ mod tests {
             SpecifierKind::RelativePath => "local".to_owned(),
             SpecifierKind::Unsupported(message) => message,
         };
-        let bundle = "bundle what you import";
+        let (bundle, without) = ("bundle what you import", "bundle a package that does not need it");
         for (import, expected) in [
             ("./x.js", "local".to_owned()),
             ("../x.ts", "local".to_owned()),
             ("./x.js?v=1", r#""./x.js?v=1" is not available: the name of a file has no query and no fragment here"#.into()),
             ("./x/", r#""./x/" is not available: name a file, not a folder"#.into()),
-            ("node:fs/promises", format!(r#""node:fs/promises" is not available: function scripts have no file system; {bundle}"#)),
-            ("fs", format!(r#""fs" is not available: function scripts have no file system; {bundle}"#)),
-            ("node:new", format!(r#""node:new" is not available: function scripts have the web's APIs rather than Node's; {bundle}"#)),
+            ("node:fs/promises", format!(r#""node:fs/promises" is not available: it is a module of Node.js, and function scripts have no file system; {without}"#)),
+            ("fs", format!(r#""fs" is not available: it is a module of Node.js, and function scripts have no file system; {without}"#)),
+            ("node:new", format!(r#""node:new" is not available: it is a module of Node.js, and function scripts have the web's APIs rather than Node's; {without}"#)),
             ("npm:zod", format!(r#""npm:zod" is not available: function scripts load no packages; {bundle}"#)),
             ("@a/b", format!(r#""@a/b" is not available: function scripts load no packages; {bundle}, or write ./ before the name of a file"#)),
             ("https://a.b/c.js", format!(r#""https://a.b/c.js" is not available: function scripts load nothing from the network; {bundle}"#)),

@@ -9,11 +9,11 @@ const there = `
   WritableStream WritableStreamDefaultWriter WritableStreamDefaultController
   TransformStream TransformStreamDefaultController ByteLengthQueuingStrategy CountQueuingStrategy
   setTimeout setInterval clearTimeout clearInterval queueMicrotask
-  crypto Crypto CryptoKey SubtleCrypto WebAssembly tailor
+  crypto Crypto CryptoKey SubtleCrypto WebAssembly tailor self
 `;
 const notThere = `
   Deno process Buffer require global setImmediate clearImmediate __dirname __filename __bootstrap module exports
-  window self document navigator localStorage Bun alert
+  window document navigator performance localStorage tailordb Bun alert
 `;
 const words = (text) => text.split(/\s+/).filter(Boolean);
 
@@ -21,4 +21,5 @@ export default () => ({
   missing: words(there).filter((name) => globalThis[name] === undefined),
   tooMuch: words(notThere).filter((name) => name in globalThis),
   enumerable: Object.keys(globalThis),
+  self: self === globalThis,
 });
