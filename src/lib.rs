@@ -60,6 +60,9 @@ pub mod function;
 pub mod server;
 #[cfg(feature = "settings")]
 pub mod settings;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod terminal;
 
 /// The crate of the JavaScript engine, in the version of [`extension`].
 pub use deno_core;

@@ -276,7 +276,7 @@ async fn follow(events: &Events, since: Option<String>, json: bool) -> anyhow::R
         for event in &batch {
             let line = if json { json!(event).to_string() } else { line(event) };
             // The reader has closed the pipe.
-            if let Err(error) = writeln!(std::io::stdout().lock(), "{line}") {
+            if let Err(error) = writeln!(std::io::stdout().lock(), "{}", output::printable(&line, &std::io::stdout())) {
                 return if error.kind() == std::io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error.into()) };
             }
         }

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::future::Future;
-use std::io::{IsTerminal, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::Value;
 use tailor_idp::function::{
-    CertificateAuthorities, CodeFrame, Execution, FetchPolicy, FunctionRuntime, Invocation, Script, parse_argument,
+    CertificateAuthorities, Execution, FetchPolicy, FunctionRuntime, Invocation, Script, parse_argument,
 };
 use tailor_idp::settings::FunctionLimits;
 
@@ -216,10 +216,7 @@ impl Run {
             Ok(_) if self.record => Ok(None),
             Ok(value) => output::print_json(&value).map(|()| None),
             Err(error) => {
-                let colours =
-                    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty());
-                let draw = if colours { CodeFrame::coloured } else { CodeFrame::to_string };
-                output::print_error(&error.with_code_frame(draw));
+                output::print_execution_error(&error);
                 Err(AlreadyPrinted.into())
             }
         }

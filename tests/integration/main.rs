@@ -25,5 +25,7 @@ mod script_tests;
 mod settings;
 mod snapshot;
 mod support;
+#[cfg(unix)]
+mod terminal;
 mod types;
 mod watch;

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use indicatif::ProgressBar;
 use tailor_idp::idp::{ImportError, Router};
+use tailor_idp::terminal::escape;
 
 use super::lines::{Block, Blocks, parse};
 use crate::cli::output;
@@ -62,16 +63,11 @@ impl Faults {
     }
 }
 
-/// Escapes control characters, so that the content of a file cannot control the terminal.
+/// A fault on one line, without characters that control the terminal.
 fn printable(fault: &str) -> String {
-    let mut text = String::new();
-    for character in fault.chars().take(MAX_FAULT_CHARS) {
-        if character.is_control() { text.extend(character.escape_unicode()) } else { text.push(character) }
-    }
-    if fault.chars().nth(MAX_FAULT_CHARS).is_some() {
-        text.push('…');
-    }
-    text
+    let end = fault.char_indices().nth(MAX_FAULT_CHARS).map(|(end, _)| end);
+    let text = escape(&fault[..end.unwrap_or(fault.len())], &[]);
+    format!("{text}{}", if end.is_some() { "…" } else { "" })
 }
 
 /// Checks every line, on all processor cores.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tailor_idp::terminal::escape;
 
 use super::case::Case;
 use super::expectation::{Line, Sign};
@@ -62,7 +63,7 @@ impl Report {
         });
         for (case, failure) in failed {
             let what = headline(case, failure);
-            let mut text = format!("\n{BAD}{}{BAD:#}: {}", case.name, printable(&what));
+            let mut text = format!("\n{BAD}{}{BAD:#}: {}", case.name, escape(&what, &['\t']));
             for line in detail(failure) {
                 text.push('\n');
                 text.push_str(&coloured(&line));
@@ -120,7 +121,9 @@ pub(super) fn headline(case: &Case, failure: &Failure) -> String {
 
 /// Details of a failure.
 pub(super) fn detail(failure: &Failure) -> Vec<Line> {
-    let lines = |text: &str, sign| text.lines().map(|line| Line { sign, text: printable(line) }).collect::<Vec<_>>();
+    let lines = |text: &str, sign| {
+        text.lines().map(|line| Line { sign, text: escape(line, &['\t']).into_owned() }).collect::<Vec<_>>()
+    };
     match failure {
         Failure::Differs { difference, .. } => {
             let mut all = vec![
@@ -136,19 +139,6 @@ pub(super) fn detail(failure: &Failure) -> Vec<Line> {
             lines(rest, Sign::Same)
         }
     }
-}
-
-/// Escapes control characters, so that the output of a script cannot control the terminal.
-fn printable(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_control() && character != '\t' {
-            escaped.extend(character.escape_unicode());
-        } else {
-            escaped.push(character);
-        }
-    }
-    escaped
 }
 
 fn coloured(line: &Line) -> String {

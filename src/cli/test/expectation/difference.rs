@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use similar::{ChangeTag, TextDiff};
+use tailor_idp::terminal::escape;
 
 use super::pattern::{Pattern, Token};
 use super::{generalize, normalize_line_breaks};
@@ -61,14 +62,7 @@ fn line(sign: Sign, text: &str) -> Line {
         Some(text) => (text, ""),
         None => (text, " (no line break at the end)"),
     };
-    let mut shown = String::with_capacity(text.len() + end.len());
-    for character in text.chars() {
-        match character {
-            '\t' => shown.push(character),
-            _ if character.is_control() => shown.extend(character.escape_unicode()),
-            _ => shown.push(character),
-        }
-    }
+    let mut shown = escape(text, &['\t']).into_owned();
     if sign != Sign::Same {
         shown.push_str(end);
     }
