@@ -80,15 +80,16 @@ impl LocalDirectory {
         let too_long = password.expose_secret().len() > max_bytes;
         let password = if too_long { Password::default() } else { password };
         let (user, hash) = match found {
-            Some(found) if self.may_sign_in(&found.user) && !too_long => {
-                let id = &found.user.id;
-                let malformed = |_| StoreError::Corrupt(format!("the password hash of user {id} is not in PHC form"));
-                let hash = found.password.map_err(malformed).map_err(failed)?;
-                (Some(found.user), hash)
-            }
-            _ => (None, None),
+            Some(found) if self.may_sign_in(&found.user) && !too_long => (Some(found.user), found.password),
+            _ => (None, Ok(None)),
         };
-        let verdict = self.hasher.verify(password, hash.clone()).await.map_err(internal)?;
+        // A malformed hash costs the work of a verification too.
+        let verdict = self.hasher.verify(password, hash.clone().unwrap_or_default()).await.map_err(internal)?;
+        let malformed = |_| {
+            let id = user.as_ref().map_or("", |user| &user.id);
+            StoreError::Corrupt(format!("the password hash of user {id} is not in PHC form"))
+        };
+        let hash = hash.map_err(malformed).map_err(failed)?;
         let (Some(user), Some(hash)) = (user, hash) else { return Ok(None) };
         match verdict {
             Verdict::Wrong => Ok(None),

@@ -146,6 +146,21 @@ async fn verify_password_does_the_same_work_for_all_who_cannot_sign_in() {
 }
 
 #[tokio::test]
+async fn verify_password_does_the_same_work_when_the_stored_hash_is_malformed() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let path = folder.path().join("users.db");
+    let store = SqliteDatabase::open(&path).unwrap().namespace(&home()).await.unwrap();
+    let cost = HashCost::danger_cheap_for_tests();
+    let world = World::over(store, Arc::default(), NamespaceSettings::default(), cost);
+    world.create("ana@example.com", None, false).await;
+    let raw = rusqlite::Connection::open(&path).unwrap();
+    raw.execute("UPDATE users SET password_hash = 'plain text'", []).unwrap();
+    world.operations();
+    assert_eq!(world.verify("ana@example.com", "plain text").await.unwrap_err().code(), Code::Internal);
+    assert_eq!(world.operations(), [CHEAP]);
+}
+
+#[tokio::test]
 async fn verify_password_rejects_changed_and_cleared_passwords_and_disabled_users() {
     let world = World::new(NamespaceSettings::default()).await;
     let id = world.create("ana@example.com", Some("the first one"), false).await.id;
