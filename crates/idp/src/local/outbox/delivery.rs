@@ -175,7 +175,10 @@ impl LocalDirectory {
 
 /// Whether a claim or a settlement that failed so can be repeated. Also if its outcome is unknown: the lease tells.
 pub(crate) fn may_repeat(error: &IdpError) -> bool {
+    // Not by the code alone: to scripts, a full disk is internal.
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<StoreError>());
     matches!(error.code(), Code::Unavailable | Code::DeadlineExceeded | Code::Aborted)
+        || source.is_some_and(StoreError::is_temporary)
 }
 
 /// One line of at most [`MAX_ERROR`] characters: mail servers answer at any length.
@@ -188,6 +191,22 @@ mod tests {
     use pretty_assertions::assert_eq;
 
     use super::*;
+
+    #[test]
+    fn failures_of_a_store_that_may_pass_are_repeated() {
+        for error in [
+            StoreError::Full,
+            StoreError::Locked { waited_secs: 5 },
+            StoreError::Unavailable("gone".into()),
+            StoreError::TimedOut { waited_secs: 5 },
+            StoreError::UnknownOutcome("lost".into()),
+        ] {
+            assert!(may_repeat(&failed(error.clone())), "{error}");
+        }
+        for error in [StoreError::ReadOnly, StoreError::Corrupt("page 7".into()), StoreError::Closed] {
+            assert!(!may_repeat(&failed(error.clone())), "{error}");
+        }
+    }
 
     #[test]
     fn recorded_errors_are_one_line_of_bounded_length() {
