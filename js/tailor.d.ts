@@ -30,7 +30,7 @@ declare namespace tailor.idp {
     createdAt?: string;
     /** Whether an MFA factor is enrolled. Always `false` if MFA is off in the namespace. */
     mfaEnrolled: boolean;
-    /** The ids of the enrolled MFA factors, for `unenrollMfa`. */
+    /** The ids of the enrolled MFA factors, for `unenrollMfa`. Empty if MFA is off in the namespace. */
     mfaFactorIds: string[];
   }
 

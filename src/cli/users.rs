@@ -168,9 +168,7 @@ fn table(users: &[User]) -> String {
         let mut state = vec![if user.disabled { "disabled" } else { "enabled" }.to_owned()];
         match user.mfa_factor_ids.len() {
             0 => {}
-            factors if user.mfa_enrolled => state.push(format!("MFA ({factors})")),
-            // The user has factors, but the settings do not have enableMfa.
-            factors => state.push(format!("MFA off ({factors})")),
+            factors => state.push(format!("MFA ({factors})")),
         }
         table.add_row([user.id.clone(), user.name.clone(), created, state.join(", ")]);
     }

@@ -362,7 +362,9 @@ impl std::fmt::Debug for Enforced {
 pub(crate) fn user_of(policy: &UserAuthPolicy, record: UserRecord) -> User {
     // Exhaustive: the compiler points here when a field is added.
     let UserRecord { id, name, disabled, created_at, mfa_factor_ids, version: _ } = record;
-    let mfa_enrolled = policy.enable_mfa && !mfa_factor_ids.is_empty();
+    // Factors of a namespace that had MFA enabled stay in the directory.
+    let mfa_factor_ids = if policy.enable_mfa { mfa_factor_ids } else { Vec::new() };
+    let mfa_enrolled = !mfa_factor_ids.is_empty();
     User { id, name, disabled, created_at, mfa_enrolled, mfa_factor_ids }
 }
 

@@ -15,7 +15,7 @@ pub struct User {
     pub created_at: Option<Timestamp>,
     /// Whether the namespace has MFA enabled and the user has a factor.
     pub mfa_enrolled: bool,
-    /// The ids of the user's MFA factors, oldest first.
+    /// The ids of the user's MFA factors, oldest first. Empty if the namespace does not have MFA enabled.
     pub mfa_factor_ids: Vec<String>,
 }
 
