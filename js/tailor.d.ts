@@ -46,7 +46,7 @@ declare namespace tailor.idp {
   interface ListUsersOptions {
     /** Maximum users on the page: 1 to 1000. The default is 100. */
     first?: number;
-    /** The `nextPageToken` of the previous page, which must have the same namespace and query. */
+    /** The `nextPageToken` of the previous page, which must have the same namespace and query. `null` counts as omitted. */
     after?: string;
     /** Which users to list. The default is all users. */
     query?: UserQuery;

@@ -13,7 +13,7 @@ use super::call::client_ops;
 use super::call_budget::CallBudget;
 use super::caller::Caller;
 use super::error::{Fallible, InvalidConfig};
-use super::input::{Fields, boolean, integer, password, string, strings, type_name};
+use super::input::{Fields, boolean, integer, nullable_string, password, string, strings, type_name};
 use super::json_text::JsonText;
 use super::user;
 use crate::idp::{
@@ -80,7 +80,7 @@ fn list_users<'s>(scope: &mut PinScope<'s, '_>, options: Local<'s, Value>) -> Fa
     let query = options.nested(scope, "query", "query.")?;
     Ok(ListUsers {
         first: options.optional(scope, "first", integer)?,
-        after: options.optional(scope, "after", string)?,
+        after: options.optional(scope, "after", nullable_string)?.flatten(),
         query: UserQuery {
             ids: query.optional(scope, "ids", strings)?,
             names: query.optional(scope, "names", strings)?,

@@ -98,6 +98,15 @@ pub(super) fn string<'s>(scope: &mut PinScope<'s, '_>, field: &str, value: Local
     well_formed(scope, text).ok_or_else(|| lone_surrogate(field))
 }
 
+/// Reads a string or `null`.
+pub(super) fn nullable_string<'s>(
+    scope: &mut PinScope<'s, '_>,
+    field: &str,
+    value: Local<'s, Value>,
+) -> Fallible<Option<String>> {
+    if value.is_null() { Ok(None) } else { string(scope, field, value).map(Some) }
+}
+
 fn string_within_limit<'s>(
     scope: &mut PinScope<'s, '_>,
     field: &str,

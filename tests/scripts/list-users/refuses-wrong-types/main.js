@@ -20,7 +20,6 @@ const options = [
   { first: -0 },
   { first: 1001 },
   { first: Number.MAX_SAFE_INTEGER },
-  { after: null },
   { after: 42 },
   { after: ["token"] },
   { after: {} },
