@@ -93,7 +93,7 @@ declare namespace tailor.idp {
   interface SendPasswordResetEmailInput {
     /** The id of the recipient. */
     userId: string;
-    /** Where to redirect the browser after the reset: an absolute `http` or `https` URL. */
+    /** Where to redirect the browser after the reset: an absolute `http` or `https` URL without user and password. */
     redirectUri: string;
     /** The sender's display name: at most 200 characters, without line breaks. */
     fromName?: string;

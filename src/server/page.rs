@@ -25,6 +25,8 @@ pub(super) enum FormError {
 /// A page with a message instead of the form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Notice {
+    /// The password is set, and the browser must not be sent to the URL of the request any more.
+    PasswordSet,
     /// The link is expired, used, revoked or forged, or the browser did not store the cookie.
     InvalidLink,
     /// The form came from another site, or another link has been opened since.
@@ -40,6 +42,7 @@ pub(super) enum Notice {
 impl Notice {
     const fn status(self) -> StatusCode {
         match self {
+            Self::PasswordSet => StatusCode::OK,
             Self::InvalidLink => StatusCode::GONE,
             Self::ForeignForm => StatusCode::FORBIDDEN,
             Self::BadRequest => StatusCode::BAD_REQUEST,
@@ -51,6 +54,14 @@ impl Notice {
     /// Title and instructions.
     const fn texts(self, lang: Lang) -> (&'static str, &'static str) {
         match (self, lang) {
+            (Self::PasswordSet, Lang::En) => (
+                "Your password is set",
+                "Close this page, and sign in with your new password where you asked for the mail.",
+            ),
+            (Self::PasswordSet, Lang::Ja) => (
+                "パスワードを設定しました",
+                "このページを閉じ、メールの送信を依頼した場所で、新しいパスワードを使ってサインインしてください。",
+            ),
             (Self::InvalidLink, Lang::En) => (
                 "This link does not work, or no longer",
                 "A link works once, within an hour, and until a newer one is sent. Ask for a new mail where you asked for this one, \
@@ -112,7 +123,7 @@ impl Pages {
         &self,
         settings: &NamespaceSettings,
         proof: &str,
-        redirect_uri: &str,
+        redirect_uri: Option<&str>,
         error: Option<FormError>,
     ) -> Response {
         let lang = settings.lang;
@@ -146,10 +157,11 @@ impl Pages {
         let status = if error.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
         // Browsers apply form-action to every redirect after the form, including later ones by the application: allow any
         // host, but no scheme weaker than the application's own.
-        let targets = if redirect_uri.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:")) {
-            "'self' https:"
-        } else {
-            "'self' https: http:"
+        let is_https = |uri: &str| uri.get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"));
+        let targets = match redirect_uri {
+            None => "'self'",
+            Some(uri) if is_https(uri) => "'self' https:",
+            Some(_) => "'self' https: http:",
         };
         self.page("form.html", status, &values, targets)
     }

@@ -88,8 +88,10 @@ pub(super) async fn submit(
     }
     match state.idp.reset_password(&namespace, &token, password).await {
         Ok(reset) => {
-            let uri = Url::parse(&reset.redirect_uri).map_or(reset.redirect_uri, String::from);
-            let mut response = redirect(&uri);
+            let mut response = match reset.redirect_uri {
+                Some(uri) => redirect(&Url::parse(&uri).map_or(uri, String::from)),
+                None => notice(Notice::PasswordSet),
+            };
             let removed = cookie::set(&state.base_url, &namespace, None);
             response.headers_mut().extend(removed.map(|cookie| (header::SET_COOKIE, cookie)));
             response
@@ -109,7 +111,7 @@ async fn form(
     error: Option<FormError>,
 ) -> Response {
     match state.idp.reset_link(namespace, token).await {
-        Ok(reset) => state.pages.form(settings, &proof(token), &reset.redirect_uri, error),
+        Ok(reset) => state.pages.form(settings, &proof(token), reset.redirect_uri.as_deref(), error),
         Err(error) => failed(state, settings, error),
     }
 }

@@ -79,6 +79,12 @@ fn proof(page: &Page) -> String {
 fn mailed(arguments: &[&str]) -> (Place, Serve, String) {
     let place = Place::new();
     place.ask("ana@example.com");
+    let (serve, link) = served(&place, arguments);
+    (place, serve, link)
+}
+
+/// Starts a server that writes mails to a folder. Returns the link of the first mail.
+fn served(place: &Place, arguments: &[&str]) -> (Serve, String) {
     let serve = Serve::start(&place.db(), arguments);
     let path = place.folder.path().join("mails/builtin-idp-000001-1.eml");
     let deadline = Instant::now() + Duration::from_secs(30);
@@ -87,7 +93,7 @@ fn mailed(arguments: &[&str]) -> (Place, Serve, String) {
         std::thread::sleep(Duration::from_millis(20));
     }
     let link = text::link(&std::fs::read_to_string(path).unwrap());
-    (place, serve, link)
+    (serve, link)
 }
 
 #[tokio::test]
@@ -148,6 +154,27 @@ async fn page_shows_error_and_link_stays_valid_when_form_is_invalid() {
     let page = browser.submit(bare, &proof, &longest, &longest).await;
     assert_eq!(page.status, StatusCode::SEE_OTHER);
     assert!(place.verifies("ana@example.com", &longest).await);
+}
+
+#[tokio::test]
+async fn page_sets_password_without_redirect_when_origin_is_not_allowed_any_more() {
+    let place = Place::new();
+    place.ask("ana@example.com");
+    let settings = "[namespace.builtin-idp]\nstore = \"memory\"\n\
+                    userAuthPolicy.allowedReturnOrigins = [\"https://www.example.com\"]\n";
+    std::fs::write(place.folder.path().join("tailor-idp.toml"), settings).unwrap();
+    let (_serve, link) = served(&place, &["--mail-dir", "mails"]);
+    let mut browser = Browser::new();
+    let page = browser.open(&link).await;
+    assert_eq!(page.status, StatusCode::OK);
+    let csp = page.headers["content-security-policy"].to_str().unwrap();
+    assert!(csp.contains("form-action 'self';"), "{csp}");
+    let done = browser.submit(link.split('?').next().unwrap(), &proof(&page), "long enough", "long enough").await;
+    assert_eq!((done.status, done.location), (StatusCode::OK, None));
+    assert!(done.body.contains("Your password is set") && !done.body.contains("app.example.com"), "{}", done.body);
+    let removed = done.headers["set-cookie"].to_str().unwrap();
+    assert!(removed.contains("Max-Age=0"), "{removed}");
+    assert!(place.verifies("ana@example.com", "long enough").await);
 }
 
 #[tokio::test]

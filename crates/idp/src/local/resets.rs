@@ -11,8 +11,9 @@ use crate::store::{Batch, Expect, JobFilter, Mutation, PasswordChange, QueueName
 pub struct PasswordReset {
     /// The id of the user.
     pub user_id: String,
-    /// The URL that the browser goes to afterwards: the `redirectUri` of the request.
-    pub redirect_uri: String,
+    /// The URL that the browser goes to afterwards: the `redirectUri` of the request. `None` if `allowedReturnOrigins` does not
+    /// allow its origin any more: the browser must not be sent there.
+    pub redirect_uri: Option<String>,
 }
 
 /// A failed password reset.
@@ -88,6 +89,7 @@ impl LocalDirectory {
         let job = self.store.jobs(filter).await.map_err(failed)?.into_iter().next();
         let job = job.ok_or(ResetPasswordError::InvalidToken)?;
         let mail = outbox::mail_of(&job).map_err(ResetPasswordError::Failed)?;
-        Ok((user, PasswordReset { user_id: mail.user_id, redirect_uri: mail.redirect_uri }))
+        let redirect_uri = Some(mail.redirect_uri).filter(|uri| reset_mail::may_return(self.policy(), uri));
+        Ok((user, PasswordReset { user_id: mail.user_id, redirect_uri }))
     }
 }

@@ -90,7 +90,7 @@ pub struct UpdateUser {
 pub struct SendPasswordResetEmail {
     /// The id of the user.
     pub user_id: String,
-    /// The URL that the browser goes to after the reset: absolute, `http` or `https`.
+    /// The URL that the browser goes to after the reset: absolute, `http` or `https`, without user and password.
     pub redirect_uri: String,
     /// The sender's name; at most 200 characters, no line breaks.
     pub from_name: Option<String>,

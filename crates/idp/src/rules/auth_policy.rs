@@ -8,7 +8,7 @@ use unicode_normalization::char::is_combining_mark;
 use url::Url;
 
 use super::setting_fault::SettingFault;
-use super::{NameKind, names};
+use super::{NameKind, names, uris};
 use crate::model::{IdpError, Password};
 
 /// Valid values of `passwordMinLength`, as on the platform.
@@ -169,9 +169,9 @@ impl UserAuthPolicy {
 
     fn origin_faults(&self) -> Vec<SettingFault> {
         let strange = self.allowed_return_origins.iter().filter(|origin| origin_of(origin).is_none());
-        let fault = |origin| {
+        let fault = |origin: &String| {
             let text = "allowedReturnOrigins must be http or https origins such as https://app.example.com";
-            SettingFault::new("allowedReturnOrigins", format!("{text}: got {origin:?}"))
+            SettingFault::new("allowedReturnOrigins", format!("{text}: got {:?}", uris::without_userinfo(origin)))
         };
         strange.map(fault).collect()
     }
@@ -290,7 +290,7 @@ impl UserAuthPolicy {
         Err(IdpError::invalid_argument(format!("name must be at an allowed e-mail domain ({allowed}): got {name:?}")))
     }
 
-    /// Checks a redirect URI, an absolute `http` or `https` URL, against the allowed origins.
+    /// Checks a redirect URI of the right form, which has no user and password, against the allowed origins.
     pub(crate) fn check_return(&self, redirect_uri: &str) -> Result<(), IdpError> {
         let allowed = &self.allowed_return_origins;
         let origin = Url::parse(redirect_uri).map(|url| url.origin()).ok();

@@ -8,6 +8,7 @@ mod permission;
 mod rate_limits;
 pub(crate) mod reset_mail;
 mod setting_fault;
+mod uris;
 
 pub use auth_policy::UserAuthPolicy;
 pub use name_kind::NameKind;

@@ -1,6 +1,6 @@
 //! Rules for password-reset mails.
 
-use super::{NameKind, UserAuthPolicy};
+use super::{NameKind, UserAuthPolicy, uris};
 use crate::model::{IdpError, NamespaceName, SendPasswordResetEmail};
 
 /// The maximum length of a redirect URI in characters: what browsers and proxies accept.
@@ -25,6 +25,12 @@ pub(crate) fn resets_disabled(policy: &UserAuthPolicy, namespace: &NamespaceName
     })
 }
 
+/// Whether a browser may be sent to the redirect URI of a mail now: the rules may have been tightened since the mail was asked
+/// for.
+pub(crate) fn may_return(policy: &UserAuthPolicy, redirect_uri: &str) -> bool {
+    check_redirect_uri(redirect_uri).and_then(|()| policy.check_return(redirect_uri)).is_ok()
+}
+
 /// The violation of a text for a mail header, if there is one.
 pub(super) fn mail_text_fault(text: &str) -> Option<String> {
     let length = text.chars().count();
@@ -41,20 +47,14 @@ fn check_redirect_uri(uri: &str) -> Result<(), IdpError> {
             "redirectUri must be at most {MAX_REDIRECT_URI} characters: got {length}"
         )));
     }
-    if is_absolute_http(uri) {
+    if uris::parse_http(uri).is_some() {
         return Ok(());
     }
-    Err(IdpError::invalid_argument(format!("redirectUri must be an absolute http or https URL: got {uri:?}")))
-}
-
-/// Stricter than the URL parser, which accepts what mails, browsers and `Location` headers may not (`http:example.com`,
-/// backslashes, white space). A user name before the host could mislead.
-fn is_absolute_http(uri: &str) -> bool {
-    let authority = uri.split_once("://").map_or("", |(_, rest)| rest);
-    let has_authority = !authority.starts_with('/') && !uri.contains(['\\', '@']);
-    let clean = !uri.chars().any(|c| c.is_whitespace() || c.is_control());
-    let url = url::Url::parse(uri).ok().filter(|_| has_authority && clean);
-    url.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+    let shown = uris::without_userinfo(uri);
+    let without = if shown == uri { "" } else { " without user or password" };
+    Err(IdpError::invalid_argument(format!(
+        "redirectUri must be an absolute http or https URL{without}: got {shown:?}"
+    )))
 }
 
 fn check_mail_text(field: &str, text: Option<&str>) -> Result<(), IdpError> {

@@ -9,6 +9,7 @@ export default async () => {
     "http://localhost:3000/reset?from=mail#form",
     "HTTPS://APP.EXAMPLE.COM/",
     "https://例え.jp/パス",
+    "https://app.example.com/@user?mail=ana@example.com",
   ]) {
     console.log(uri, await send(uri));
   }
@@ -20,6 +21,17 @@ export default async () => {
     "app.example.com/reset",
     "https:",
     "https://",
+    "https:evil.com",
+    "https:/evil.com",
+    "https:///evil.com",
+    "https:\\\\evil.com",
+    "https://app.example.com\\@evil.com",
+    "https://user@app.example.com/",
+    "https://user:secret@app.example.com/",
+    "https:user:secret@app.example.com/",
+    "ftp://user:secret@app.example.com/",
+    "user:secret@app.example.com",
+    "https://app.example.com:99999/",
     "ftp://app.example.com/",
     "javascript:alert(1)",
     "data:text/html,x",

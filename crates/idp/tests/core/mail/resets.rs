@@ -7,12 +7,13 @@ use pretty_assertions::assert_eq;
 use tailor_idp_core::local::{MailState, TOKEN_LIFETIME};
 use tailor_idp_core::store::{Batch, EventQuery, Mutation};
 use tailor_idp_core::{
-    EventKind, NamespaceSettings, PasswordReset, ResetPasswordError, ResetToken, UpdateUser, UserKey,
+    EventKind, NamespaceSettings, PasswordReset, ResetPasswordError, ResetToken, UpdateUser, UserAuthPolicy, UserKey,
 };
 
 use super::{MILLISECOND, Outbox};
 use crate::host::{Host, REDIRECT};
 use crate::interposed::Interposed;
+use crate::support::enqueue;
 
 /// An outbox with one user, who was mailed once.
 async fn mailed() -> (Outbox, String, ResetToken) {
@@ -35,7 +36,7 @@ fn assert_invalid(outcome: Result<PasswordReset, ResetPasswordError>) {
 async fn reset_link_is_valid_until_it_expires() {
     let (outbox, ana, token) = mailed().await;
     outbox.clock.advance(TOKEN_LIFETIME - MILLISECOND);
-    let reset = PasswordReset { user_id: ana, redirect_uri: REDIRECT.into() };
+    let reset = PasswordReset { user_id: ana, redirect_uri: Some(REDIRECT.into()) };
     assert_eq!(outbox.reset_link(&token).await.unwrap(), reset);
     outbox.clock.advance(MILLISECOND);
     assert_invalid(outbox.reset_link(&token).await);
@@ -45,7 +46,7 @@ async fn reset_link_is_valid_until_it_expires() {
 #[tokio::test]
 async fn reset_password_uses_up_the_link() {
     let (outbox, ana, token) = mailed().await;
-    let reset = PasswordReset { user_id: ana, redirect_uri: REDIRECT.into() };
+    let reset = PasswordReset { user_id: ana, redirect_uri: Some(REDIRECT.into()) };
     assert_eq!(outbox.reset_password(&token, "the first".into()).await.unwrap(), reset);
     assert_invalid(outbox.reset_password(&token, "the second".into()).await);
     assert_invalid(outbox.reset_link(&token).await);
@@ -80,10 +81,10 @@ async fn reset_password_leaves_the_link_valid_when_the_password_violates_the_pol
 }
 
 #[tokio::test]
-async fn newer_mail_replaces_the_link() {
+async fn reset_link_is_valid_until_a_newer_mail_is_sent() {
     let (outbox, ana, token) = mailed().await;
     outbox.queue(&ana).await;
-    assert!(outbox.is_valid(&token).await, "until the newer mail is sent");
+    assert!(outbox.is_valid(&token).await, "the newer mail is only queued");
     let newer = outbox.claimed().await.token;
     assert!(!outbox.is_valid(&token).await && outbox.is_valid(&newer).await);
 }
@@ -101,6 +102,41 @@ async fn invalid_links_are_indistinguishable() {
         }
     }
     assert!(outbox.is_valid(&newer).await);
+}
+
+#[tokio::test]
+async fn browser_is_not_sent_to_an_origin_that_is_not_allowed_any_more() {
+    let allowing = |origins: &[&str]| {
+        let mut policy = UserAuthPolicy::default();
+        policy.allowed_return_origins = origins.iter().map(ToString::to_string).collect();
+        NamespaceSettings::default().user_auth_policy(policy)
+    };
+    let outbox = Outbox::with(allowing(&["https://app.example.com"])).await;
+    let ana = outbox.user("ana@example.com").await;
+    outbox.queue(&ana).await;
+    // The mail is sent, and the link works: the password can be set.
+    let after = outbox.reconfigured(allowing(&["https://www.example.com"]));
+    let mail = after.claimed().await;
+    assert!(after.settle_sent(&mail).await);
+    for (settings, redirect_uri) in [
+        (allowing(&["https://www.example.com"]), None),
+        (allowing(&["https://www.example.com", "https://app.example.com"]), Some(REDIRECT.into())),
+        (allowing(&[]), Some(REDIRECT.into())),
+    ] {
+        let reset = PasswordReset { user_id: ana.clone(), redirect_uri };
+        assert_eq!(outbox.reconfigured(settings).reset_link(&mail.token).await.unwrap(), reset);
+    }
+    assert_eq!(after.reset_password(&mail.token, "long enough".into()).await.unwrap().redirect_uri, None);
+    assert!(after.signs_in("ana@example.com", "long enough").await);
+}
+
+#[tokio::test]
+async fn browser_is_not_sent_to_a_uri_that_was_accepted_under_looser_rules() {
+    let outbox = Outbox::new().await;
+    let ana = outbox.user("ana@example.com").await;
+    enqueue(&outbox.store, &ana, r#"{"redirectUri":"https:evil.com"}"#).await;
+    let mail = outbox.claimed().await;
+    assert_eq!(outbox.reset_link(&mail.token).await.unwrap().redirect_uri, None);
 }
 
 #[tokio::test]
