@@ -144,10 +144,13 @@ declare namespace tailor.idp {
     /** Lists users, one page at a time, in order of creation. */
     users(options?: ListUsersOptions): Promise<ListUsersResponse>;
 
-    /** Returns the user with this id. Rejects with `NOT_FOUND` if there is none. */
+    /**
+     * Returns the user with this id. If there is none, rejects with `NOT_FOUND` for an invoker who may read every user, else
+     * with `PERMISSION_DENIED`, as do all methods for one user.
+     */
     user(userId: string): Promise<User>;
 
-    /** Returns the user with this name, in any spelling. Rejects with `NOT_FOUND` if there is none. */
+    /** Returns the user with this name, in any spelling. Rejects as `user` if there is none. */
     userByName(name: string): Promise<User>;
 
     /** Creates a user and returns it. Rejects with `ALREADY_EXISTS` if the name is taken. */
@@ -159,7 +162,10 @@ declare namespace tailor.idp {
     /** Deletes a user. Resolves to `true`. */
     deleteUser(userId: string): Promise<boolean>;
 
-    /** Queues a password-reset mail. Resolves to `true` once it is queued. */
+    /**
+     * Queues a password-reset mail. Resolves to `true` once it is queued. Rejects with `FAILED_PRECONDITION` if the user is
+     * disabled or has a name that is not an e-mail address.
+     */
     sendPasswordResetEmail(input: SendPasswordResetEmailInput): Promise<boolean>;
 
     /** Removes an MFA factor from a user. Resolves to `true`. */

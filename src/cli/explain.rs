@@ -7,8 +7,8 @@ use clap::Args;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tailor_idp::idp::{
-    CallContext, Compared, Decision, NameKind, Operation, Permission, PermissionConfig, PolicyOutcome, Principal,
-    Reason, Subject, Target,
+    CallContext, Code, Compared, Decision, IdpError, NameKind, Operation, Permission, PermissionConfig, PolicyOutcome,
+    Principal, Reason, Subject, Target,
 };
 use tailor_idp::settings::json_from_toml;
 
@@ -115,7 +115,7 @@ impl Explain {
             return Err(UsageError(format!("{NEW_USER_JSON} goes with --operation update")).into());
         }
         let names = Names(self.namespace.name_kind()?);
-        let user = self.user(names).await?;
+        let user = self.user(names, &permission, &principal).await?;
         let changed = self.changed(names, &user)?;
         let target = match self.operation {
             Operation::Update => Target::Change { old: subject(&user), new: subject(&changed) },
@@ -145,7 +145,7 @@ impl Explain {
         Ok(invoker::read(given)?.into())
     }
 
-    async fn user(&self, names: Names) -> anyhow::Result<GivenUser> {
+    async fn user(&self, names: Names, permission: &Permission, principal: &Principal) -> anyhow::Result<GivenUser> {
         let Some(user) = &self.user else {
             let given: GivenUser = parse(USER_JSON, self.user_json.as_deref().unwrap_or_default())?;
             let name = match self.operation {
@@ -156,7 +156,16 @@ impl Explain {
         };
         let (name, idp) = self.namespace.open(false, None).await?;
         let host = CallContext::new(name, Principal::Host);
-        let found = users::find(&idp, &host, user).await.context("--user")?;
+        let found = users::find(&idp, &host, user).await.map_err(|error| {
+            let unknown = error.downcast_ref::<IdpError>().is_some_and(|error| error.code() == Code::NotFound);
+            match self.operation {
+                operation if unknown && operation != Operation::Create => {
+                    anyhow::anyhow!("{error}: {}", refusal_of_unknown(permission, principal))
+                }
+                _ => error,
+            }
+        });
+        let found = found.context("--user")?;
         Ok(GivenUser { id: Some(found.id), name: found.name, disabled: found.disabled })
     }
 
@@ -182,6 +191,15 @@ impl Explain {
 fn operation(name: &str) -> Result<Operation, String> {
     let known = || format!("one of {}", Operation::ALL.map(Operation::name).join(", "));
     Operation::from_name(name).ok_or_else(known)
+}
+
+/// How a script's call for a user who does not exist fails.
+fn refusal_of_unknown(permission: &Permission, principal: &Principal) -> String {
+    let (code, may) = match permission.reads_everybody(principal) {
+        true => (Code::NotFound, "may"),
+        false => (Code::PermissionDenied, "may not"),
+    };
+    format!("a call for this user fails with {code}, since the invoker {may} read every user")
 }
 
 fn subject(user: &GivenUser) -> Subject<'_> {

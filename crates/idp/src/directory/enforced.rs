@@ -9,7 +9,7 @@ use super::{
 };
 use crate::model::{
     Code, CreateUser, IdpError, ListUsers, NamespaceName, Password, Predicate, SendPasswordResetEmail, UnenrollMfa,
-    UpdateUser, User, UserKey, UserPage, UserQuery, UserRecord, internal, shortened,
+    UpdateUser, User, UserKey, UserPage, UserQuery, UserRecord, Version, internal, shortened,
 };
 use crate::random;
 use crate::rules::names::NameForms;
@@ -22,6 +22,10 @@ const MAX_FIRST: i64 = 1000;
 
 /// A directory under the rules of its namespace: names are normalised and validated, passwords are checked against the policy,
 /// and every operation is permitted or denied, before the directory is called.
+///
+/// Each operation checks the form of names and URIs, then the permission, then whether the user exists, then the namespace's
+/// policies and the directory's capabilities; the directory checks last whether a name is free. A principal who may not `read`
+/// every user gets the same [`Code::PermissionDenied`] for a user who does not exist as for one who is out of reach.
 ///
 /// The namespace of a [`CallContext`] has no effect: the directory has one of its own. Writes to one user at the same time need
 /// the time driver of tokio.
@@ -84,11 +88,16 @@ impl Enforced {
     /// See [`IdentityProvider::user`](super::IdentityProvider::user).
     pub async fn user(&self, context: &CallContext, key: UserKey<'_>) -> Result<User, IdpError> {
         let context = &*self.own(context);
-        let record = match key {
-            UserKey::Id(_) => self.find(context, key).await?,
-            UserKey::Name(name) => self.find_by_name(context, name).await?,
+        let forms;
+        let (key, found) = match key {
+            UserKey::Id(_) => (key, self.directory.get(context, key).await?),
+            UserKey::Name(name) => {
+                forms = NameForms::of(self.policy().name_kind(), name);
+                (UserKey::Name(&forms.normal), self.find_by_name(context, &forms).await?)
+            }
         };
-        self.require(context, Operation::Read, &Target::User((&record).into()))?;
+        let record =
+            self.admit(context, key, found, Operation::Read, |user| self.allows(context, Operation::Read, user))?;
         Ok(self.user_of(record))
     }
 
@@ -104,7 +113,9 @@ impl Enforced {
         let name = self.policy().name_kind().validate(&name)?;
         let subject = Subject { id: None, name: &name, disabled };
         // Before the policies: a caller without permission does not learn them.
-        self.require(context, Operation::Create, &Target::User(subject))?;
+        if !self.settings.permission.allows(Operation::Create, &context.principal, &Target::User(subject)) {
+            return Err(denied(Operation::Create));
+        }
         self.policy().check_domain(&name)?;
         if let Some(password) = &password {
             self.check_password(password)?;
@@ -141,10 +152,12 @@ impl Enforced {
         let change = UserChange { name, password, disabled };
         let mut write = self.writes.turn_until(&id, context.deadline).await?;
         loop {
-            let user = self.find(context, UserKey::Id(&id)).await?;
-            let new = change.applied_to(&user);
-            let target = Target::Change { old: (&user).into(), new: (&new).into() };
-            self.require(context, Operation::Update, &target)?;
+            let permitted = |user: &UserRecord| {
+                let new = change.applied_to(user);
+                let target = Target::Change { old: user.into(), new: (&new).into() };
+                self.settings.permission.allows(Operation::Update, &context.principal, &target)
+            };
+            let user = self.find(context, UserKey::Id(&id), Operation::Update, permitted).await?;
             // After the permission, as in `create_user`.
             self.check_change(&change)?;
             self.check_free(context, former_name.as_deref().filter(|former| *former != user.name)).await?;
@@ -164,8 +177,8 @@ impl Enforced {
         let context = &*self.own(context);
         let mut write = self.writes.turn_until(user_id, context.deadline).await?;
         loop {
-            let user = self.find(context, UserKey::Id(user_id)).await?;
-            self.require(context, Operation::Delete, &Target::User((&user).into()))?;
+            let permitted = |user: &_| self.allows(context, Operation::Delete, user);
+            let user = self.find(context, UserKey::Id(user_id), Operation::Delete, permitted).await?;
             self.check_capabilities([(true, Capability::Delete)])?;
             let mut outcome = self.directory.delete(context, &user).await;
             if !write.repeat(&mut outcome) {
@@ -186,14 +199,18 @@ impl Enforced {
     ) -> Result<(), IdpError> {
         let context = &*self.own(context);
         reset_mail::check_form(&request)?;
-        if let Some(reason) = reset_mail::resets_disabled(self.policy(), &self.namespace) {
-            return Err(IdpError::failed_precondition(reason));
-        }
-        self.policy().check_return(&request.redirect_uri)?;
+        let operation = Operation::SendPasswordResetEmail;
         let mut write = self.writes.turn_until(&request.user_id, context.deadline).await?;
         loop {
-            let user = self.find(context, UserKey::Id(&request.user_id)).await?;
-            self.require(context, Operation::SendPasswordResetEmail, &Target::User((&user).into()))?;
+            let permitted = |user: &_| self.allows(context, operation, user);
+            let user = self.find(context, UserKey::Id(&request.user_id), operation, permitted).await?;
+            if let Some(reason) = reset_mail::resets_disabled(self.policy(), &self.namespace) {
+                return Err(IdpError::failed_precondition(reason));
+            }
+            if let Some(reason) = reset_mail::unmailable(&user) {
+                return Err(IdpError::failed_precondition(format!("no password-reset mail can be sent: {reason}")));
+            }
+            self.policy().check_return(&request.redirect_uri)?;
             self.check_capabilities([(true, Capability::ResetMails)])?;
             let mut outcome = self.directory.send_password_reset_email(context, &user, &request).await;
             if !write.repeat(&mut outcome) {
@@ -210,16 +227,15 @@ impl Enforced {
     pub async fn unenroll_mfa(&self, context: &CallContext, request: UnenrollMfa) -> Result<(), IdpError> {
         let context = &*self.own(context);
         let UnenrollMfa { user_id, mfa_factor_id } = request;
-        if !self.policy().enable_mfa {
-            return Err(mfa_disabled(&self.namespace));
-        }
         let mut write = self.writes.turn_until(&user_id, context.deadline).await?;
         loop {
-            let user = self.find(context, UserKey::Id(&user_id)).await?;
-            let target = Target::User((&user).into());
-            for operation in [Operation::UnenrollMfa, Operation::Read] {
-                // One text for both: the caller does not learn which of them is missing.
-                self.require(context, operation, &target).map_err(|_| denied(Operation::UnenrollMfa))?;
+            // One refusal for both: the caller does not learn which of them is missing.
+            let permitted = |user: &_| {
+                [Operation::UnenrollMfa, Operation::Read].into_iter().all(|needed| self.allows(context, needed, user))
+            };
+            let user = self.find(context, UserKey::Id(&user_id), Operation::UnenrollMfa, permitted).await?;
+            if !self.policy().enable_mfa {
+                return Err(mfa_disabled(&self.namespace));
             }
             self.check_capabilities([(true, Capability::Factors)])?;
             let mut outcome = self.directory.remove_factor(context, &user, &mfa_factor_id).await;
@@ -250,19 +266,50 @@ impl Enforced {
         self.seal_key.get().ok_or_else(|| internal("the seal key is missing"))
     }
 
-    async fn find(&self, context: &CallContext, key: UserKey<'_>) -> Result<UserRecord, IdpError> {
-        self.directory.get(context, key).await?.ok_or_else(|| user_not_found(key.as_str()))
+    /// The user with this key, if the user exists and `permitted` holds.
+    async fn find(
+        &self,
+        context: &CallContext,
+        key: UserKey<'_>,
+        operation: Operation,
+        permitted: impl FnOnce(&UserRecord) -> bool,
+    ) -> Result<UserRecord, IdpError> {
+        let found = self.directory.get(context, key).await?;
+        self.admit(context, key, found, operation, permitted)
     }
 
-    /// Finds a user by any spelling of the name, or by the spelling that an earlier version stored.
-    async fn find_by_name(&self, context: &CallContext, name: &str) -> Result<UserRecord, IdpError> {
-        let forms = NameForms::of(self.policy().name_kind(), name);
+    /// The user who was found with this key, if `permitted` holds. Every operation on a user calls it, so that the refusals for
+    /// users who do not exist and for users out of reach are made in one place.
+    fn admit(
+        &self,
+        context: &CallContext,
+        key: UserKey<'_>,
+        found: Option<UserRecord>,
+        operation: Operation,
+        permitted: impl FnOnce(&UserRecord) -> bool,
+    ) -> Result<UserRecord, IdpError> {
+        let exists = found.is_some();
+        // Evaluated for a user who does not exist too, so that the time does not tell the two refusals apart.
+        let user = found.unwrap_or_else(|| stand_in(key));
+        if permitted(&user) && exists {
+            return Ok(user);
+        }
+        let reads_everybody = self.settings.permission.reads_everybody(&context.principal);
+        if !exists && reads_everybody { Err(user_not_found(key.as_str())) } else { Err(denied(operation)) }
+    }
+
+    fn allows(&self, context: &CallContext, operation: Operation, user: &UserRecord) -> bool {
+        self.settings.permission.allows(operation, &context.principal, &Target::User(user.into()))
+    }
+
+    /// The user with the name in any spelling, or in the spelling that an earlier version stored.
+    async fn find_by_name(&self, context: &CallContext, forms: &NameForms) -> Result<Option<UserRecord>, IdpError> {
         for form in forms.iter() {
             if let Some(user) = self.directory.get(context, UserKey::Name(form)).await? {
-                return Ok(user);
+                return Ok(Some(user));
             }
         }
-        Err(user_not_found(&forms.normal))
+        Ok(None)
     }
 
     /// Checks that no user has the name in its former spelling. The directory checks the normal form.
@@ -316,14 +363,6 @@ impl Enforced {
     fn check_capabilities(&self, needs: impl IntoIterator<Item = (bool, Capability)>) -> Result<(), IdpError> {
         let capabilities = self.capabilities();
         needs.into_iter().filter(|(needed, _)| *needed).try_for_each(|(_, capability)| capabilities.require(capability))
-    }
-
-    fn require(&self, context: &CallContext, operation: Operation, target: &Target<'_>) -> Result<(), IdpError> {
-        if self.settings.permission.allows(operation, &context.principal, target) {
-            Ok(())
-        } else {
-            Err(denied(operation))
-        }
     }
 
     /// The canonical form of the query: names normalised, entries sorted and without duplicates. Page tokens are bound to it.
@@ -382,9 +421,19 @@ pub(crate) fn mfa_disabled(namespace: &NamespaceName) -> IdpError {
     IdpError::failed_precondition(format!("MFA is not enabled in namespace {namespace}"))
 }
 
-/// Names the operation, and nothing about the policies.
+/// The refusal of an operation. Names neither the policies nor the user.
 fn denied(operation: Operation) -> IdpError {
     IdpError::new(Code::PermissionDenied, format!("permission denied: {}", operation.name()))
+}
+
+/// A user to evaluate policies for where there is none.
+fn stand_in(key: UserKey<'_>) -> UserRecord {
+    let (id, name) = match key {
+        UserKey::Id(id) => (id, ""),
+        UserKey::Name(name) => ("", name),
+    };
+    let (id, name, version) = (id.to_owned(), name.to_owned(), Version::default());
+    UserRecord { id, name, disabled: false, created_at: None, mfa_factor_ids: Vec::new(), version }
 }
 
 fn sorted(field: &str, filter: Option<Vec<String>>) -> Result<Option<Vec<String>>, IdpError> {

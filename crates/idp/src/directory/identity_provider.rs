@@ -15,6 +15,9 @@ use crate::model::{
 /// [`Code::InvalidArgument`](crate::model::Code::InvalidArgument) for an invalid value, with
 /// [`Code::PermissionDenied`](crate::model::Code::PermissionDenied) unless the principal is the host or is permitted, and with
 /// [`Code::Unimplemented`](crate::model::Code::Unimplemented) for what the backend does not support.
+///
+/// A user who does not exist is [`Code::NotFound`](crate::model::Code::NotFound) for a principal who may read every user. For
+/// others it is the same [`Code::PermissionDenied`](crate::model::Code::PermissionDenied) as for a user out of reach.
 #[async_trait]
 pub trait IdentityProvider: Send + Sync + 'static {
     /// Lists a page of users, in creation order.
@@ -28,7 +31,7 @@ pub trait IdentityProvider: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// As described at [`IdentityProvider`]; [`Code::NotFound`](crate::model::Code::NotFound) if there is no such user.
+    /// As described at [`IdentityProvider`].
     async fn user(&self, context: &CallContext, key: UserKey<'_>) -> Result<User, IdpError>;
 
     /// Creates a user.
@@ -38,11 +41,12 @@ pub trait IdentityProvider: Send + Sync + 'static {
     /// As described at [`IdentityProvider`]; [`Code::AlreadyExists`](crate::model::Code::AlreadyExists) if the name is taken.
     async fn create_user(&self, context: &CallContext, request: CreateUser) -> Result<User, IdpError>;
 
-    /// Updates a user.
+    /// Updates a user, and returns the updated user, even if the principal may not read the user. The name that the user has
+    /// is not validated again.
     ///
     /// # Errors
     ///
-    /// As of [`create_user`](Self::create_user); [`Code::NotFound`](crate::model::Code::NotFound) if there is no such user.
+    /// As of [`create_user`](Self::create_user).
     async fn update_user(&self, context: &CallContext, request: UpdateUser) -> Result<User, IdpError>;
 
     /// Deletes a user and everything that belongs to the user.
@@ -57,7 +61,7 @@ pub trait IdentityProvider: Send + Sync + 'static {
     /// # Errors
     ///
     /// As of [`user`](Self::user); [`Code::FailedPrecondition`](crate::model::Code::FailedPrecondition) if passwords cannot be
-    /// reset by mail, [`Code::ResourceExhausted`](crate::model::Code::ResourceExhausted) above the rate limit.
+    /// reset by mail, the user is disabled or the name is not an e-mail address, [`Code::ResourceExhausted`](crate::model::Code::ResourceExhausted) above the rate limit.
     async fn send_password_reset_email(
         &self,
         context: &CallContext,

@@ -1,7 +1,7 @@
 //! Rules for password-reset mails.
 
 use super::{NameKind, UserAuthPolicy, uris};
-use crate::model::{IdpError, NamespaceName, SendPasswordResetEmail};
+use crate::model::{IdpError, NamespaceName, SendPasswordResetEmail, UserRecord};
 
 /// The maximum length of a redirect URI in characters: what browsers and proxies accept.
 const MAX_REDIRECT_URI: usize = 2048;
@@ -23,6 +23,15 @@ pub(crate) fn resets_disabled(policy: &UserAuthPolicy, namespace: &NamespaceName
     policy.disable_password_auth.then(|| {
         format!("the users of namespace {namespace} do not sign in with passwords: disablePasswordAuth is set")
     })
+}
+
+/// The reason why the user cannot be sent a reset mail, if there is one. Such a mail would not be sent, or its link not work.
+pub(crate) fn unmailable(user: &UserRecord) -> Option<&'static str> {
+    if user.disabled {
+        return Some("the user is disabled");
+    }
+    // Names from before the namespace required e-mail addresses.
+    NameKind::Email.validate(&user.name).is_err().then_some("the name of the user is not an e-mail address")
 }
 
 /// Whether a browser may be sent to the redirect URI of a mail now: the rules may have been tightened since the mail was asked

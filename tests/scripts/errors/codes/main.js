@@ -5,6 +5,7 @@ export default async () => {
   const [open, closed, names] = ["open", "closed", "names"].map(client);
   const name = "ana@example.com";
   const { id: userId } = await open.userByName(name);
+  const { id: bo } = await names.createUser({ name: "bo" });
   const mail = { userId, redirectUri: "https://app.example.com/" };
   const calls = [
     () => open.createUser({ name: 42 }),
@@ -15,8 +16,8 @@ export default async () => {
     () => open.unenrollMfa({ userId, mfaFactorId: "ghost" }),
     () => open.createUser({ name }),
     () => closed.userByName(name),
-    () => names.sendPasswordResetEmail(mail),
-    () => names.unenrollMfa({ userId, mfaFactorId: "ghost" }),
+    () => names.sendPasswordResetEmail({ ...mail, userId: bo }),
+    () => names.unenrollMfa({ userId: bo, mfaFactorId: "ghost" }),
     async () => {
       for (let mails = 1; mails <= 6; mails++) await open.sendPasswordResetEmail(mail);
     },

@@ -138,8 +138,8 @@ impl LocalDirectory {
         let Some(user) = self.store.get(UserKey::Id(&job.user_id)).await.map_err(failed)? else {
             return ended("the user does not exist");
         };
-        if user.disabled {
-            return ended("the user is disabled");
+        if let Some(reason) = reset_mail::unmailable(&user) {
+            return ended(reason);
         }
         let newest = self.newest_mails(&user.id, NEWER_MAILS).await?;
         let replaces = |other: &JobRecord| {

@@ -175,6 +175,12 @@ impl Permission {
         visible::visible(self.policies(Operation::Read), principal)
     }
 
+    /// Whether the policies let the principal read every user, whoever the users are: only such a principal learns that a user
+    /// does not exist.
+    pub fn reads_everybody(&self, principal: &Principal) -> bool {
+        self.visible(principal).is_everybody()
+    }
+
     fn policies(&self, operation: Operation) -> &[Policy] {
         match &self.rules {
             Rules::Policies(policies) => policies.of(operation),

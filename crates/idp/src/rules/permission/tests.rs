@@ -74,6 +74,31 @@ fn allow_all_permits_everything_to_everybody() {
 }
 
 #[test]
+fn principal_reads_everybody_when_no_user_can_escape_the_policies() {
+    let reads = |read: Value| config(json!({ "read": read })).compile().unwrap().reads_everybody(&invoker());
+    let [ana, not_ana] = ["=", "!="].map(|operator| json!([{ "idpUser": "name" }, operator, "ana@example.com"]));
+    let [admin, member] = ["admin", "member"].map(|role| json!([{ "user": "role" }, "=", role]));
+    for everybody in [
+        json!([{ "conditions": [] }]),
+        json!([{ "conditions": [admin] }]),
+        json!([{ "conditions": [ana] }, { "conditions": [not_ana] }]),
+        json!([{ "conditions": [admin] }, { "conditions": [member, ana], "permit": false }]),
+        json!([{ "conditions": [[{ "idpUser": "name" }, "=", { "idpUser": "name" }]] }]),
+    ] {
+        assert!(reads(everybody.clone()), "{everybody}");
+    }
+    for some in [
+        json!([]),
+        json!([{ "conditions": [member] }]),
+        json!([{ "conditions": [not_ana] }]),
+        json!([{ "conditions": [] }, { "conditions": [ana], "permit": false }]),
+        json!([{ "conditions": [[{ "idpUser": "name" }, "in", { "user": "staff" }]] }]),
+    ] {
+        assert!(!reads(some.clone()), "{some}");
+    }
+}
+
+#[test]
 fn policy_with_empty_conditions_always_matches_and_permits_by_default() {
     let allowed = |policy: Value| {
         let permission = config(json!({ "delete": [policy] })).compile().unwrap();

@@ -11,6 +11,7 @@ use tailor_idp_core::{Code, MailLimit, NamespaceSettings, UpdateUser};
 use super::{MILLISECOND, Outbox, SECOND};
 use crate::host::Host;
 use crate::interposed::Interposed;
+use crate::support::enqueue;
 
 fn temporary(reason: &str) -> Result<(), SendFailure> {
     Err(SendFailure::Temporary(reason.into()))
@@ -134,7 +135,8 @@ async fn claim_ends_mails_of_disabled_users() {
     let outbox = Outbox::new().await;
     let ana = outbox.user("ana@example.com").await;
     outbox.disable(&ana).await;
-    outbox.queue(&ana).await;
+    // As a process would that does not know of it.
+    enqueue(&outbox.store, &ana, r#"{"redirectUri":"https://app.example.com/"}"#).await;
     assert!(outbox.claim().await.is_none());
     let mail = outbox.mails().await.remove(0);
     assert_eq!((mail.state, mail.last_error.as_deref()), (MailState::Ended, Some("not sent: the user is disabled")));

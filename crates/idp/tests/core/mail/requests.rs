@@ -3,8 +3,10 @@
 use futures::future::join_all;
 use pretty_assertions::assert_eq;
 use tailor_idp_core::local::MailState;
-use tailor_idp_core::{Code, IdpError, MailLimit, NamespaceSettings, Principal, SendPasswordResetEmail};
-use tailor_idp_core::{IdentityProvider, Router};
+use tailor_idp_core::{
+    Code, IdentityProvider, IdpError, MailLimit, NameKind, NamespaceSettings, Principal, Router,
+    SendPasswordResetEmail, UpdateUser,
+};
 
 use super::{MILLISECOND, Outbox, SECOND};
 use crate::host::{NAMESPACE, REDIRECT, context};
@@ -58,6 +60,7 @@ async fn rate_limit_allows_the_next_mail_when_the_oldest_leaves_the_window() {
     assert_eq!(request(&bo).await, None, "limits are per user");
     // The sent, failed and ended mails of a user count, too.
     outbox.disable(&ana).await;
+    outbox.update(UpdateUser { id: ana.clone(), disabled: Some(false), ..UpdateUser::default() }).await;
     outbox.clock.advance(SECOND * 30 - MILLISECOND);
     assert_eq!(request(&ana).await, Some(1), "rounded up");
     outbox.clock.advance(MILLISECOND);
@@ -122,6 +125,20 @@ async fn concurrent_requests_for_different_users_all_succeed() {
         outcome.unwrap();
     }
     assert_eq!(outbox.states().await, [MailState::Queued; 30]);
+}
+
+#[tokio::test]
+async fn request_is_refused_for_users_who_cannot_be_mailed() {
+    let outbox = Outbox::with(NamespaceSettings::default().name_kind(NameKind::Any)).await;
+    let (ana, bo) = (outbox.user("ana").await, outbox.user("bo@example.com").await);
+    let outbox = outbox.reconfigured(NamespaceSettings::default());
+    outbox.disable(&bo).await;
+    for (user_id, reason) in [(&ana, "the name of the user is not an e-mail address"), (&bo, "the user is disabled")] {
+        let error = outbox.request_mail(user_id).await.unwrap_err();
+        let detail = format!("no password-reset mail can be sent: {reason}");
+        assert_eq!((error.code(), error.detail()), (Code::FailedPrecondition, detail.as_str()));
+    }
+    assert_eq!(outbox.states().await, []);
 }
 
 #[tokio::test]

@@ -205,6 +205,7 @@ proptest! {
             "create": one, "read": one, "delete": one, "sendPasswordResetEmail": one, "unenrollMfa": one, "update": update,
         }));
         let principal = principal(&invoker);
+        let reads_everybody = permission.reads_everybody(&principal);
         for user in &users {
             let mut case = Case {
                 invoker: invoker.clone(), idp_user: json_of(user), old_idp_user: Value::Null, new_idp_user: Value::Null,
@@ -218,6 +219,7 @@ proptest! {
                 prop_assert_eq!(decision.policy().is_some_and(|policy| policy.matched && policy.permits), expected);
             }
             prop_assert_eq!(permission.visible(&principal).holds(user), expected);
+            prop_assert!(expected || !reads_everybody);
 
             case.idp_user = json!({ "name": user.name, "disabled": user.disabled });
             let new = Target::User(Subject { id: None, ..subject(user) });

@@ -150,10 +150,6 @@ async fn listing_and_total_contain_readable_users_only() {
     assert!(under.user(&ANONYMOUS, &under.ana).await.is_ok());
     assert_eq!(denied(under.user(&ANONYMOUS, &under.cy).await), "read");
     assert_eq!(denied(under.idp.user(&context(&ANONYMOUS), UserKey::Name("cy@example.com")).await), "read");
-    assert_eq!(
-        under.user(&ANONYMOUS, &User { id: "ghost".into(), ..under.cy.clone() }).await.unwrap_err().code(),
-        Code::NotFound
-    );
     let listed = |names: &[&str]| names.iter().map(|name| format!("{name}@example.com")).collect::<Vec<_>>();
     assert_eq!(under.names(&ANONYMOUS, ListUsers::default()).await, (listed(&["ana", "bo"]), 2, None));
     assert_eq!(under.names(&HOST, ListUsers::default()).await, (listed(&["ana", "bo", "cy"]), 3, None));
@@ -165,6 +161,38 @@ async fn listing_and_total_contain_readable_users_only() {
     assert_eq!((names, total, token.is_some()), (listed(&["ana"]), 2, true));
     let second = under.names(&ANONYMOUS, ListUsers { after: token, ..first }).await;
     assert_eq!(second, (listed(&["bo"]), 2, None), "no readable user follows");
+}
+
+#[tokio::test]
+async fn unknown_users_are_refused_like_those_out_of_reach_unless_everybody_is_readable() {
+    let bo = || only("name", json!("bo@example.com"));
+    for (read, reads_everybody) in [(bo(), false), (json!([]), false), (EVERYBODY(), true)] {
+        let update = json!([{ "conditions": [[{ "oldIdpUser": "name" }, "=", "bo@example.com"]] }]);
+        let under = Under::permission(json!({
+            "read": read, "update": update, "delete": bo(), "sendPasswordResetEmail": bo(), "unenrollMfa": bo(),
+        }))
+        .await;
+        let failures = async |user: &User| {
+            let mut failures = Vec::new();
+            failures.extend(under.user(&ANONYMOUS, user).await.err());
+            failures.extend(under.rename(user, "bo@example.com").await.err());
+            failures.extend(under.disable(user).await.err());
+            failures.extend(under.delete(user).await.err());
+            failures.extend(under.mail(user).await.err());
+            failures.extend(under.unenroll(user).await.err());
+            failures.extend(under.idp.user(&context(&ANONYMOUS), UserKey::Name(&user.name)).await.err());
+            failures
+        };
+        let ghost = User { id: "ghost".into(), name: "ghost@example.com".into(), ..under.cy.clone() };
+        let (there, nowhere) = (failures(&under.ana).await, failures(&ghost).await);
+        if reads_everybody {
+            assert!(nowhere.iter().all(|error| error.code() == Code::NotFound), "{nowhere:?}");
+            assert!(there.iter().all(|error| error.code() == Code::PermissionDenied), "{there:?}");
+        } else {
+            assert_eq!(format!("{nowhere:?}"), format!("{there:?}"));
+        }
+        assert_eq!((there.len(), nowhere.len()), (if reads_everybody { 5 } else { 7 }, 7));
+    }
 }
 
 #[tokio::test]
@@ -274,8 +302,7 @@ async fn delete_is_decided_by_the_user_at_the_time_of_the_delete() {
         let deleted = under.delete(&under.ana).await;
         let disabled = disable.await.unwrap();
         match (&deleted, &disabled) {
-            (Ok(()), Err(error)) => assert_eq!(error.code(), Code::NotFound),
-            (Err(error), Ok(())) => assert_eq!(error.code(), Code::PermissionDenied),
+            (Ok(()), Err(error)) | (Err(error), Ok(())) => assert_eq!(error.code(), Code::PermissionDenied),
             both => panic!("deleted although disabled, or neither: {both:?}"),
         }
     }
