@@ -79,7 +79,7 @@ declare namespace tailor.idp {
   interface UpdateUserInput {
     /** The id of the user to change. */
     id: string;
-    /** The new name. Invalidates the user's password-reset links. */
+    /** The new name. Invalidates the user's password-reset links, unless it is the name that the user has. */
     name?: string;
     /** The new password. Cannot be combined with `clearPassword`. Invalidates the user's password-reset links. */
     password?: string;
@@ -156,7 +156,7 @@ declare namespace tailor.idp {
     /** Creates a user and returns it. Rejects with `ALREADY_EXISTS` if the name is taken. */
     createUser(input: CreateUserInput): Promise<User>;
 
-    /** Changes a user and returns the updated user. */
+    /** Changes a user and returns the updated user, even if the invoker may not read the user. */
     updateUser(input: UpdateUserInput): Promise<User>;
 
     /** Deletes a user. Resolves to `true`. */

@@ -13,7 +13,7 @@ use crate::model::{
 };
 use crate::random;
 use crate::rules::names::NameForms;
-use crate::rules::{NamespaceSettings, Operation, Subject, Target, UserAuthPolicy, reset_mail};
+use crate::rules::{NameKind, NamespaceSettings, Operation, Subject, Target, UserAuthPolicy, reset_mail};
 
 /// The number of users on a page by default.
 const DEFAULT_FIRST: i64 = 100;
@@ -139,8 +139,7 @@ impl Enforced {
     pub async fn update_user(&self, context: &CallContext, request: UpdateUser) -> Result<User, IdpError> {
         let context = &*self.own(context);
         let UpdateUser { id, name, password, clear_password, disabled } = request;
-        let former_name = name.as_ref().and_then(|name| NameForms::of(self.policy().name_kind(), name).former);
-        let name = name.map(|name| self.policy().name_kind().validate(&name)).transpose()?;
+        let mut name = name.map(|given| NewName::new(self.policy().name_kind(), given));
         let password = match (password, clear_password) {
             (Some(_), true) => {
                 return Err(IdpError::invalid_argument("password and clearPassword exclude each other"));
@@ -149,18 +148,28 @@ impl Enforced {
             (None, true) => PasswordUpdate::Clear,
             (None, false) => PasswordUpdate::Keep,
         };
-        let change = UserChange { name, password, disabled };
+        let mut change = UserChange { name: None, password, disabled };
         let mut write = self.writes.turn_until(&id, context.deadline).await?;
         loop {
-            let permitted = |user: &UserRecord| {
+            let found = self.find(context, UserKey::Id(&id), Operation::Update, |user| {
+                change.name = name.as_ref().and_then(|name| name.of_rename(user));
                 let new = change.applied_to(user);
                 let target = Target::Change { old: user.into(), new: (&new).into() };
                 self.settings.permission.allows(Operation::Update, &context.principal, &target)
-            };
-            let user = self.find(context, UserKey::Id(&id), Operation::Update, permitted).await?;
+            });
+            let found = found.await;
+            // A malformed name is refused first, whether the user exists or not, except to a permitted caller who sends back the
+            // name of the user.
+            if (found.is_err() || change.name.is_some())
+                && let Some(fault) = name.as_mut().and_then(|name| name.fault.take())
+            {
+                return Err(fault);
+            }
+            let user = found?;
             // After the permission, as in `create_user`.
             self.check_change(&change)?;
-            self.check_free(context, former_name.as_deref().filter(|former| *former != user.name)).await?;
+            let former = name.as_ref().filter(|_| change.name.is_some()).and_then(|name| name.forms.former.as_deref());
+            self.check_free(context, former).await?;
             let mut outcome = self.directory.update(context, &user, &change).await;
             if !write.repeat(&mut outcome) {
                 return Ok(self.user_of(outcome?));
@@ -434,6 +443,27 @@ fn stand_in(key: UserKey<'_>) -> UserRecord {
     };
     let (id, name, version) = (id.to_owned(), name.to_owned(), Version::default());
     UserRecord { id, name, disabled: false, created_at: None, mfa_factor_ids: Vec::new(), version }
+}
+
+/// The name in a request for an update.
+struct NewName {
+    kind: NameKind,
+    given: String,
+    forms: NameForms,
+    /// The violation of the form of names. Held back until the user is known: the name that a user has is no new name.
+    fault: Option<IdpError>,
+}
+
+impl NewName {
+    fn new(kind: NameKind, given: String) -> Self {
+        Self { kind, forms: NameForms::of(kind, &given), fault: kind.validate(&given).err(), given }
+    }
+
+    /// The name, unless the user has it: as it was given, for one that was stored under other rules, or normalised.
+    fn of_rename(&self, user: &UserRecord) -> Option<String> {
+        let is_same = self.given == user.name || self.forms.normal == self.kind.normalize(&user.name);
+        (!is_same).then(|| self.forms.normal.clone())
+    }
 }
 
 fn sorted(field: &str, filter: Option<Vec<String>>) -> Result<Option<Vec<String>>, IdpError> {

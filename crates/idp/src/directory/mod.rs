@@ -58,7 +58,7 @@ pub struct DirectoryPage {
 /// A change of a user, validated. Fields that are `None` stay as they are.
 #[derive(Debug, Default)]
 pub struct UserChange {
-    /// The new name, normalised.
+    /// The new name, normalised. `None` if a request sends back the name that the user has.
     pub name: Option<String>,
     /// The change of the password.
     pub password: PasswordUpdate,

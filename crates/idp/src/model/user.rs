@@ -75,7 +75,7 @@ pub struct CreateUser {
 pub struct UpdateUser {
     /// The id of the user.
     pub id: String,
-    /// A new name. Invalidates the user's reset links.
+    /// A new name. Invalidates the user's reset links, unless it is the name that the user has.
     pub name: Option<String>,
     /// A new password. Invalidates the user's reset links.
     pub password: Option<Password>,

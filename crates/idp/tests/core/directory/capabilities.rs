@@ -163,6 +163,16 @@ async fn mixed_update_changes_nothing_when_one_part_is_unsupported() {
 }
 
 #[tokio::test]
+async fn update_that_sends_back_the_name_does_not_rename() {
+    let directory = TestDirectory::new(Capabilities::all(BACKEND).without(Capability::Rename));
+    let idp = router(&directory, Permission::allow_all());
+    for name in ["ana@example.com", "ANA@example.com"] {
+        let request = UpdateUser { id: "ana-id".into(), name: Some(name.into()), ..UpdateUser::default() };
+        assert_eq!(idp.update_user(&host(), request).await.unwrap().name, "ana@example.com");
+    }
+}
+
+#[tokio::test]
 async fn callers_without_permission_do_not_learn_what_is_unsupported() {
     let idp = router(&TestDirectory::new(Capabilities::none(BACKEND)), Permission::deny_all());
     for write in Write::ALL {
