@@ -8,7 +8,7 @@ use super::output;
 
 const USAGE_EXIT_CODE: u8 = 2;
 /// The exit code that shells report for SIGINT.
-const INTERRUPTED_EXIT_CODE: u8 = 130;
+pub(super) const INTERRUPTED_EXIT_CODE: u8 = 130;
 
 /// The caller made a mistake; nothing was done.
 #[derive(Debug, thiserror::Error)]

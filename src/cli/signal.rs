@@ -2,6 +2,8 @@
 
 use tokio::sync::watch;
 
+use super::error::INTERRUPTED_EXIT_CODE;
+
 /// Returns a value that becomes true on the first SIGINT or SIGTERM. A second signal ends the process at once. Handlers are
 /// installed before this returns: call it before reporting that the program is ready.
 pub(super) fn stopped() -> std::io::Result<watch::Receiver<bool>> {
@@ -11,7 +13,7 @@ pub(super) fn stopped() -> std::io::Result<watch::Receiver<bool>> {
         interrupts.next().await;
         let _ = stop.send(true);
         interrupts.next().await;
-        std::process::exit(1);
+        std::process::exit(INTERRUPTED_EXIT_CODE.into());
     });
     Ok(stopped)
 }

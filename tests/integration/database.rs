@@ -8,10 +8,12 @@ mod locks;
 #[cfg(unix)]
 mod permissions;
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
-use tailor_idp::idp::store::{NewUser, SqliteDatabase, SqliteStore, Store as _};
+use tailor_idp::idp::store::{ImportObserver, NewUser, SqliteDatabase, SqliteStore, Store as _};
 use tempfile::TempDir;
 
 use crate::support::{namespace, program};
@@ -40,8 +42,9 @@ async fn open(path: &Path) -> SqliteStore {
 /// A folder with a database of this many users, and the path of the database.
 async fn place_with_users(count: usize) -> (TempDir, PathBuf) {
     let (folder, path) = place();
-    let user = |n: usize| NewUser { name: format!("user{n}@example.com"), password: None, disabled: false };
-    open(&path).await.import((0..count).map(user).collect(), false).await.unwrap();
+    let user = |n: usize| NewUser { name: format!("user{n}@example.com"), ..NewUser::default() };
+    let observer: ImportObserver = Arc::new(|_| ControlFlow::Continue(()));
+    open(&path).await.import((0..count).map(user).collect(), false, &observer).await.unwrap();
     (folder, path)
 }
 

@@ -7,9 +7,13 @@ use std::time::{Duration, Instant};
 
 use pretty_assertions::assert_eq;
 use rusqlite::Connection;
+#[cfg(unix)]
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+#[cfg(unix)]
+use crate::support::send_signal;
 use crate::support::{End, password_hash, program};
 
 /// Checks that the database is intact, its user counts are right, and it has an event for every user or for none.
@@ -75,7 +79,7 @@ fn import_skips_taken_names_and_shows_first_twenty() {
     }
     let folder = place(&lines);
     let first = run(&folder, "users import users.jsonl --json");
-    assert_eq!(first.json(), json!({ "imported": 30, "skipped": 0 }));
+    assert_eq!(first.json(), json!({ "imported": 30, "skipped": 0, "faulty": 0 }));
     // The lines contain one new user, twice.
     writeln!(lines, "{{\"name\": \"new@example.com\"}}\n{{\"name\": \"NEW@example.com\"}}").unwrap();
     std::fs::write(folder.path().join("users.jsonl"), &lines).unwrap();
@@ -101,9 +105,9 @@ fn import_adds_nobody_and_shows_first_errors_when_lines_are_invalid() {
 users.jsonl:3: name must be an e-mail address: got \"ana\"
 users.jsonl:4: invalid type: a number, expected a string (column 10)
 users.jsonl:5: not a JSON object
-users.jsonl:6: passwordHash: not a password hash in PHC form
-users.jsonl:7: unknown field `pass\\u{1b}word`, expected one of `name`, `passwordHash`, `disabled` (column 43)
-error: 5 lines are wrong: nobody was imported
+users.jsonl:6: passwordHash: neither a PHC string nor a bcrypt hash
+users.jsonl:7: unknown field `pass\\u{1b}word`, expected one of `name`, `password`, `passwordHash`, `disabled`, `createdAt` (column 43)
+error: 5 lines are wrong: nobody was imported (--skip-faulty imports the others)
 ";
     assert_eq!(end, End { code: Some(1), stdout: String::new(), stderr: stderr.to_owned() });
     assert_eq!(listed(&folder), Vec::<String>::new());
@@ -114,13 +118,105 @@ error: 5 lines are wrong: nobody was imported
     let end = run(&folder, "users import users.jsonl");
     let shown: Vec<_> = end.stderr.lines().collect();
     assert_eq!((shown.len(), shown[20]), (22, "… and 29980 more"));
-    assert_eq!(shown[21], "error: 30000 lines are wrong: nobody was imported");
+    assert_eq!(shown[21], "error: 30000 lines are wrong: nobody was imported (--skip-faulty imports the others)");
     for (line, shown) in (1..=20).zip(shown) {
         assert!(shown.starts_with(&format!("users.jsonl:{line}: name must be an e-mail address: ")), "{shown}");
     }
     // The rules of the namespace apply.
     let end = run(&folder, "users import users.jsonl --use-non-email-identifier --batch 8000");
     assert_eq!(end.stdout, "imported 30000 users, skipped 0 whose names were taken\n", "{end:#?}");
+}
+
+#[test]
+fn import_leaves_out_faulty_lines_when_asked() {
+    let mut lines = String::from("{\"name\": \"ana@example.com\"}\n{\"name\": \"bo\"}\n\nno JSON\n");
+    lines.push_str("{\"name\": \"cy@example.com\", \"passwordHash\": \"$argon2id$v=19$m=19456\"}\n");
+    lines.push_str("{\"name\": \"ana@example.com\"}\n{\"name\": \"di@example.com\"}\n");
+    let folder = place(&lines);
+    let end = run(&folder, "users import users.jsonl --skip-faulty --batch 1");
+    let stderr = "\
+users.jsonl:2: name must be an e-mail address: got \"bo\"
+users.jsonl:4: not a JSON object
+users.jsonl:5: passwordHash: the argon2id hash is incomplete: it has no t
+skipped: ana@example.com
+";
+    let stdout = "imported 2 users, skipped 1 whose name was taken, left out 3 faulty lines\n".to_owned();
+    assert_eq!(end, End { code: Some(0), stdout, stderr: stderr.to_owned() });
+    assert_eq!(listed(&folder), ["ana@example.com", "di@example.com"]);
+    let again = run(&folder, "users import users.jsonl --skip-faulty --json");
+    assert_eq!(again.json(), json!({ "imported": 0, "skipped": 3, "faulty": 3 }));
+}
+
+#[test]
+fn import_takes_passwords_and_creation_times() {
+    let user =
+        json!({ "name": "ana@example.com", "password": "correct horse", "createdAt": "2012-03-04T06:06:07+01:00" });
+    let folder = place(&user.to_string());
+    let end = run(&folder, "users import users.jsonl");
+    assert_eq!(end.stdout, "imported 1 user, skipped 0 whose names were taken\n", "{end:#?}");
+    let ana = run(&folder, "users get ana@example.com --json").json();
+    assert_eq!(ana["createdAt"], "2012-03-04T05:06:07.000Z");
+    let file = Connection::open(folder.path().join("users.db")).unwrap();
+    let hash: String = file.query_row("SELECT password_hash FROM users", [], |row| row.get(0)).unwrap();
+    assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+}
+
+#[test]
+fn examples_of_the_documentation_can_be_imported() {
+    let page = include_str!("../../docs/import.md");
+    let (_, json) = page.split_once("```json\n").unwrap();
+    let (lines, _) = json.split_once("```").unwrap();
+    let folder = place(lines);
+    let end = run(&folder, "users import users.jsonl --json");
+    assert_eq!(end.json(), json!({ "imported": lines.lines().count(), "skipped": 0, "faulty": 0 }), "{end:#?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn interrupted_import_says_how_many_users_were_stored() {
+    let lines: String = (0..400)
+        .map(|index| format!("{{\"name\": \"user{index}@example.com\", \"password\": \"correct horse\"}}\n"))
+        .collect();
+    let folder = place(&lines);
+    let path = folder.path().join("users.db");
+    let mut import = program();
+    import.args(["users", "import", "users.jsonl", "--db", "users.db", "--batch", "2"]).current_dir(folder.path());
+    let import = import.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while count(&path) < 4 {
+        assert!(Instant::now() < deadline, "two batches take over a minute");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    send_signal(import.id(), Signal::INT);
+    let output = import.wait_with_output().unwrap();
+    let stored = count(&path);
+    let expected = format!("interrupted: {stored} users were stored; the same import again adds the rest\n");
+    assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(130), expected));
+    assert_eq!((output.stdout, stored % 2), (Vec::new(), 0));
+    assert!(stored < 400);
+}
+
+#[cfg(unix)]
+#[test]
+fn import_interrupted_while_it_reads_stdin_says_that_nobody_was_imported() {
+    let folder = place("");
+    let mut import = program();
+    import.args(["users", "import", "-", "--db", "users.db"]).current_dir(folder.path());
+    let mut import = import.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // Stays open: the program waits for the rest.
+    let stdin = import.stdin.take().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    // The handler is installed after the database has been opened.
+    while !folder.path().join("users.db").exists() {
+        assert!(Instant::now() < deadline, "the program did not start");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    std::thread::sleep(Duration::from_millis(500));
+    send_signal(import.id(), Signal::INT);
+    let output = import.wait_with_output().unwrap();
+    drop(stdin);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), stderr.as_str()), (Some(130), "interrupted: nobody was imported\n"));
 }
 
 #[test]
@@ -177,7 +273,7 @@ fn killed_import_keeps_committed_batches_and_next_import_adds_the_rest() {
         before = after;
     }
     let end = run(&folder, "users import users.jsonl --publish-user-events --json");
-    assert_eq!(end.json(), json!({ "imported": USERS as u64 - before, "skipped": before }));
+    assert_eq!(end.json(), json!({ "imported": USERS as u64 - before, "skipped": before, "faulty": 0 }));
     check_file(&path);
     let file = Connection::open(&path).unwrap();
     let mut by_id = file.prepare("SELECT name FROM users ORDER BY id").unwrap();

@@ -62,8 +62,9 @@ pub mod suggest;
 
 pub use directory::{CallContext, IdentityProvider};
 pub use local::{
-    Enrollment, HashCost, ImportBatch, ImportError, ImportFault, ImportUser, InvalidHashCost, InvalidMfaKey, MfaKey,
-    MfaState, PasswordReset, ResetPasswordError, ResetToken, SignIn, TooManyAttempts,
+    Enrollment, HashCost, ImportBatch, ImportError, ImportFault, ImportPassword, ImportUser, InvalidHashCost,
+    InvalidMfaKey, MfaKey, MfaState, PasswordReset, ResetPasswordError, ResetToken, SignIn, TooManyAttempts,
+    UnusableHash,
 };
 #[doc(hidden)]
 pub use model::error::shortened;

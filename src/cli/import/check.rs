@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use indicatif::ProgressBar;
 use tailor_idp::idp::{ImportError, Router};
 use tailor_idp::terminal::escape;
+use tokio::sync::watch;
 
 use super::lines::{Block, Blocks, parse};
 use crate::cli::output;
@@ -18,22 +19,31 @@ const MAX_PRINTED_FAULTS: usize = 20;
 /// Maximum number of characters to print of a fault.
 const MAX_FAULT_CHARS: usize = 400;
 
+/// What a check found.
+#[derive(Debug, Default)]
+pub(super) struct Checked {
+    /// The number of users without a fault.
+    pub(super) users: u64,
+    pub(super) faults: Faults,
+}
+
 /// The faults of a file.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
-    count: u64,
+    /// The numbers of the faulty lines.
+    lines: Vec<u64>,
     /// The first faults, by line number.
     first: BTreeMap<u64, String>,
 }
 
 impl Faults {
     fn add(&mut self, line: u64, fault: String) {
-        self.count += 1;
+        self.lines.push(line);
         self.keep(line, fault);
     }
 
     fn merge(&mut self, other: Self) {
-        self.count += other.count;
+        self.lines.extend(other.lines);
         for (line, fault) in other.first {
             self.keep(line, fault);
         }
@@ -46,20 +56,23 @@ impl Faults {
         }
     }
 
-    /// Fails if there are faults, and prints the first ones: one per line, starting with FILE:LINE, which editors recognise.
-    pub(super) fn print(self, file: &str) -> anyhow::Result<()> {
-        if self.count == 0 {
-            return Ok(());
-        }
+    /// Prints the first faults: one per line, starting with FILE:LINE, which editors recognise. Fails if there are any, unless
+    /// they are to be skipped. Returns the numbers of the faulty lines, in ascending order.
+    pub(super) fn print(mut self, file: &str, skip: bool) -> anyhow::Result<Vec<u64>> {
         for (line, fault) in &self.first {
             output::print_error(&format!("{file}:{line}: {}", printable(fault)));
         }
-        let more = self.count - self.first.len() as u64;
+        let more = self.lines.len() - self.first.len();
         if more > 0 {
             output::print_error(&format!("… and {more} more"));
         }
-        let lines = if self.count == 1 { "line is" } else { "lines are" };
-        anyhow::bail!("{} {lines} wrong: nobody was imported", self.count)
+        if !skip && !self.lines.is_empty() {
+            let lines = if self.lines.len() == 1 { "line is" } else { "lines are" };
+            let skip = "--skip-faulty imports the others";
+            anyhow::bail!("{} {lines} wrong: nobody was imported ({skip})", self.lines.len());
+        }
+        self.lines.sort_unstable();
+        Ok(self.lines)
     }
 }
 
@@ -70,13 +83,14 @@ fn printable(fault: &str) -> String {
     format!("{text}{}", if end.is_some() { "…" } else { "" })
 }
 
-/// Checks every line, on all processor cores.
+/// Checks every line, on all processor cores. Returns `None` if `stop` becomes true.
 pub(super) fn check(
     blocks: &mut Blocks<impl BufRead>,
     idp: &Router,
     namespace: &str,
     bar: &ProgressBar,
-) -> anyhow::Result<Faults> {
+    stop: &watch::Receiver<bool>,
+) -> anyhow::Result<Option<Checked>> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let (sender, queue) = mpsc::sync_channel::<Block>(threads);
     let queue = Mutex::new(queue);
@@ -86,33 +100,39 @@ pub(super) fn check(
         let spawn = |_| std::thread::Builder::new().spawn_scoped(scope, || check_all(&queue, idp, namespace));
         let checking = (0..threads).map(spawn).collect::<Result<Vec<_>, _>>()?;
         while let Some(block) = blocks.next()? {
+            if *stop.borrow() {
+                return Ok(None);
+            }
             bar.set_position(block.position);
             sender.send(block)?;
         }
         drop(sender);
-        let mut faults = Faults::default();
+        let mut checked = Checked::default();
         for thread in checking {
-            faults.merge(thread.join().map_err(|_| anyhow::anyhow!("a checking thread died"))??);
+            let Checked { users, faults } = thread.join().map_err(|_| anyhow::anyhow!("a checking thread died"))??;
+            checked.users += users;
+            checked.faults.merge(faults);
         }
-        Ok(faults)
+        Ok(Some(checked))
     })
 }
 
 /// Checks blocks until the queue is closed.
-fn check_all(queue: &Mutex<Receiver<Block>>, idp: &Router, namespace: &str) -> anyhow::Result<Faults> {
-    let mut faults = Faults::default();
+fn check_all(queue: &Mutex<Receiver<Block>>, idp: &Router, namespace: &str) -> anyhow::Result<Checked> {
+    let mut checked = Checked::default();
     let mut failure = None;
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
     while let Ok(block) = next() {
         // Keep receiving after a failure: the sender would block for ever on a full queue.
         if failure.is_none() {
-            failure = check_block(block, idp, namespace, &mut faults).err();
+            failure = check_block(block, idp, namespace, &mut checked).err();
         }
     }
-    failure.map_or(Ok(faults), |failure| Err(failure.into()))
+    failure.map_or(Ok(checked), |failure| Err(failure.into()))
 }
 
-fn check_block(mut block: Block, idp: &Router, namespace: &str, faults: &mut Faults) -> Result<(), ImportError> {
+fn check_block(mut block: Block, idp: &Router, namespace: &str, checked: &mut Checked) -> Result<(), ImportError> {
+    let Checked { users: count, faults } = checked;
     let (mut users, mut numbers) = (Vec::new(), Vec::new());
     while let Some((number, line)) = block.next() {
         match parse(line) {
@@ -123,9 +143,11 @@ fn check_block(mut block: Block, idp: &Router, namespace: &str, faults: &mut Fau
             Err(fault) => faults.add(number, fault),
         }
     }
+    *count += users.len() as u64;
     match idp.import_batch(namespace, users) {
         Ok(_) => Ok(()),
         Err(ImportError::Invalid(invalid)) => {
+            *count -= invalid.len() as u64;
             for fault in invalid {
                 faults.add(numbers[fault.index], fault.error.to_string());
             }

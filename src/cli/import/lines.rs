@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::io::{self, BufRead, Read};
 
 use serde::Deserialize;
-use tailor_idp::idp::{ImportUser, PasswordHash};
+use tailor_idp::idp::{ImportPassword, ImportUser, PasswordHash, Timestamp};
 
-/// Maximum bytes of a line. A name of 256 escaped characters takes 3 KiB, a hash a few hundred bytes.
+/// Maximum bytes of a line. A name of 256 escaped characters takes 3 KiB, a hash a few hundred bytes, a password of 4096
+/// characters up to 48 KiB.
 pub(super) const MAX_LINE: usize = 64 * 1024;
 
 /// Bytes of a [`Block`], without the rest of its last line. Large enough to amortise handing it to a thread.
@@ -82,9 +83,13 @@ struct Line<'a> {
     #[serde(borrow)]
     name: Cow<'a, str>,
     #[serde(borrow, default)]
+    password: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
     password_hash: Option<Cow<'a, str>>,
     #[serde(default)]
     disabled: bool,
+    #[serde(borrow, default)]
+    created_at: Option<Cow<'a, str>>,
 }
 
 /// Parses a line. The error is the text of the fault.
@@ -96,10 +101,20 @@ pub(super) fn parse(line: &[u8]) -> Result<ImportUser, String> {
     if !line.starts_with(b"{") {
         return Err("not a JSON object".to_owned());
     }
-    let line: Line<'_> = serde_json::from_slice(line).map_err(|error| fault(&error))?;
-    let hash = line.password_hash.map(PasswordHash::from_phc);
-    let password = hash.transpose().map_err(|error| format!("passwordHash: {error}"))?;
-    Ok(ImportUser { name: line.name.into_owned(), password, disabled: line.disabled })
+    let Line { name, password, password_hash, disabled, created_at } =
+        serde_json::from_slice(line).map_err(|error| fault(&error))?;
+    let password = match (password, password_hash) {
+        (Some(_), Some(_)) => return Err("password and passwordHash exclude each other: give one of them".to_owned()),
+        (Some(password), None) => Some(ImportPassword::Plain(password.into_owned().into())),
+        (None, Some(hash)) => {
+            let hash = PasswordHash::from_phc(hash).map_err(|error| format!("passwordHash: {error}"))?;
+            Some(ImportPassword::Hash(hash))
+        }
+        (None, None) => None,
+    };
+    let created_at = created_at.map(|time| time.parse::<Timestamp>()).transpose();
+    let created_at = created_at.map_err(|error| format!("createdAt: {error}"))?;
+    Ok(ImportUser { name: name.into_owned(), password, disabled, created_at })
 }
 
 /// Text of a JSON error, with the column but without the line number, which is always 1. Values are left out: one may be a
@@ -170,8 +185,16 @@ mod tests {
         assert_eq!(fault(r#"{"name": "ana""#), "EOF while parsing an object (column 14)");
         assert_eq!(fault("{}"), "missing field `name` (column 2)");
         assert_eq!(
-            fault(r#"{"name": "ana", "password": "x"}"#),
-            "unknown field `password`, expected one of `name`, `passwordHash`, `disabled` (column 26)"
+            fault(r#"{"name": "ana", "pass": "x"}"#),
+            "unknown field `pass`, expected one of `name`, `password`, `passwordHash`, `disabled`, `createdAt` (column 22)"
+        );
+        assert_eq!(
+            fault(r#"{"name": "ana", "password": "hunter2", "passwordHash": "$2b$"}"#),
+            "password and passwordHash exclude each other: give one of them"
+        );
+        assert_eq!(
+            fault(r#"{"name": "ana", "createdAt": "hunter2"}"#),
+            "createdAt: not an RFC 3339 time, such as 2025-02-14T07:16:31.590Z"
         );
         assert_eq!(
             fault(r#"{"name": "ana", "disabled": "$argon2id$ \", expected "}"#),
@@ -183,7 +206,7 @@ mod tests {
         );
         assert_eq!(
             fault(r#"{"name": "ana", "passwordHash": "hunter2"}"#),
-            "passwordHash: not a password hash in PHC form"
+            "passwordHash: neither a PHC string nor a bcrypt hash"
         );
         assert_eq!(fault(&" ".repeat(MAX_LINE + 1)), "a line has at most 65536 bytes: this one has more");
     }

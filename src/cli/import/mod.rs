@@ -4,35 +4,48 @@ mod check;
 mod lines;
 
 use std::fs::File;
-use std::io::{BufReader, IsTerminal, Seek};
+use std::io::{BufReader, IsTerminal, Read, Seek};
 use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
-use tailor_idp::idp::{ImportBatch, ImportError, Router};
+use tailor_idp::idp::store::{ImportObserver, ImportProgress, Imported};
+use tailor_idp::idp::{ImportBatch, ImportError, ImportPassword, Router};
+use tokio::sync::{oneshot, watch};
 
+use self::check::Checked;
 use self::lines::{Block, Blocks};
-use super::error::UsageError;
-use super::output;
+use super::error::{Interrupted, UsageError};
+use super::{output, signal};
 
 /// Maximum bytes of lines in a batch. Two batches are in memory at once. A million users with common hashes take less.
 const MAX_BATCH_BYTES: usize = 256 * 1024 * 1024;
+
+/// Maximum number of passwords to hash in a batch, which takes up to a minute of one core: an interruption loses no more work.
+const MAX_BATCH_PASSWORDS: usize = 1000;
 
 /// Maximum number of names of skipped users to print.
 const MAX_PRINTED_NAMES: usize = 20;
 
 /// Import many users from a file
 ///
-/// The file has one JSON object per line: {"name": "ana@example.com", "passwordHash": "$argon2id$v=19$…", "disabled": false}.
-/// Only the name is required. The hash is one in PHC form, made by another program; users without one cannot sign in with a
-/// password. Passwords are not hashed. Blank lines are skipped.
+/// The file has one JSON object per line: {"name": "ana@example.com", "passwordHash": "$2b$12$…", "disabled": false, "createdAt":
+/// "2025-02-14T07:16:31Z"}. Only the name is required. Users without a password or a hash cannot sign in with a password. Blank lines
+/// are skipped.
 ///
-/// All lines are checked first: if one is invalid, nobody is imported. Then users are added in batches, in the order of the
-/// lines. Users whose names are taken are skipped and not changed. After an interruption, run the same import again: it skips
-/// the users that are already there.
+/// passwordHash is a complete hash by another program: a PHC string of argon2id, argon2i, argon2d, scrypt, pbkdf2-sha256 or
+/// pbkdf2-sha512 with salt and hash, or bcrypt's $2a$, $2b$ or $2y$. Its cost is bounded: memory 256 MiB; Argon2: 20 passes,
+/// parallelism 64; scrypt: parallelism 16; bcrypt: cost 15; PBKDF2: 2000000 iterations. The first successful sign-in replaces it
+/// by an Argon2id hash. With password in its place, the import hashes the password itself, which is slow.
+///
+/// All lines are checked first: if one is invalid, nobody is imported, unless --skip-faulty is given. Then users are added in
+/// batches, in the order of the lines. Users whose names are taken are skipped and not changed. After an interruption, which says
+/// how many users were stored, run the same import again: it skips the users that are already there.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -46,56 +59,99 @@ pub(super) struct Import {
     /// less time (a million: seconds) and take less memory (a million: up to 1 GB)
     #[arg(long, value_name = "N", default_value = "1000000")]
     batch: NonZeroUsize,
+
+    /// Leave out lines that are invalid, and import the others
+    #[arg(long)]
+    skip_faulty: bool,
 }
 
 impl Import {
     pub(super) async fn execute(self, idp: &Router, namespace: &str, json: bool) -> anyhow::Result<()> {
+        let stop = signal::stopped()?;
         let name = if self.file == Path::new("-") { "stdin".into() } else { self.file.display().to_string() };
-        let mut file = self.open().with_context(|| format!("cannot read {name}"))?;
-        let bytes = file.metadata()?.len();
-        let bar = bar(bytes, "checking");
-        let faults = check::check(&mut Blocks::new(BufReader::new(&file)), idp, namespace, &bar);
-        bar.finish_and_clear();
-        faults.with_context(|| format!("cannot read {name}"))?.print(&name)?;
+        let Some(mut file) = self.open(stop.clone()).await.with_context(|| format!("cannot read {name}"))? else {
+            return Err(interrupted(&Tally::default()).into());
+        };
+        let checked = check_file(&file, idp, namespace, &stop).await.with_context(|| format!("cannot read {name}"))?;
+        let Some(Checked { users, faults }) = checked else { return Err(interrupted(&Tally::default()).into()) };
+        let faulty = faults.print(&name, self.skip_faulty)?;
 
         file.rewind()?;
-        let bar = self::bar(bytes, "importing");
+        let bar = bar(users, "importing");
+        let mut tally = Tally { faulty: faulty.len() as u64, ..Tally::default() };
         let source = Source {
             blocks: Blocks::new(BufReader::new(file)),
             block: Block::default(),
             idp: idp.clone(),
             namespace: namespace.to_owned(),
             batch: self.batch.get(),
+            faulty,
         };
-        let tally = import(source, &bar).await;
+        let finished = import(source, &bar, &stop, &mut tally).await;
         bar.finish_and_clear();
-        tally.with_context(|| format!("{name} is not imported to the end"))?.print(json)
+        match finished.with_context(|| format!("{name} is not imported to the end, {}", tally.stored()))? {
+            Finished::Completely => tally.print(json),
+            Finished::Interrupted => Err(interrupted(&tally).into()),
+        }
     }
 
-    /// Opens the file. Pipes, which can be read only once, are copied to a temporary file.
-    fn open(&self) -> anyhow::Result<File> {
-        if self.file == Path::new("-") {
-            return copy_to_temporary(std::io::stdin().lock());
+    /// Opens the file. Pipes, which can be read only once, are copied to a temporary file. Returns `None` if `stop` becomes true.
+    async fn open(&self, mut stop: watch::Receiver<bool>) -> anyhow::Result<Option<File>> {
+        let from: Box<dyn Read + Send> = if self.file == Path::new("-") {
+            Box::new(std::io::stdin())
+        } else {
+            let file = File::open(&self.file).map_err(|error| UsageError(error.to_string()))?;
+            if file.metadata()?.is_file() {
+                return Ok(Some(file));
+            }
+            Box::new(file)
+        };
+        // Not a thread of tokio, which would wait for it when the program ends: a read of a pipe may never return.
+        let (done, copied) = oneshot::channel();
+        std::thread::Builder::new().spawn(move || done.send(copy_to_temporary(from)))?;
+        tokio::select! {
+            copied = copied => Ok(Some(copied.context("the copying thread died")??)),
+            _ = stop.wait_for(|stop| *stop) => Ok(None),
         }
-        let file = File::open(&self.file).map_err(|error| UsageError(error.to_string()))?;
-        if file.metadata()?.is_file() { Ok(file) } else { copy_to_temporary(file) }
     }
 }
 
+/// Checks the file on other threads, so that this one notices signals.
+async fn check_file(
+    file: &File,
+    idp: &Router,
+    namespace: &str,
+    stop: &watch::Receiver<bool>,
+) -> anyhow::Result<Option<Checked>> {
+    let bar = bar(file.metadata()?.len(), "checking");
+    let mut blocks = Blocks::new(BufReader::new(file.try_clone()?));
+    let (idp, namespace, stop, shown) = (idp.clone(), namespace.to_owned(), stop.clone(), bar.clone());
+    let checked = tokio::task::spawn_blocking(move || check::check(&mut blocks, &idp, &namespace, &shown, &stop)).await;
+    bar.finish_and_clear();
+    checked?
+}
+
+/// Says what an interrupted import has stored.
+fn interrupted(tally: &Tally) -> Interrupted {
+    let rest = if tally.imported == 0 { "" } else { "; the same import again adds the rest" };
+    output::note("interrupted", &format!("{}{rest}", tally.stored()));
+    Interrupted
+}
+
 /// Copies to a temporary file that the system removes when the process ends.
-fn copy_to_temporary(mut from: impl std::io::Read) -> anyhow::Result<File> {
+fn copy_to_temporary(mut from: impl Read) -> anyhow::Result<File> {
     let mut file = tempfile::tempfile().context("a temporary file")?;
     std::io::copy(&mut from, &mut file)?;
     file.rewind()?;
     Ok(file)
 }
 
-fn bar(bytes: u64, what: &'static str) -> ProgressBar {
+fn bar(length: u64, what: &'static str) -> ProgressBar {
     // Draw on terminals only.
     let target =
         if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let bar = ProgressBar::with_draw_target(Some(bytes), target).with_message(what);
-    if let Ok(style) = ProgressStyle::with_template("{msg:9} [{bar:30}] {percent:>3} %  {elapsed}") {
+    let bar = ProgressBar::with_draw_target(Some(length), target).with_message(what);
+    if let Ok(style) = ProgressStyle::with_template("{msg:10} [{bar:30}] {percent:>3} %  {elapsed}") {
         bar.set_style(style.progress_chars("=> "));
     }
     bar
@@ -108,11 +164,29 @@ struct Tally {
     skipped: u64,
     /// Names of the first skipped users.
     names: Vec<String>,
+    /// The number of faulty lines, which were left out.
+    faulty: u64,
 }
 
 impl Tally {
+    fn add(&mut self, imported: Imported) {
+        self.imported += imported.count;
+        self.skipped += imported.skipped.len() as u64;
+        let remaining = MAX_PRINTED_NAMES - self.names.len();
+        self.names.extend(imported.skipped.into_iter().take(remaining).map(|skipped| skipped.name));
+    }
+
+    /// How many users were stored.
+    fn stored(&self) -> String {
+        match self.imported {
+            0 => "nobody was imported".to_owned(),
+            1 => "1 user was stored".to_owned(),
+            many => format!("{many} users were stored"),
+        }
+    }
+
     fn print(self, json: bool) -> anyhow::Result<()> {
-        let Self { imported, skipped, names } = self;
+        let Self { imported, skipped, names, faulty } = self;
         for name in &names {
             output::note("skipped", name);
         }
@@ -121,30 +195,63 @@ impl Tally {
             output::note("skipped", &format!("… and {more} more"));
         }
         if json {
-            return output::print_json(&json!({ "imported": imported, "skipped": skipped }));
+            return output::print_json(&json!({ "imported": imported, "skipped": skipped, "faulty": faulty }));
         }
         let users = if imported == 1 { "user" } else { "users" };
         let names = if skipped == 1 { "name was" } else { "names were" };
-        output::print(&format!("imported {imported} {users}, skipped {skipped} whose {names} taken"))
+        let faulty = match faulty {
+            0 => String::new(),
+            1 => ", left out 1 faulty line".to_owned(),
+            many => format!(", left out {many} faulty lines"),
+        };
+        output::print(&format!("imported {imported} {users}, skipped {skipped} whose {names} taken{faulty}"))
     }
 }
 
-async fn import(source: Source, bar: &ProgressBar) -> anyhow::Result<Tally> {
-    let mut tally = Tally::default();
+/// How an import ended, if it did not fail.
+enum Finished {
+    Completely,
+    /// The batch in progress was rolled back.
+    Interrupted,
+}
+
+async fn import(
+    source: Source,
+    bar: &ProgressBar,
+    stop: &watch::Receiver<bool>,
+    tally: &mut Tally,
+) -> anyhow::Result<Finished> {
     let mut next = tokio::task::spawn_blocking(move || source.next());
     loop {
         let (source, batch): (Source, _) = next.await??;
-        let Some(batch) = batch else { return Ok(tally) };
-        let position = source.block.position;
+        let Some(batch) = batch else { return Ok(Finished::Completely) };
         // Read and validate the next batch while this one is imported.
         next = tokio::task::spawn_blocking(move || source.next());
-        let imported = batch.import().await?;
-        tally.imported += imported.count;
-        tally.skipped += imported.skipped.len() as u64;
-        let remaining = MAX_PRINTED_NAMES - tally.names.len();
-        tally.names.extend(imported.skipped.into_iter().take(remaining).map(|skipped| skipped.name));
-        bar.set_position(position);
+        match batch.import_observed(observer(bar, stop, tally.imported + tally.skipped)).await {
+            Ok(imported) => tally.add(imported),
+            Err(ImportError::Cancelled) => return Ok(Finished::Interrupted),
+            Err(error) => return Err(error.into()),
+        }
     }
+}
+
+/// Moves the bar while a batch is imported, and cancels the batch once `stop` is true. `before` users precede the batch.
+fn observer(bar: &ProgressBar, stop: &watch::Receiver<bool>, before: u64) -> ImportObserver {
+    let (bar, stop) = (bar.clone(), stop.clone());
+    Arc::new(move |progress| {
+        match progress {
+            ImportProgress::Hashed(users) => {
+                bar.set_message("hashing");
+                bar.set_position(before + users as u64);
+            }
+            ImportProgress::Written(users) => {
+                bar.set_message("importing");
+                bar.set_position(before + users as u64);
+            }
+            ImportProgress::Committing => bar.set_message("committing"),
+        }
+        if *stop.borrow() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })
 }
 
 /// Reads batches of users from a file that has been validated.
@@ -155,6 +262,8 @@ struct Source {
     idp: Router,
     namespace: String,
     batch: usize,
+    /// The numbers of the lines to leave out, in ascending order.
+    faulty: Vec<u64>,
 }
 
 impl Source {
@@ -162,14 +271,19 @@ impl Source {
     fn next(mut self) -> anyhow::Result<(Self, Option<ImportBatch>)> {
         let mut users = Vec::new();
         let mut numbers = Vec::new();
-        let mut bytes = 0;
-        while users.len() < self.batch && bytes < MAX_BATCH_BYTES {
+        let (mut bytes, mut passwords) = (0, 0);
+        while users.len() < self.batch && bytes < MAX_BATCH_BYTES && passwords < MAX_BATCH_PASSWORDS {
             let Some((number, line)) = self.block.next() else {
                 let Some(block) = self.blocks.next()? else { break };
                 self.block = block;
                 continue;
             };
-            users.push(lines::parse(line).map_err(|fault| file_changed(number, &fault))?);
+            if self.faulty.binary_search(&number).is_ok() {
+                continue;
+            }
+            let user = lines::parse(line).map_err(|fault| file_changed(number, &fault))?;
+            passwords += usize::from(matches!(user.password, Some(ImportPassword::Plain(_))));
+            users.push(user);
             numbers.push(number);
             bytes += line.len();
         }

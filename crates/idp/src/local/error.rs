@@ -23,6 +23,7 @@ pub(super) fn failed(error: StoreError) -> IdpError {
         | StoreError::NotADatabase
         | StoreError::NewerSchema { .. }
         | StoreError::CannotOpen { .. }
+        | StoreError::Cancelled
         | StoreError::Closed
         | StoreError::Other(_) => return internal(error),
     };

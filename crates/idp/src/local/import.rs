@@ -2,24 +2,41 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::Arc;
+
+use tokio::task::JoinSet;
 
 use super::LocalDirectory;
 use super::error::failed;
 use super::events::prune_events;
-use crate::model::{IdpError, NamespaceName, PasswordHash, UserKey};
+use super::hasher::{Hasher, StoredHash};
+use crate::model::{IdpError, NamespaceName, Password, PasswordHash, Timestamp, UserKey, internal};
 use crate::rules::names::NameForms;
-use crate::store::{Imported, NewUser, Skipped, Store};
+use crate::store::{ImportObserver, ImportProgress, Imported, NewUser, Skipped, Store, StoreError};
 
-/// A user to import. The password is a hash that another program made: an import does not hash.
+/// A user to import.
 #[derive(Debug, Clone, Default)]
 pub struct ImportUser {
     /// The name, as for [`CreateUser`](crate::model::CreateUser).
     pub name: String,
-    /// The password hash. `None`: the user cannot sign in with a password.
-    pub password: Option<PasswordHash>,
+    /// The password. `None`: the user cannot sign in with a password.
+    pub password: Option<ImportPassword>,
     /// Whether the user starts out disabled.
     pub disabled: bool,
+    /// The creation time, which must not be in the future; `None`: the time of the import. Does not affect the order of listings,
+    /// which is that of the import.
+    pub created_at: Option<Timestamp>,
+}
+
+/// The password of a user to import.
+#[derive(Debug, Clone)]
+pub enum ImportPassword {
+    /// A hash that another program made. It must be complete, of a supported kind, and within the bounds of its cost: see
+    /// [`UnusableHash`](super::UnusableHash). Sign-in replaces it at the first success.
+    Hash(PasswordHash),
+    /// The password itself, under the namespace's policy. The import hashes it, which takes tens of milliseconds of a core.
+    Plain(Password),
 }
 
 /// A user of a batch who violates the rules.
@@ -39,6 +56,9 @@ pub enum ImportError {
     /// Users violate the rules: all of these, in the order of the batch.
     #[error("{} of the batch cannot be imported{}", counted(.0.len()), first(.0))]
     Invalid(Vec<ImportFault>),
+    /// The observer cancelled the import.
+    #[error("the import was cancelled")]
+    Cancelled,
     /// The import failed for another reason.
     #[error(transparent)]
     Failed(#[from] IdpError),
@@ -56,9 +76,12 @@ fn first(faults: &[ImportFault]) -> String {
 pub struct ImportBatch {
     namespace: NamespaceName,
     store: Arc<dyn Store>,
+    hasher: Arc<Hasher>,
     users: Vec<NewUser>,
     /// The positions of users whose name earlier versions stored in another spelling, with that spelling.
     former_names: Vec<(usize, String)>,
+    /// The passwords to hash, and the positions of their users.
+    passwords: Vec<(usize, Password)>,
     publish: bool,
 }
 
@@ -84,52 +107,112 @@ impl ImportBatch {
     ///
     /// # Errors
     ///
-    /// [`IdpError`] if the store fails. Then no user was added, unless the code is [`Code::Aborted`](crate::model::Code::Aborted): the outcome is unknown, and
-    /// the batch can be imported again.
-    pub async fn import(self) -> Result<Imported, IdpError> {
-        let Self { namespace, store, users, former_names, publish } = self;
-        let taken = taken(&*store, former_names).await?;
-        let imported = import_others(&*store, users, &taken, publish).await?;
+    /// [`ImportError::Failed`] if the store fails. Then no user was added, unless the code is
+    /// [`Code::Aborted`](crate::model::Code::Aborted): the outcome is unknown, and the batch can be imported again.
+    pub async fn import(self) -> Result<Imported, ImportError> {
+        self.import_observed(Arc::new(|_| ControlFlow::Continue(()))).await
+    }
+
+    /// As [`import`](Self::import), with an observer that is told the progress and can cancel the import.
+    ///
+    /// # Errors
+    ///
+    /// As there, and [`ImportError::Cancelled`]: the observer cancelled the import, and no user was added.
+    pub async fn import_observed(mut self, observer: ImportObserver) -> Result<Imported, ImportError> {
+        let taken = self.taken().await?;
+        let taken: Vec<_> = self.hash_passwords(taken, &observer).await?.into_iter().collect();
+        let Self { namespace, store, users, publish, .. } = self;
+        let (users, left_out) = part(users, &taken);
+        let mut imported = store.import(users, publish, &observer).await.map_err(|error| match error {
+            StoreError::Cancelled => ImportError::Cancelled,
+            error => failed(error).into(),
+        })?;
+        if !left_out.is_empty() {
+            restore_positions(&mut imported.skipped, &taken);
+            imported.skipped.extend(left_out);
+            imported.skipped.sort_by_key(|skipped| skipped.index);
+        }
         if publish && let Err(error) = prune_events(&*store).await {
             tracing::warn!(%error, %namespace, "old events were not deleted after an import");
         }
         Ok(imported)
     }
-}
 
-/// The positions of the users whose name a user has in its former spelling.
-async fn taken(store: &dyn Store, former_names: Vec<(usize, String)>) -> Result<BTreeSet<usize>, IdpError> {
-    let mut taken = BTreeSet::new();
-    for (index, name) in former_names {
-        if store.get(UserKey::Name(&name)).await.map_err(failed)?.is_some() {
-            taken.insert(index);
+    /// The positions of the users whose name a user has in its former spelling.
+    async fn taken(&mut self) -> Result<BTreeSet<usize>, IdpError> {
+        let mut taken = BTreeSet::new();
+        for (index, name) in std::mem::take(&mut self.former_names) {
+            if self.store.get(UserKey::Name(&name)).await.map_err(failed)?.is_some() {
+                taken.insert(index);
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Hashes the passwords, on all cores. Adds to `taken` the positions of users whose names are taken: their passwords are not
+    /// hashed, so that an import that is repeated after an interruption soon gets to where it was.
+    async fn hash_passwords(
+        &mut self,
+        mut taken: BTreeSet<usize>,
+        observer: &ImportObserver,
+    ) -> Result<BTreeSet<usize>, ImportError> {
+        let mut passwords = std::mem::take(&mut self.passwords);
+        passwords.retain(|(index, _)| !taken.contains(index));
+        let mut passwords = passwords.into_iter();
+        let mut hashing = JoinSet::new();
+        let mut hashed = 0;
+        loop {
+            while hashing.len() < self.hasher.parallelism()
+                && let Some((index, password)) = passwords.next()
+            {
+                let (store, hasher) = (Arc::clone(&self.store), Arc::clone(&self.hasher));
+                let name = self.users[index].name.clone();
+                hashing.spawn(async move {
+                    let found = store.get(UserKey::Name(&name)).await.map_err(failed)?;
+                    let hash = match found {
+                        Some(_) => None,
+                        None => Some(hasher.hash(password).await.map_err(internal)?),
+                    };
+                    Ok::<_, IdpError>((index, hash))
+                });
+            }
+            let Some(done) = hashing.join_next().await else { return Ok(taken) };
+            match done.map_err(internal)?? {
+                (index, Some(hash)) => self.users[index].password = Some(hash),
+                (index, None) => drop(taken.insert(index)),
+            }
+            hashed += 1;
+            if observer(ImportProgress::Hashed(hashed)).is_break() {
+                return Err(ImportError::Cancelled);
+            }
         }
     }
-    Ok(taken)
 }
 
-/// Imports the users but for those at the `taken` positions, which are skipped.
-async fn import_others(
-    store: &dyn Store,
-    users: Vec<NewUser>,
-    taken: &BTreeSet<usize>,
-    publish: bool,
-) -> Result<Imported, IdpError> {
+/// Parts users from those at the positions `taken`, which are sorted.
+fn part(users: Vec<NewUser>, taken: &[usize]) -> (Vec<NewUser>, Vec<Skipped>) {
     if taken.is_empty() {
-        return store.import(users, publish).await.map_err(failed);
+        return (users, Vec::new());
     }
-    let (skipped, others): (Vec<_>, Vec<_>) =
-        users.into_iter().enumerate().partition(|(index, _)| taken.contains(index));
-    let (positions, others): (Vec<_>, Vec<_>) = others.into_iter().unzip();
-    let imported = store.import(others, publish).await.map_err(failed)?;
-    let of_the_store = imported
-        .skipped
-        .into_iter()
-        .filter_map(|Skipped { index, name }| Some(Skipped { index: *positions.get(index)?, name }));
-    let mut skipped: Vec<_> = skipped.into_iter().map(|(index, user)| Skipped { index, name: user.name }).collect();
-    skipped.extend(of_the_store);
-    skipped.sort_unstable_by_key(|skipped| skipped.index);
-    Ok(Imported { skipped, ..imported })
+    let (mut kept, mut left_out) = (Vec::new(), Vec::new());
+    for (index, user) in users.into_iter().enumerate() {
+        match taken.binary_search(&index) {
+            Ok(_) => left_out.push(Skipped { index, name: user.name }),
+            Err(_) => kept.push(user),
+        }
+    }
+    (kept, left_out)
+}
+
+/// Turns positions among the users that [`part`] kept into positions in the batch. Both lists are sorted.
+fn restore_positions(skipped: &mut [Skipped], taken: &[usize]) {
+    let mut before = 0;
+    for skipped in skipped {
+        while taken.get(before).is_some_and(|index| *index <= skipped.index + before) {
+            before += 1;
+        }
+        skipped.index += before;
+    }
 }
 
 impl LocalDirectory {
@@ -144,7 +227,7 @@ impl LocalDirectory {
     /// [`ImportError`]: users violate the rules that also hold for `create_user`, or the store fails. Then no user was added, unless the
     /// outcome is unknown ([`Code::Aborted`](crate::model::Code::Aborted)).
     pub async fn import_users(&self, users: Vec<ImportUser>) -> Result<Imported, ImportError> {
-        Ok(self.import_batch(users)?.import().await?)
+        self.import_batch(users)?.import().await
     }
 
     /// Checks users without adding them: the first half of [`import_users`](Self::import_users), for a host that prepares one
@@ -155,29 +238,50 @@ impl LocalDirectory {
     /// [`ImportError::Invalid`].
     pub fn import_batch(&self, users: Vec<ImportUser>) -> Result<ImportBatch, ImportError> {
         let mut checked = Vec::with_capacity(users.len());
+        let mut passwords = Vec::new();
         let mut faults = Vec::new();
         let mut former_names = Vec::new();
+        let now = self.now();
         for (index, user) in users.into_iter().enumerate() {
             former_names.extend(NameForms::of(self.policy().name_kind(), &user.name).former.map(|name| (index, name)));
-            match self.importable(user) {
-                Ok(user) => checked.push(user),
+            match self.importable(user, now) {
+                Ok((user, password)) => {
+                    checked.push(user);
+                    passwords.extend(password.map(|password| (index, password)));
+                }
                 Err(error) => faults.push(ImportFault { index, error }),
             }
         }
         if !faults.is_empty() {
             return Err(ImportError::Invalid(faults));
         }
-        let (namespace, store) = (self.namespace.clone(), Arc::clone(&self.store));
-        Ok(ImportBatch { namespace, store, users: checked, former_names, publish: self.settings.publish_user_events })
+        let (namespace, store, hasher) = (self.namespace.clone(), Arc::clone(&self.store), Arc::clone(&self.hasher));
+        let publish = self.settings.publish_user_events;
+        Ok(ImportBatch { namespace, store, hasher, users: checked, former_names, passwords, publish })
     }
 
-    fn importable(&self, user: ImportUser) -> Result<NewUser, IdpError> {
-        let ImportUser { name, password, disabled } = user;
+    /// The user to insert, and the password to hash.
+    fn importable(&self, user: ImportUser, now: Timestamp) -> Result<(NewUser, Option<Password>), IdpError> {
+        let ImportUser { name, password, disabled, created_at } = user;
         let name = self.policy().name_kind().validate(&name)?;
         self.policy().check_domain(&name)?;
-        if password.is_some() {
-            self.policy().check_password_use("passwordHash")?;
+        let (hash, plain) = match password {
+            None => (None, None),
+            Some(ImportPassword::Hash(hash)) => {
+                self.policy().check_password_use("passwordHash")?;
+                let unusable = |fault| IdpError::invalid_argument(format!("passwordHash: {fault}"));
+                StoredHash::parse(hash.as_str()).map_err(unusable)?;
+                (Some(hash), None)
+            }
+            Some(ImportPassword::Plain(password)) => {
+                self.policy().check_password_use("password")?;
+                self.policy().check_password(&password)?;
+                (None, Some(password))
+            }
+        };
+        if let Some(time) = created_at.filter(|time| *time > now) {
+            return Err(IdpError::invalid_argument(format!("createdAt must not be in the future: got {time}")));
         }
-        Ok(NewUser { name, password, disabled })
+        Ok((NewUser { name, password: hash, disabled, created_at }, plain))
     }
 }

@@ -21,8 +21,8 @@ use std::sync::Arc;
 
 pub use attempts::TooManyAttempts;
 pub(crate) use hasher::Hasher;
-pub use hasher::{HashCost, InvalidHashCost};
-pub use import::{ImportBatch, ImportError, ImportFault, ImportUser};
+pub use hasher::{HashCost, InvalidHashCost, UnusableHash};
+pub use import::{ImportBatch, ImportError, ImportFault, ImportPassword, ImportUser};
 pub(crate) use mfa::MfaKeys;
 pub use mfa::{Enrollment, InvalidMfaKey, MfaKey};
 #[cfg(feature = "mail")]

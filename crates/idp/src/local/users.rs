@@ -55,7 +55,7 @@ impl Directory for StoreDirectory {
             None => None,
         };
         let batch = Batch {
-            mutations: vec![Mutation::CreateUser(NewUser { name: name.clone(), password, disabled })],
+            mutations: vec![Mutation::CreateUser(NewUser { name: name.clone(), password, disabled, created_at: None })],
             events: self.local.event(UserRef::Created, EventKind::Created),
             ..Batch::default()
         };

@@ -18,5 +18,5 @@ pub use password::{ExposeSecret, InvalidPasswordHash, Password, PasswordHash};
 pub use predicate::{Field, FieldKind, FieldValue, Predicate, Scalar};
 pub use principal::{Invoker, InvokerType, Principal};
 pub use query::{ListUsers, UserPage, UserQuery};
-pub use time::{Clock, SystemClock, Timestamp};
+pub use time::{Clock, InvalidTimestamp, SystemClock, Timestamp};
 pub use user::{CreateUser, SendPasswordResetEmail, UnenrollMfa, UpdateUser, User, UserKey, UserRecord, Version};

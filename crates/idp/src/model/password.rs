@@ -9,30 +9,30 @@ pub type Password = secrecy::SecretString;
 #[doc(no_inline)]
 pub use secrecy::ExposeSecret;
 
-/// A password hash as a PHC string. Not printed by `Debug`.
+/// A password hash: a PHC string, or a bcrypt hash (`$2b$12$…`). Not printed by `Debug`.
+///
+/// Well-formed, but not necessarily of a kind and cost that sign-in verifies: an import checks that.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PasswordHash(String);
 
 /// The error of [`PasswordHash::from_phc`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a password hash in PHC form")]
+#[error("neither a PHC string nor a bcrypt hash")]
 pub struct InvalidPasswordHash;
 
 impl PasswordHash {
-    /// A hash in PHC form, from a store or from another program.
+    /// A hash in PHC form or of bcrypt, from a store or from another program.
     ///
     /// # Errors
     ///
-    /// [`InvalidPasswordHash`] if `phc` is not a PHC string.
+    /// [`InvalidPasswordHash`] if `phc` is neither.
     pub fn from_phc(phc: impl Into<String>) -> Result<Self, InvalidPasswordHash> {
         let phc = phc.into();
-        match argon2::PasswordHash::new(&phc) {
-            Ok(_) => Ok(Self(phc)),
-            Err(_) => Err(InvalidPasswordHash),
-        }
+        let well_formed = argon2::PasswordHash::new(&phc).is_ok() || phc.parse::<bcrypt::HashParts>().is_ok();
+        if well_formed { Ok(Self(phc)) } else { Err(InvalidPasswordHash) }
     }
 
-    /// The PHC string.
+    /// The text of the hash.
     pub fn as_str(&self) -> &str {
         &self.0
     }

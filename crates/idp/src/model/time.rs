@@ -1,6 +1,7 @@
 //! Points in time, and clocks.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::fmt::StdFmtWrite;
@@ -42,6 +43,23 @@ impl Timestamp {
     /// Milliseconds since the Unix epoch.
     pub const fn unix_millis(self) -> i64 {
         self.0
+    }
+}
+
+/// The error of parsing a [`Timestamp`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not an RFC 3339 time, such as 2025-02-14T07:16:31.590Z")]
+pub struct InvalidTimestamp;
+
+impl FromStr for Timestamp {
+    type Err = InvalidTimestamp;
+
+    /// Parses an RFC 3339 time with an offset. Digits after the milliseconds are dropped.
+    fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
+        // jiff also takes years with a sign, and names of time zones in brackets.
+        let plain = text.starts_with(|first: char| first.is_ascii_digit()) && !text.ends_with(']');
+        let parsed = text.parse::<jiff::Timestamp>().ok().filter(|_| plain);
+        parsed.map(|time| Self(time.as_millisecond())).ok_or(InvalidTimestamp)
     }
 }
 

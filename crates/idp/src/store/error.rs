@@ -78,6 +78,10 @@ pub enum StoreError {
         reason: String,
     },
 
+    /// The caller cancelled the import. Nothing was written.
+    #[error("the import was cancelled")]
+    Cancelled,
+
     /// The store was shut down during the call.
     #[error("the store has been closed")]
     Closed,

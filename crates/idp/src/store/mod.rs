@@ -23,8 +23,8 @@ pub use counter::{Counter, CounterKey};
 pub use error::StoreError;
 pub use job::{Claim, Delivery, JobFilter, JobKey, JobRecord, JobState, Lease, NewJob, Outcome, QueueName};
 pub use record::{
-    Consumer, Credentials, EventLog, EventQuery, Factor, Imported, NewUser, Page, PageRequest, ResetToken, Skipped,
-    StartAt, TokenHash,
+    Consumer, Credentials, EventLog, EventQuery, Factor, ImportObserver, ImportProgress, Imported, NewUser, Page,
+    PageRequest, ResetToken, Skipped, StartAt, TokenHash,
 };
 #[cfg(feature = "sqlite")]
 pub use sqlite::{SqliteDatabase, SqliteStore};
@@ -80,12 +80,19 @@ pub trait Store: Send + Sync + 'static {
     async fn commit(&self, batch: Batch) -> Result<Committed, StoreError>;
 
     /// Adds the users whose names are free, in one transaction, in the order of the batch. With `publish`, each leaves a
-    /// `created` event. Other writes wait until it is done, which may take seconds.
+    /// `created` event. Other writes wait until it is done, which may take seconds. Tells `observer` the progress at least every
+    /// thousand users.
     ///
     /// # Errors
     ///
-    /// [`StoreError`]; then no user was added, unless it is [`StoreError::UnknownOutcome`].
-    async fn import(&self, users: Vec<NewUser>, publish: bool) -> Result<Imported, StoreError>;
+    /// [`StoreError::Cancelled`] if `observer` cancels. After any error no user was added, unless it is
+    /// [`StoreError::UnknownOutcome`].
+    async fn import(
+        &self,
+        users: Vec<NewUser>,
+        publish: bool,
+        observer: &ImportObserver,
+    ) -> Result<Imported, StoreError>;
 
     /// The reset token with this hash, expired or not.
     ///

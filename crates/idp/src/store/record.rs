@@ -1,9 +1,12 @@
 //! Rows as callers see them, and parameters of reads.
 
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
 use crate::model::{InvalidPasswordHash, PasswordHash, Predicate, Timestamp, UserRecord};
 
 /// A user to insert.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NewUser {
     /// The name, normalised and checked.
     pub name: String,
@@ -11,6 +14,8 @@ pub struct NewUser {
     pub password: Option<PasswordHash>,
     /// Whether the user starts out disabled.
     pub disabled: bool,
+    /// The creation time; `None`: now. Ids are in the order of the inserts nevertheless.
+    pub created_at: Option<Timestamp>,
 }
 
 /// Parameters for reading a page.
@@ -73,6 +78,20 @@ pub struct ResetToken {
     /// The time at which it expires.
     pub expires_at: Timestamp,
 }
+
+/// The progress of an import: counts of users of the batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImportProgress {
+    /// So many passwords were hashed. Nothing is written yet.
+    Hashed(usize),
+    /// So many users were written to the open transaction, or skipped.
+    Written(usize),
+    /// All users were written, and the transaction is about to be committed: the last chance to cancel.
+    Committing,
+}
+
+/// Is told the progress of an import, and cancels it by returning `Break`. Called on other threads: must not block.
+pub type ImportObserver = Arc<dyn Fn(ImportProgress) -> ControlFlow<()> + Send + Sync>;
 
 /// A user of an import who was not added, since the name is taken.
 #[derive(Debug, Clone, PartialEq, Eq)]

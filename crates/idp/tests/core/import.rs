@@ -1,7 +1,8 @@
 //! Bulk import through the router, and imports that are killed.
 
+use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -9,9 +10,10 @@ use pretty_assertions::assert_eq;
 use rusqlite::Connection;
 use tailor_idp_core::directory::{Capabilities, Directory};
 use tailor_idp_core::events::Events;
+use tailor_idp_core::store::ImportProgress;
 use tailor_idp_core::{
-    CallContext, Code, CreateUser, IdentityProvider, IdpError, ImportError, ImportUser, ListUsers, NamespaceSettings,
-    Principal, Router, UserAuthPolicy, UserKey, UserRecord,
+    CallContext, Code, CreateUser, IdentityProvider, IdpError, ImportError, ImportPassword, ImportUser, ListUsers,
+    NamespaceSettings, Principal, Router, Timestamp, UserAuthPolicy, UserKey, UserRecord,
 };
 
 use crate::child::{self, ChildProcess};
@@ -39,12 +41,111 @@ async fn imported_users_sign_in_with_the_password_that_was_hashed_elsewhere() {
     old.router.create_user(&context(Principal::Host), ana).await.unwrap();
     let credentials = old.store.credentials(UserKey::Name("ana@example.com")).await.unwrap().unwrap();
 
-    let ana = ImportUser { name: "Ana@Example.com".into(), password: credentials.password.unwrap(), disabled: false };
+    let password = credentials.password.unwrap().map(ImportPassword::Hash);
+    let ana = ImportUser { password, ..user("Ana@Example.com") };
     let imported = new.router.import_users(NAMESPACE, vec![ana, user("bo@example.com")]).await.unwrap();
     assert_eq!((imported.count, imported.skipped), (2, vec![]));
     assert!(new.signs_in("ana@example.com", "correct horse").await);
     assert!(!new.signs_in("ana@example.com", "battery staple").await);
     assert!(!new.signs_in("bo@example.com", "").await, "without a hash no password is right");
+}
+
+#[tokio::test]
+async fn import_hashes_passwords_that_follow_the_policy() {
+    let mut policy = UserAuthPolicy::default();
+    policy.password_require_numeric = true;
+    let host = host(NamespaceSettings::default().user_auth_policy(policy)).await;
+    let with_password =
+        |name, password: &str| ImportUser { password: Some(ImportPassword::Plain(password.into())), ..user(name) };
+    let faulty = vec![with_password("ana@example.com", "hunter2"), with_password("bo@example.com", "long")];
+    let error = host.import_users(faulty).await.unwrap_err().to_string();
+    let fault = "user 1 of the batch: password must be at least 6 characters: got 4; password must contain a number";
+    assert_eq!(error, format!("1 user of the batch cannot be imported; the first: {fault}"));
+    let users = vec![user("first@example.com"), with_password("ana@example.com", "hunter2")];
+    assert_eq!(host.import_users(users).await.unwrap().count, 2);
+    assert!(host.signs_in("ana@example.com", "hunter2").await);
+    assert!(!host.signs_in("ana@example.com", "hunter3").await);
+}
+
+#[tokio::test]
+async fn import_keeps_the_password_of_a_user_whose_name_is_taken() {
+    let host = host(NamespaceSettings::default()).await;
+    let with_password =
+        |name, password: &str| ImportUser { password: Some(ImportPassword::Plain(password.into())), ..user(name) };
+    host.import_users(vec![with_password("ana@example.com", "the first"), user("bo@example.com")]).await.unwrap();
+    let again = vec![
+        with_password("cy@example.com", "the third"),
+        with_password("ana@example.com", "the second"),
+        user("bo@example.com"),
+        with_password("cy@example.com", "the fourth"),
+        user("di@example.com"),
+        user("di@example.com"),
+    ];
+    let imported = host.import_users(again).await.unwrap();
+    let skipped: Vec<_> = imported.skipped.iter().map(|skipped| (skipped.index, skipped.name.as_str())).collect();
+    let expected = [(1, "ana@example.com"), (2, "bo@example.com"), (3, "cy@example.com"), (5, "di@example.com")];
+    assert_eq!((imported.count, skipped), (2, expected.to_vec()));
+    assert!(host.signs_in("ana@example.com", "the first").await);
+    assert!(host.signs_in("cy@example.com", "the third").await);
+}
+
+#[tokio::test]
+async fn import_keeps_creation_times_and_the_order_of_the_batch() {
+    let (store, clock) = in_memory().await;
+    let host = Host::over(store, NamespaceSettings::default());
+    let created = |name, time: &str| ImportUser { created_at: Some(time.parse().unwrap()), ..user(name) };
+    let users = vec![
+        created("ana@example.com", "2012-03-04T05:06:07.089Z"),
+        created("bo@example.com", "1999-12-31T23:59:59+01:00"),
+        user("cy@example.com"),
+    ];
+    host.import_users(users).await.unwrap();
+    let there: Vec<_> =
+        everyone(&host.store).await.into_iter().map(|user| (user.name, user.created_at.unwrap())).collect();
+    let now = host.store.now();
+    let expected = [
+        ("ana@example.com", "2012-03-04T05:06:07.089Z".parse().unwrap()),
+        ("bo@example.com", "1999-12-31T22:59:59.000Z".parse().unwrap()),
+        ("cy@example.com", now),
+    ];
+    assert_eq!(there, expected.map(|(name, time)| (name.to_owned(), time)));
+
+    let late = Timestamp::from_unix_millis(now.unix_millis() + 1);
+    let error = host.import_users(vec![ImportUser { created_at: Some(late), ..user("di@example.com") }]).await;
+    let ImportError::Invalid(faults) = error.unwrap_err() else { panic!("not refused") };
+    assert_eq!(faults[0].error.detail(), format!("createdAt must not be in the future: got {late}"));
+    clock.advance(Duration::from_millis(1));
+    host.import_users(vec![ImportUser { created_at: Some(late), ..user("di@example.com") }]).await.unwrap();
+}
+
+#[tokio::test]
+async fn observed_import_reports_hashes_and_rows_and_can_be_cancelled() {
+    let host = host(NamespaceSettings::default()).await;
+    let users = || {
+        let password = |index: usize| index.is_multiple_of(2).then(|| ImportPassword::Plain("correct horse".into()));
+        (0..6)
+            .map(|index| ImportUser { password: password(index), ..user(format!("user{index}@example.com")) })
+            .collect()
+    };
+    for cancel_at in [ImportProgress::Hashed(2), ImportProgress::Written(6), ImportProgress::Committing] {
+        let observer = move |progress| {
+            if progress == cancel_at { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let error = host.import_batch(users()).unwrap().import_observed(Arc::new(observer)).await.unwrap_err();
+        assert!(matches!(error, ImportError::Cancelled), "{error:?}");
+        assert_eq!(names(&host).await, Vec::<String>::new());
+    }
+    let record = Arc::new(Mutex::new(Vec::new()));
+    let to = Arc::clone(&record);
+    let observer = move |progress| {
+        to.lock().unwrap().push(progress);
+        ControlFlow::Continue(())
+    };
+    let imported = host.import_batch(users()).unwrap().import_observed(Arc::new(observer)).await.unwrap();
+    assert_eq!(imported.count, 6);
+    let hashed = (1..=3).map(ImportProgress::Hashed);
+    let expected: Vec<_> = hashed.chain([ImportProgress::Written(6), ImportProgress::Committing]).collect();
+    assert_eq!(*record.lock().unwrap(), expected);
 }
 
 #[tokio::test]
@@ -70,7 +171,7 @@ async fn import_names_all_violations_and_adds_nobody() {
     policy.allow_google_oauth = true;
     policy.disable_password_auth = true;
     let host = host(NamespaceSettings::default().user_auth_policy(policy)).await;
-    let with_hash = ImportUser { password: Some(password_hash("x")), ..user("cy@example.com") };
+    let with_hash = ImportUser { password: Some(ImportPassword::Hash(password_hash("x"))), ..user("cy@example.com") };
     let batch = vec![user("ana@example.com"), user("bo"), with_hash, user("di@example.org"), user("ed@example.com")];
     let error = host.import_users(batch).await.unwrap_err();
     let first = "user 1 of the batch: name must be an e-mail address: got \"bo\"";

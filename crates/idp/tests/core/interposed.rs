@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tailor_idp_core::store::{
-    Batch, Claim, Committed, Counter, CounterKey, Credentials, EventLog, EventQuery, Imported, JobFilter, JobRecord,
-    Lease, NewUser, Outcome, Page, PageRequest, QueueName, ResetToken, Store, StoreError, TokenHash,
+    Batch, Claim, Committed, Counter, CounterKey, Credentials, EventLog, EventQuery, ImportObserver, Imported,
+    JobFilter, JobRecord, Lease, NewUser, Outcome, Page, PageRequest, QueueName, ResetToken, Store, StoreError,
+    TokenHash,
 };
 use tailor_idp_core::{EventRecord, Timestamp, UserKey, UserRecord};
 use tokio::sync::watch;
@@ -86,8 +87,13 @@ impl Store for Interposed {
         self.store.commit(batch).await
     }
 
-    async fn import(&self, users: Vec<NewUser>, publish: bool) -> Result<Imported, StoreError> {
-        self.store.import(users, publish).await
+    async fn import(
+        &self,
+        users: Vec<NewUser>,
+        publish: bool,
+        observer: &ImportObserver,
+    ) -> Result<Imported, StoreError> {
+        self.store.import(users, publish, observer).await
     }
 
     async fn reset_token(&self, hash: TokenHash) -> Result<Option<ResetToken>, StoreError> {

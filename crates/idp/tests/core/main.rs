@@ -9,6 +9,7 @@ mod damage;
 mod directory;
 mod events;
 mod files;
+mod foreign_hashes;
 mod host;
 mod import;
 mod interposed;

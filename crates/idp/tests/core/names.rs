@@ -31,7 +31,7 @@ impl Host {
     /// A user as an earlier version stored it, with the password of [`try_create`](Self::try_create).
     async fn create_former(&self, name: &str) -> String {
         let password = Some(self.password_hash().await);
-        create(&self.store, NewUser { name: name.into(), password, disabled: false }).await.unwrap().id
+        create(&self.store, NewUser { name: name.into(), password, ..NewUser::default() }).await.unwrap().id
     }
 
     async fn password_hash(&self) -> PasswordHash {

@@ -29,7 +29,7 @@ pub(crate) async fn open(path: &Path, name: &str) -> Shared {
 }
 
 pub(crate) fn user(name: impl Into<String>) -> NewUser {
-    NewUser { name: name.into(), password: None, disabled: false }
+    NewUser { name: name.into(), ..NewUser::default() }
 }
 
 pub(crate) fn rename(name: &str) -> UserPatch {

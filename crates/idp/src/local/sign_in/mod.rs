@@ -44,7 +44,7 @@ impl LocalDirectory {
     /// Returns the user with this name if `password` is right.
     ///
     /// Returns `None` if the password is wrong, the user does not exist, is disabled, has no password, or has a name in a domain
-    /// that is not allowed any more. A hash that is weaker than the current [`HashCost`](super::HashCost) is replaced.
+    /// that is not allowed any more. A hash whose kind or cost is not the current [`HashCost`](super::HashCost) is replaced.
     ///
     /// # Errors
     ///
@@ -94,8 +94,8 @@ impl LocalDirectory {
         match verdict {
             Verdict::Wrong => Ok(None),
             Verdict::Right { rehashed: None } => Ok(Some(user)),
-            Verdict::Right { rehashed: Some(stronger) } => {
-                self.replace_hash(&user, hash, stronger).await;
+            Verdict::Right { rehashed: Some(new) } => {
+                self.replace_hash(&user, hash, new).await;
                 Ok(Some(user))
             }
             Verdict::Unusable(error) => {
@@ -126,7 +126,7 @@ impl LocalDirectory {
         match self.store.commit(batch).await {
             Ok(_) | Err(StoreError::Conflict) => {}
             Err(error) => {
-                tracing::warn!(%error, namespace = %self.namespace, user = %user.id, "cannot store a stronger password hash");
+                tracing::warn!(%error, namespace = %self.namespace, user = %user.id, "cannot replace a password hash of another kind or cost");
             }
         }
     }

@@ -60,7 +60,7 @@ impl World {
 
     async fn insert(&self, name: &str, phc: &str) {
         let password = Some(PasswordHash::from_phc(phc).unwrap());
-        let user = NewUser { name: name.into(), password, disabled: false };
+        let user = NewUser { name: name.into(), password, ..NewUser::default() };
         self.store.commit(Batch { mutations: vec![Mutation::CreateUser(user)], ..Batch::default() }).await.unwrap();
     }
 
@@ -119,7 +119,10 @@ async fn verify_password_does_the_same_work_for_all_who_cannot_sign_in() {
     world.create("ana@example.com", Some("correct horse"), false).await;
     world.create("none@example.com", None, false).await;
     world.create("off@example.com", Some("correct horse"), true).await;
-    world.insert("other@example.com", "$pbkdf2-sha256$i=1000$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaA").await;
+    world.insert("other@example.com", "$yescrypt$n=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaA").await;
+    world.insert("slow@example.com", "$2b$31$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy").await;
+    world.insert("huge@example.com", "$scrypt$ln=30,r=8,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaA").await;
+    world.insert("long@example.com", "$pbkdf2-sha256$i=4294967295$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaA").await;
     world.insert("bare@example.com", "$argon2id$v=19$m=8,t=1,p=1").await;
     world.insert("vast@example.com", "$argon2id$v=19$m=4194304,t=1,p=1$c29tZXNhbHQ$wWKIMhR9lyDFvRz9YTZweA").await;
     let long = "x".repeat(MAX_PASSWORD_BYTES + 1);
@@ -137,6 +140,9 @@ async fn verify_password_does_the_same_work_for_all_who_cannot_sign_in() {
         ("other@example.com", "correct horse"),
         ("bare@example.com", ""),
         ("vast@example.com", "correct horse"),
+        ("slow@example.com", "correct horse"),
+        ("huge@example.com", "correct horse"),
+        ("long@example.com", "correct horse"),
     ] {
         assert_eq!(world.verify(name, password).await.unwrap(), None, "{name:?}");
         assert_eq!(world.operations(), [CHEAP], "{name:?}");
@@ -179,7 +185,7 @@ async fn verify_password_rejects_changed_and_cleared_passwords_and_disabled_user
 }
 
 #[tokio::test]
-async fn verify_password_replaces_a_hash_below_the_current_cost_once() {
+async fn verify_password_replaces_a_hash_of_another_cost_once() {
     let world = World::new(NamespaceSettings::default()).await;
     world.create("ana@example.com", Some("correct horse"), false).await;
     let grown = HashCost::argon2id(16, 2).unwrap();
@@ -192,21 +198,30 @@ async fn verify_password_replaces_a_hash_below_the_current_cost_once() {
     assert!(stored.as_str().starts_with("$argon2id$v=19$m=16,t=2,p=1$"), "{}", stored.as_str());
     assert!(grown.signs_in("ana@example.com", "correct horse").await);
     assert_eq!(grown.operations(), [16]);
-    // A host that still has the old cost does not replace it.
+    // A stronger hash is of another cost, too.
     assert!(world.signs_in("ana@example.com", "correct horse").await);
-    let unchanged = grown.stored_hash("ana@example.com").await;
-    assert_eq!(unchanged.as_str(), stored.as_str());
+    let stored = world.stored_hash("ana@example.com").await;
+    assert!(stored.as_str().starts_with("$argon2id$v=19$m=8,t=1,p=1$"), "{}", stored.as_str());
 }
 
 #[tokio::test]
 async fn verify_password_accepts_and_replaces_hashes_of_other_programs() {
     let world = World::new(NamespaceSettings::default()).await;
-    // From the tests of the reference implementation (phc-winner-argon2, test.c), of "password". Version 0x10 is not named.
-    for (index, phc) in [
-        "$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4",
-        "$argon2id$v=19$m=256,t=2,p=2$c29tZXNhbHQ$bQk8UB/VmZZF4Oo79iDXuL5/0ttZwg2f/5U52iv1cDc",
-        "$argon2i$v=19$m=256,t=2,p=1$c29tZXNhbHQ$iekCn0Y3spW+sCcFanM2xBT63UP2sghkUoHLIUpWRS8",
-        "$argon2i$m=256,t=2,p=1$c29tZXNhbHQ$/U3YPXYsSb3q9XxHvc0MLxur+GP960kN9j7emXX8zwY",
+    for (index, (phc, password)) in [
+        // From the tests of the reference implementation (phc-winner-argon2, test.c). Version 0x10 is not named.
+        ("$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4", "password"),
+        ("$argon2id$v=19$m=256,t=2,p=2$c29tZXNhbHQ$bQk8UB/VmZZF4Oo79iDXuL5/0ttZwg2f/5U52iv1cDc", "password"),
+        ("$argon2i$v=19$m=256,t=2,p=1$c29tZXNhbHQ$iekCn0Y3spW+sCcFanM2xBT63UP2sghkUoHLIUpWRS8", "password"),
+        ("$argon2i$m=256,t=2,p=1$c29tZXNhbHQ$/U3YPXYsSb3q9XxHvc0MLxur+GP960kN9j7emXX8zwY", "password"),
+        // Python's passlib.
+        ("$scrypt$ln=16,r=8,p=1$aM15713r3Xsvxbi31lqr1Q$nFNh2CVHVjNldFVKDHDlm4CbdRSCdEBsjjJxD+iCs5E", "password"),
+        // From the tests of the crate pbkdf2.
+        (
+            "$pbkdf2-sha256$i=4096,l=40$c2FsdFNBTFRzYWx0U0FMVHNhbHRTQUxUc2FsdFNBTFRzYWx0$NIyJ28vTKy8y2BS4EW6EzysXNH68GAAYHE4qH7jdU+HGNVGMfaxH6Q",
+            "passwordPASSWORDpassword",
+        ),
+        // From the tests of crypt_blowfish.
+        ("$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "U*U"),
     ]
     .into_iter()
     .enumerate()
@@ -214,12 +229,23 @@ async fn verify_password_accepts_and_replaces_hashes_of_other_programs() {
         let name = format!("user{index}@example.com");
         world.insert(&name, phc).await;
         assert!(!world.signs_in(&name, "passwore").await, "{phc}");
-        assert!(world.signs_in(&name, "password").await, "{phc}");
+        assert_eq!(world.stored_hash(&name).await.as_str(), phc, "a wrong password replaces nothing");
+        assert!(world.signs_in(&name, password).await, "{phc}");
         let stored = world.stored_hash(&name).await;
-        let ours = "$argon2id$v=19$m=8,t=1,p=1$";
-        let kept = phc.starts_with("$argon2id$v=19$");
-        assert_eq!(stored.as_str() == phc, kept, "{phc}: a stronger hash of the current algorithm and version is kept");
-        assert_eq!(stored.as_str().starts_with(ours), !kept, "{phc}");
+        assert!(stored.as_str().starts_with("$argon2id$v=19$m=8,t=1,p=1$"), "{phc}");
+        assert!(world.signs_in(&name, password).await, "{phc}");
+        assert_eq!(world.stored_hash(&name).await, stored, "replaced once");
+    }
+}
+
+#[tokio::test]
+async fn wrong_passwords_for_a_hash_of_another_program_count_as_attempts() {
+    let world = World::new(limits(3, 100)).await;
+    world.insert("ana@example.com", "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW").await;
+    world.insert("bo@example.com", "$2b$31$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW").await;
+    for name in ["ana@example.com", "bo@example.com"] {
+        let (failures, error) = world.exhaust(name).await;
+        assert_eq!((failures, error.code()), (3, Code::ResourceExhausted), "{name}");
     }
 }
 

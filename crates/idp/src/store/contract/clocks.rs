@@ -30,7 +30,7 @@ pub async fn all_assigned_times_are_by_the_clock(db: Fixture<impl Backend>) {
         db.clock.set(time);
         let ana = publish(&store, &format!("ana{index}")).await;
         assert_eq!(ana.created_at, Some(time));
-        store.import(vec![user(format!("bo{index}"))], true).await.unwrap();
+        import(&store, vec![user(format!("bo{index}"))], true).await;
         assert_eq!(by_name(&store, &format!("bo{index}")).await.unwrap().created_at, Some(time));
         let newest: Vec<_> = events(&store).await.into_iter().skip(index * 2).map(|event| event.time).collect();
         assert_eq!(newest, [time; 2]);
@@ -51,7 +51,7 @@ pub async fn ids_sort_in_creation_order_when_the_clock_is_set_back(db: Fixture<i
     db.clock.set_back(HOUR);
     let second = insert(&store, "second").await;
     assert_eq!(second.created_at, Some(store.now()));
-    store.import(["third", "fourth"].map(user).into(), false).await.unwrap();
+    import(&store, ["third", "fourth"].map(user).into(), false).await;
     db.clock.set_back(HOUR);
     insert(&store, "fifth").await;
     assert_eq!(names(&everyone(&store).await), ["first", "second", "third", "fourth", "fifth"]);
@@ -74,7 +74,7 @@ pub async fn event_ids_sort_in_commit_order_when_the_clock_is_set_back(db: Fixtu
         users.push(publish(&store, name).await.id);
         db.clock.set_back(HOUR);
     }
-    store.import(vec![user("di")], true).await.unwrap();
+    import(&store, vec![user("di")], true).await;
     users.push(by_name(&store, "di").await.unwrap().id);
     let events = events(&store).await;
     assert!(events.is_sorted_by(|one, next| one.id < next.id), "{events:#?}");

@@ -31,7 +31,7 @@ pub async fn commits_change_with_each_kind_of_write(db: Fixture<impl Backend>) {
     settled(&mut commits).await;
     let ana = insert(&store, "ana").await;
     changed(&mut commits, "a batch").await;
-    store.import(vec![user("bo")], false).await.unwrap();
+    import(&store, vec![user("bo")], false).await;
     changed(&mut commits, "an import").await;
     enqueue(&store, &ana.id, "mail").await;
     changed(&mut commits, "a job").await;

@@ -21,7 +21,8 @@ pub async fn get_finds_users_by_id_and_by_name(db: Fixture<impl Backend>) {
 pub async fn create_user_stores_the_given_fields(db: Fixture<impl Backend>) {
     let store = db.users().await;
     let password = Some(password_hash("correct horse"));
-    let ana = create(&store, NewUser { name: "ana".into(), password, disabled: true }).await.unwrap();
+    let ana =
+        create(&store, NewUser { name: "ana".into(), password, disabled: true, ..NewUser::default() }).await.unwrap();
     assert_eq!((ana.name.as_str(), ana.disabled, ana.mfa_factor_ids.len()), ("ana", true, 0));
     assert_eq!(ana.created_at, Some(store.now()));
     assert_ne!(ana.version, Version::default(), "0 is the version of directories without versions");

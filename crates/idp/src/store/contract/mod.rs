@@ -202,6 +202,8 @@ macro_rules! store_contract_tests {
                 import_publishes_events_for_added_users_only
                 imports_and_single_writes_run_concurrently
                 import_of_an_empty_batch_adds_nobody
+                import_reports_progress_while_it_writes
+                cancelled_import_adds_nobody
             }
             job_mutations {
                 end_jobs_ends_unfinished_jobs_of_the_user

@@ -1,6 +1,7 @@
 //! Common steps of the behaviours: short forms of batches and reads.
 
 use std::fmt::Debug;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,9 +9,9 @@ use uuid::Uuid;
 
 use crate::model::{EventKind, EventRecord, PasswordHash, Predicate, UserKey, UserQuery, UserRecord};
 use crate::store::{
-    Batch, Claim, Committed, Credentials, Delivery, EventQuery, Expect, Factor, JobFilter, JobRecord, JobState,
-    Mutation, NewEvent, NewJob, NewUser, Outcome, Page, PageRequest, PasswordChange, QueueName, Store, StoreError,
-    UserPatch, UserRef,
+    Batch, Claim, Committed, Credentials, Delivery, EventQuery, Expect, Factor, ImportObserver, Imported, JobFilter,
+    JobRecord, JobState, Mutation, NewEvent, NewJob, NewUser, Outcome, Page, PageRequest, PasswordChange, QueueName,
+    Store, StoreError, UserPatch, UserRef,
 };
 
 /// A store as tasks share it.
@@ -24,7 +25,7 @@ pub(super) const MAILS: QueueName = QueueName::ResetMails;
 
 /// A user with only a name.
 pub(super) fn user(name: impl Into<String>) -> NewUser {
-    NewUser { name: name.into(), password: None, disabled: false }
+    NewUser { name: name.into(), ..NewUser::default() }
 }
 
 pub(super) fn rename(name: &str) -> UserPatch {
@@ -289,4 +290,9 @@ pub(super) fn assert_conflict<T: Debug>(result: Result<T, StoreError>, what: imp
 #[track_caller]
 pub(super) fn assert_name_taken<T: Debug>(result: Result<T, StoreError>, what: impl Debug) {
     assert!(matches!(result, Err(StoreError::NameTaken)), "{what:?}: {result:?}");
+}
+
+/// Imports users, as a caller who does not watch.
+pub(super) async fn import(store: &Shared, users: Vec<NewUser>, publish: bool) -> Imported {
+    store.import(users, publish, &(Arc::new(|_| ControlFlow::Continue(())) as ImportObserver)).await.unwrap()
 }

@@ -69,7 +69,7 @@ pub async fn hashes_factors_tokens_and_jobs_keep_the_version(db: Fixture<impl Ba
 pub async fn versions_are_consistent_in_all_reads(db: Fixture<impl Backend>) {
     let store = db.users().await;
     let ana = insert(&store, "ana").await;
-    store.import(vec![user("bo")], false).await.unwrap();
+    import(&store, vec![user("bo")], false).await;
     let bo = by_name(&store, "bo").await.unwrap();
     for user in [ana, bo] {
         for _ in 0..2 {

@@ -12,7 +12,7 @@ use super::ids::following;
 use super::scope::Scope;
 use super::select_list::scalar;
 use super::{events, users};
-use crate::store::{Imported, NewUser, Skipped, StoreError};
+use crate::store::{ImportObserver, ImportProgress, Imported, NewUser, Skipped, StoreError};
 
 /// The minimum size of a user's rows without name and hash, in bytes: both ids twice, the time, headers.
 const ROW_OVERHEAD: usize = 64;
@@ -29,14 +29,19 @@ const CACHE_BASE_BYTES: usize = 64 * 1024 * 1024;
 const PREFETCH: usize = 256;
 
 /// Inserts the users whose names are free.
-pub(super) fn import(scope: Scope<'_>, users: Vec<NewUser>, publish: bool) -> Result<Imported, StoreError> {
+pub(super) fn import(
+    scope: Scope<'_>,
+    users: Vec<NewUser>,
+    publish: bool,
+    observer: &ImportObserver,
+) -> Result<Imported, StoreError> {
     let _cache = LargeCache::set(scope.connection, cache_size(&users))?;
     let _triggers = WithoutTriggers::set(scope.connection)?;
     let first = following(users::newest_id(scope)?, scope.now);
     // The random bits do not overflow: see `following`.
     let id = |index: usize| Uuid::from_u128(first.as_u128() + index as u128);
 
-    let added = insert(scope, &users, id)?;
+    let added = insert(scope, &users, id, observer)?;
     let indices = || (0..users.len()).filter(|index| added[*index]);
     if publish {
         events::append_created(scope, indices().map(id))?;
@@ -49,24 +54,39 @@ pub(super) fn import(scope: Scope<'_>, users: Vec<NewUser>, publish: bool) -> Re
     }
     let skipped = users.into_iter().enumerate().filter(|(index, _)| !added[*index]);
     let skipped: Vec<_> = skipped.map(|(index, user)| Skipped { index, name: user.name }).collect();
+    report(observer, ImportProgress::Committing)?;
     Ok(Imported { count: (added.len() - skipped.len()) as u64, skipped })
 }
 
+/// Tells the observer the progress, and fails if it cancels.
+fn report(observer: &ImportObserver, progress: ImportProgress) -> Result<(), StoreError> {
+    if observer(progress).is_break() { Err(StoreError::Cancelled) } else { Ok(()) }
+}
+
 /// Inserts the users in the order of their names. Returns for each whether the name was free.
-fn insert(scope: Scope<'_>, users: &[NewUser], id: impl Fn(usize) -> Uuid) -> Result<Vec<bool>, StoreError> {
+fn insert(
+    scope: Scope<'_>,
+    users: &[NewUser],
+    id: impl Fn(usize) -> Uuid,
+    observer: &ImportObserver,
+) -> Result<Vec<bool>, StoreError> {
     let sql = "INSERT INTO users (namespace_id, id, name, password_hash, disabled, created_at, version)
                VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (namespace_id, name) DO NOTHING";
     let mut insert = scope.connection.prepare(sql)?;
-    let (created_at, version) = (scope.now.unix_millis(), users::version_value(users::FIRST_VERSION));
+    let version = users::version_value(users::FIRST_VERSION);
     let mut added = vec![false; users.len()];
+    let mut written = 0;
     for indices in by_name(users).chunks(PREFETCH) {
         let copies: Vec<_> = indices.iter().map(|index| (*index, users[*index].clone())).collect();
-        for (index, NewUser { name, password, disabled }) in copies {
+        for (index, NewUser { name, password, disabled, created_at }) in copies {
+            let created_at = created_at.unwrap_or(scope.now).unix_millis();
             let hash = password.as_ref().map(|hash| hash.as_str());
             let id = id(index);
             let values = params![scope.namespace_id, id.as_bytes(), name, hash, disabled, created_at, version];
             added[index] = insert.execute(values)? > 0;
         }
+        written += indices.len();
+        report(observer, ImportProgress::Written(written))?;
     }
     Ok(added)
 }
@@ -143,6 +163,9 @@ impl Drop for WithoutTriggers<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::ControlFlow;
+    use std::sync::Arc;
+
     use pretty_assertions::assert_eq;
 
     use super::*;
@@ -170,12 +193,13 @@ mod tests {
             (cache, connection.db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER).unwrap())
         };
         let before = state(&connection);
-        let users = || vec![NewUser { name: "ana".into(), password: None, disabled: false }];
+        let users = || vec![NewUser { name: "ana".into(), ..NewUser::default() }];
+        let observer: ImportObserver = Arc::new(|_| ControlFlow::Continue(()));
         let scope = || Scope { connection: &connection, namespace_id: 1, now: Timestamp::now() };
-        assert_eq!(import(scope(), users(), true).unwrap().count, 1);
+        assert_eq!(import(scope(), users(), true, &observer).unwrap().count, 1);
         assert_eq!(state(&connection), before);
         connection.execute("ALTER TABLE users RENAME TO gone", []).unwrap();
-        import(scope(), users(), true).unwrap_err();
+        import(scope(), users(), true, &observer).unwrap_err();
         assert_eq!(state(&connection), before);
     }
 }

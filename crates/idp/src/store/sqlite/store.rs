@@ -12,8 +12,9 @@ use super::writer::Undo;
 use super::{Database, batch, claims, counters, events, factors, import, jobs, listing, queues, tokens, users};
 use crate::model::{EventRecord, Timestamp, UserKey, UserRecord};
 use crate::store::{
-    Batch, Claim, Committed, Counter, CounterKey, Credentials, EventLog, EventQuery, Imported, JobFilter, JobRecord,
-    Lease, Mutation, NewUser, Outcome, Page, PageRequest, QueueName, ResetToken, Store, StoreError, TokenHash,
+    Batch, Claim, Committed, Counter, CounterKey, Credentials, EventLog, EventQuery, ImportObserver, Imported,
+    JobFilter, JobRecord, Lease, Mutation, NewUser, Outcome, Page, PageRequest, QueueName, ResetToken, Store,
+    StoreError, TokenHash,
 };
 
 /// The users of one namespace in a [`SqliteDatabase`](super::SqliteDatabase).
@@ -96,8 +97,14 @@ impl Store for SqliteStore {
         self.write(batch::undo(&batch), move |scope| batch::apply(scope, batch)).await
     }
 
-    async fn import(&self, users: Vec<NewUser>, publish: bool) -> Result<Imported, StoreError> {
-        self.write(Undo::Commit, move |scope| import::import(scope, users, publish)).await
+    async fn import(
+        &self,
+        users: Vec<NewUser>,
+        publish: bool,
+        observer: &ImportObserver,
+    ) -> Result<Imported, StoreError> {
+        let observer = Arc::clone(observer);
+        self.write(Undo::Commit, move |scope| import::import(scope, users, publish, &observer)).await
     }
 
     async fn reset_token(&self, hash: TokenHash) -> Result<Option<ResetToken>, StoreError> {

@@ -31,7 +31,7 @@ fn batch(mutations: impl IntoIterator<Item = Mutation>) -> Batch {
 }
 
 fn create(name: &str) -> Mutation {
-    Mutation::CreateUser(NewUser { name: name.to_owned(), password: None, disabled: false })
+    Mutation::CreateUser(NewUser { name: name.to_owned(), ..NewUser::default() })
 }
 
 fn rename(user: &UserRecord, name: &str) -> Batch {

@@ -102,7 +102,8 @@ pub(super) fn newest_id(scope: Scope<'_>) -> Result<Uuid, StoreError> {
 }
 
 pub(super) fn create(scope: Scope<'_>, user: NewUser) -> Result<UserRecord, StoreError> {
-    let NewUser { name, password, disabled } = user;
+    let NewUser { name, password, disabled, created_at } = user;
+    let created_at = created_at.unwrap_or(scope.now);
     let id = following(newest_id(scope)?, scope.now);
     // FAIL differs from ABORT only after the first row, and needs no journal for the statement.
     let sql = "INSERT OR FAIL INTO users (namespace_id, id, name, password_hash, disabled, created_at, version)
@@ -113,14 +114,14 @@ pub(super) fn create(scope: Scope<'_>, user: NewUser) -> Result<UserRecord, Stor
         name,
         password.as_ref().map(PasswordHash::as_str),
         disabled,
-        scope.now.unix_millis(),
+        created_at.unix_millis(),
         version_value(FIRST_VERSION),
     ])?;
     Ok(UserRecord {
         id: id.to_string(),
         name,
         disabled,
-        created_at: Some(scope.now),
+        created_at: Some(created_at),
         mfa_factor_ids: Vec::new(),
         version: FIRST_VERSION,
     })

@@ -142,11 +142,11 @@ async fn store(given: &[(String, bool)]) -> (Shared, Vec<UserRecord>) {
     let database = SqliteDatabase::in_memory().unwrap();
     // Users of another namespace are never seen.
     let beside: Shared = Arc::new(database.namespace(&namespace("beside")).await.unwrap());
-    create(&beside, NewUser { name: "ana".into(), password: None, disabled: true }).await.unwrap();
+    create(&beside, NewUser { name: "ana".into(), disabled: true, ..NewUser::default() }).await.unwrap();
     let store: Shared = Arc::new(database.namespace(&namespace("users")).await.unwrap());
     let mut users = Vec::new();
     for (name, disabled) in given {
-        let user = NewUser { name: name.clone(), password: None, disabled: *disabled };
+        let user = NewUser { name: name.clone(), disabled: *disabled, ..NewUser::default() };
         let mut user = create(&store, user).await.unwrap();
         if name == "#" {
             update(&store, &user.id, rename(&user.id)).await;

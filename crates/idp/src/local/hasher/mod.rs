@@ -1,27 +1,25 @@
-//! Password hashing with Argon2id, on dedicated threads.
+//! Password hashing with Argon2id, and verification of hashes of any supported kind, on dedicated threads.
+
+mod stored;
 
 #[cfg(test)]
 use std::sync::Arc;
 use std::sync::OnceLock;
 
-use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
+use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, Version};
 use rayon_core::{ThreadPool, ThreadPoolBuildError, ThreadPoolBuilder};
 use secrecy::ExposeSecret;
 use tokio::sync::{Semaphore, oneshot};
 
+pub(super) use self::stored::StoredHash;
+pub use self::stored::UnusableHash;
+use self::stored::{MAX_ARGON2_PASSES, MAX_MEMORY_KIB};
 use crate::model::{Password, PasswordHash};
 
 /// The salt of a [`HashCost::dummy`]: 16 bytes, the length of a real salt.
 const DUMMY_SALT: &str = "bm8gdXNlcnMgc2FsdCEhIQ";
 /// The output of a [`HashCost::dummy`]: 32 bytes, the length of a real output.
 const DUMMY_OUTPUT: &str = "bm9ib2R5IGtub3dzIHdoYXQgaGFzaGVzIHRvIHRoaXM";
-
-/// The maximum memory of a stored hash, the first recommendation of RFC 9106. A hash above it is not verified: it could exhaust
-/// the host's memory.
-const MAX_STORED_MEMORY_KIB: u32 = 2 * 1024 * 1024;
-
-/// The version of Argon2 hashes without a version: the PHC form did not have one then.
-const UNNAMED_VERSION: u32 = 0x10;
 
 /// The cost of a password hash.
 ///
@@ -40,7 +38,9 @@ impl Default for HashCost {
 
 /// The error of [`HashCost::argon2id`]: invalid parameters.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("Argon2id takes at least 8 KiB and 1 pass: got {memory_kib} KiB and {passes} passes")]
+#[error(
+    "Argon2id takes 8 to {MAX_MEMORY_KIB} KiB and 1 to {MAX_ARGON2_PASSES} passes: got {memory_kib} KiB and {passes} passes"
+)]
 pub struct InvalidHashCost {
     memory_kib: u32,
     passes: u32,
@@ -51,26 +51,17 @@ impl HashCost {
     ///
     /// # Errors
     ///
-    /// [`InvalidHashCost`] if Argon2 does not accept the parameters.
+    /// [`InvalidHashCost`] if Argon2 does not accept the parameters, or a hash would be too expensive to be verified: the maximum is
+    /// 256 MiB and 20 passes.
     pub fn argon2id(memory_kib: u32, passes: u32) -> Result<Self, InvalidHashCost> {
         let cost = Self { memory_kib, passes };
-        cost.argon2().map(|_| cost).map_err(|_| InvalidHashCost { memory_kib, passes })
+        let verifiable = memory_kib <= MAX_MEMORY_KIB && passes <= MAX_ARGON2_PASSES;
+        if verifiable && cost.argon2().is_ok() { Ok(cost) } else { Err(InvalidHashCost { memory_kib, passes }) }
     }
 
     /// A cost for tests only: hashes are computed, and guessed, in microseconds.
     pub const fn danger_cheap_for_tests() -> Self {
         Self { memory_kib: Params::MIN_M_COST, passes: 1 }
-    }
-
-    /// Whether a hash of this cost is stronger than `stored`: the current algorithm and version, more memory or more total work.
-    fn outdoes(self, stored: &argon2::PasswordHash) -> bool {
-        let Ok(params) = Params::try_from(stored) else { return true };
-        let todays =
-            stored.algorithm.as_str() == Algorithm::Argon2id.as_str() && stored.version == Some(Version::V0x13.into());
-        let work = |memory: u32, passes: u32| u64::from(memory) * u64::from(passes);
-        !todays
-            || params.m_cost() < self.memory_kib
-            || work(params.m_cost(), params.t_cost()) < work(self.memory_kib, self.passes)
     }
 
     /// A hash of this cost that no known password matches.
@@ -105,11 +96,11 @@ pub(super) enum Verdict {
     Wrong,
     /// The password is right.
     Right {
-        /// A hash of the same password at the current cost, if the stored hash is weaker.
+        /// A hash of the same password at the current cost, if the stored hash is of another kind or cost.
         rehashed: Option<PasswordHash>,
     },
     /// The stored hash cannot be verified. No password is right.
-    Unusable(argon2::password_hash::Error),
+    Unusable(UnusableHash),
 }
 
 /// Hashes passwords on its own threads, at most one per core at a time: a hash takes 19 MiB and a core for tens of milliseconds,
@@ -125,7 +116,7 @@ pub(crate) struct Hasher {
     pub(super) operations: Arc<Operations>,
 }
 
-/// The memory of each computed hash: measures work without a clock.
+/// The memory of each computed hash, 0 for kinds other than Argon2: measures work without a clock.
 #[cfg(test)]
 pub(super) type Operations = parking_lot::Mutex<Vec<u32>>;
 
@@ -140,6 +131,11 @@ impl Hasher {
             #[cfg(test)]
             operations: Arc::default(),
         }
+    }
+
+    /// The maximum number of hashes that are computed at the same time.
+    pub(super) fn parallelism(&self) -> usize {
+        self.parallelism
     }
 
     /// The Argon2id hash of `password` with a new salt. Waits for a free thread.
@@ -203,45 +199,43 @@ impl HashJob {
 
     fn verify(&self, password: &[u8], stored: Option<PasswordHash>) -> Result<Verdict, HashError> {
         let Some(stored) = stored else {
-            self.compare(password, &self.cost.dummy()).map_err(HashError::Hash)?;
+            self.verify_dummy(password);
             return Ok(Verdict::Wrong);
         };
         match self.compare(password, stored.as_str()) {
             Ok(None) => Ok(Verdict::Wrong),
-            Ok(Some(hash)) => {
-                let rehashed = if self.cost.outdoes(&hash) { Some(self.hash(password)?) } else { None };
-                Ok(Verdict::Right { rehashed })
-            }
+            Ok(Some(hash)) => Ok(Verdict::Right { rehashed: self.rehashed(password, &hash) }),
             Err(error) => {
                 // The same work as for any other user.
-                self.compare(password, &self.cost.dummy()).map_err(HashError::Hash)?;
+                self.verify_dummy(password);
                 Ok(Verdict::Unusable(error))
             }
         }
     }
 
     /// The parsed hash, if the password is right.
-    fn compare(
-        &self,
-        password: &[u8],
-        stored: &str,
-    ) -> Result<Option<argon2::PasswordHash>, argon2::password_hash::Error> {
-        use argon2::password_hash::Error;
-        let mut hash = argon2::PasswordHash::new(stored).map_err(|_| Error::EncodingInvalid)?;
-        hash.version = hash.version.or(Some(UNNAMED_VERSION));
-        Algorithm::try_from(hash.algorithm.as_str())?;
-        let params = Params::try_from(&hash)?;
-        if params.m_cost() > MAX_STORED_MEMORY_KIB || hash.salt.is_none() || hash.hash.is_none() {
-            return Err(Error::ParamsInvalid);
-        }
-        let verified = self.argon2.verify_password(password, &hash);
+    fn compare<'a>(&self, password: &[u8], stored: &'a str) -> Result<Option<StoredHash<'a>>, UnusableHash> {
+        let hash = StoredHash::parse(stored)?;
+        let right = hash.verify(password);
         #[cfg(test)]
-        self.operations.lock().push(params.m_cost());
-        match verified {
-            Ok(()) => Ok(Some(hash)),
-            Err(Error::PasswordInvalid) => Ok(None),
-            Err(error) => Err(error),
+        self.operations.lock().push(hash.argon2_memory_kib());
+        Ok(right?.then_some(hash))
+    }
+
+    /// Does the work of verifying a hash of the current cost.
+    fn verify_dummy(&self, password: &[u8]) {
+        if let Err(error) = self.compare(password, &self.cost.dummy()) {
+            tracing::error!(%error, "the dummy hash cannot be verified: users can be told from unknown names by the time it takes");
         }
+    }
+
+    /// A hash of the current kind and cost, unless `stored` is one. A failure does not fail the sign-in: the next one tries again.
+    fn rehashed(&self, password: &[u8], stored: &StoredHash<'_>) -> Option<PasswordHash> {
+        if stored.is_argon2id(self.cost.memory_kib, self.cost.passes) {
+            return None;
+        }
+        let hash = self.hash(password);
+        hash.inspect_err(|error| tracing::warn!(%error, "cannot replace a password hash of another kind or cost")).ok()
     }
 }
 
@@ -250,6 +244,16 @@ mod tests {
     use argon2::PasswordVerifier as _;
 
     use super::*;
+
+    #[test]
+    fn hash_cost_is_bounded_by_what_can_be_verified() {
+        HashCost::argon2id(256 * 1024, 20).unwrap();
+        for (memory_kib, passes) in [(256 * 1024 + 1, 1), (8, 21), (7, 1), (8, 0)] {
+            let error = HashCost::argon2id(memory_kib, passes).unwrap_err().to_string();
+            let got = format!("got {memory_kib} KiB and {passes} passes");
+            assert_eq!(error, format!("Argon2id takes 8 to 262144 KiB and 1 to 20 passes: {got}"));
+        }
+    }
 
     #[tokio::test]
     async fn default_hash_is_argon2id_at_the_owasp_cost() {
