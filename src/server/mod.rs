@@ -24,7 +24,6 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use url::Url;
 
-use self::connection::LimitedListener;
 use self::page::Pages;
 use self::state::ServerState;
 use crate::idp;
@@ -42,7 +41,9 @@ pub struct InvalidTemplate(#[from] minijinja::Error);
 /// Serves the password-reset pages of an [`idp::Router`].
 ///
 /// Each server handles at most 64 requests at once, and answers others with status 503. Servers in one process do not share
-/// this limit.
+/// this limit. It keeps at most 256 connections: a further one takes the place of the one that has been idle the longest. A
+/// connection is closed 5 seconds after it was opened or answered, unless the head of a request has arrived, and after a minute
+/// in any case.
 #[derive(Debug)]
 pub struct Server {
     state: Arc<ServerState>,
@@ -64,22 +65,16 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// I/O errors of the listening socket.
+    /// None at present: errors of the listening socket are retried.
     pub async fn run(self, listener: TcpListener, mut stop: watch::Receiver<bool>) -> std::io::Result<()> {
-        let stopped = {
-            let mut stop = stop.clone();
-            async move {
-                let _ = stop.wait_for(|stop| *stop).await;
-            }
-        };
-        let serving = axum::serve(LimitedListener::new(listener), self.router()).with_graceful_shutdown(stopped);
         tokio::select! {
-            served = serving => served,
+            () = connection::serve(listener, self.router(), stop.clone()) => {}
             () = async {
                 let _ = stop.wait_for(|stop| *stop).await;
                 tokio::time::sleep(SHUTDOWN_GRACE_PERIOD).await;
-            } => Ok(()),
+            } => {}
         }
+        Ok(())
     }
 
     fn router(self) -> Router {

@@ -1,10 +1,10 @@
 //! Request handlers of the password-reset page.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Form;
-use axum::extract::rejection::FormRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{FromRequest, Path, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
@@ -18,6 +18,9 @@ use super::page::{FormError, Notice};
 use super::state::ServerState;
 use crate::idp::mail::reset_path;
 use crate::idp::{IdpError, NamespaceSettings, Password, ResetPasswordError, ResetToken};
+
+/// Time for the body of a form: slow ones must not use up the requests that are handled at once.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Deserialize)]
 pub(super) struct Link {
@@ -69,14 +72,16 @@ pub(super) async fn submit(
     State(state): State<Arc<ServerState>>,
     Path(namespace): Path<String>,
     headers: HeaderMap,
-    input: Result<Form<NewPassword>, FormRejection>,
+    request: Request,
 ) -> Response {
     let Some(settings) = state.idp.settings(&namespace) else { return unknown_namespace(&state) };
     let notice = |notice| state.pages.notice(settings.lang, notice);
-    let Form(input) = match input {
-        Ok(input) => input,
-        Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => return notice(Notice::TooLarge),
-        Err(_) => return notice(Notice::BadRequest),
+    let Form(input): Form<NewPassword> = match tokio::time::timeout(BODY_TIMEOUT, Form::from_request(request, &()))
+        .await
+    {
+        Ok(Ok(input)) => input,
+        Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => return notice(Notice::TooLarge),
+        Ok(Err(_)) | Err(_) => return notice(Notice::BadRequest),
     };
     let (password, confirmation) = (Password::from(input.password), Password::from(input.confirmation));
     let Some(token) = cookie::get(&headers, &namespace) else { return notice(Notice::InvalidLink) };

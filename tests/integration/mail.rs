@@ -1,6 +1,7 @@
 //! Password resets: the `mail` commands, the reset page, and both together.
 
 mod browser;
+mod connections;
 mod delivery;
 mod page;
 #[path = "../../crates/idp/tests/support/smtp.rs"]
