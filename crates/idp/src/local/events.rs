@@ -14,7 +14,7 @@ const RETENTION: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// or state that processes share. Divides 256.
 const BATCHES_PER_PRUNE: u8 = 128;
 
-/// The maximum number of events that one prune deletes: more than single changes append between two prunes, and a
+/// The maximum number of events that one prune reads or deletes: more than single changes append between two prunes, and a
 /// short write.
 const PRUNE_LIMIT: u32 = 1024;
 

@@ -175,7 +175,8 @@ pub enum Mutation {
     PruneEvents {
         /// The time.
         before: Timestamp,
-        /// The maximum number of events to delete: other writes wait meanwhile.
+        /// The maximum number of events to delete, and of the order of the number to read: other writes wait meanwhile. Deletes
+        /// the oldest first, unless events that are kept hide them.
         limit: u32,
     },
     /// Adds a consumer of events, unless it exists.

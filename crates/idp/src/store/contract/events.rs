@@ -1,5 +1,7 @@
 //! The event log: which writes append to it, and how it is read.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use pretty_assertions::assert_eq;
 
@@ -164,4 +166,38 @@ pub async fn prune_events_deletes_at_most_the_limit(db: Fixture<impl Backend>) {
         apply(&store, Mutation::PruneEvents { before: NEVER, limit: 2 }).await.unwrap();
         assert_eq!(events(&store).await, all[5 - left..], "the oldest are deleted first");
     }
+}
+
+pub async fn prune_events_goes_by_the_time_of_the_event_after_the_clock_was_set_back(db: Fixture<impl Backend>) {
+    let store = db.users().await;
+    let year = Duration::from_secs(365 * 24 * 3600);
+    db.clock.advance(year);
+    publish(&store, "ahead").await;
+    db.clock.set_back(year);
+    publish(&store, "now").await;
+    let all = events(&store).await;
+    db.clock.advance(Duration::from_secs(1));
+    let prune = async |before| apply(&store, Mutation::PruneEvents { before, limit: 1000 }).await.unwrap();
+    assert_eq!(prune(store.now()).await, 1, "its id has the time of the one before");
+    assert_eq!(events(&store).await, all[..1]);
+    assert_eq!(prune(store.now().after(2 * year)).await, 1);
+}
+
+pub async fn prune_events_gets_past_any_number_of_dead_events(db: Fixture<impl Backend>) {
+    let store = db.users().await;
+    apply(&store, Mutation::AddConsumer { name: "hook".into(), start: StartAt::Oldest }).await.unwrap();
+    for n in 0..40 {
+        publish(&store, &format!("user{n}")).await;
+    }
+    let claimed = store.claim(&QueueName::Events("hook".into()), LEASE, 40).await.unwrap().deliveries;
+    for (index, delivery) in claimed.iter().enumerate() {
+        let outcome = if index < 20 || index == 30 { dead("no") } else { DONE };
+        assert!(settle(&store, delivery, outcome).await);
+    }
+    // Far fewer than the dead ones. Each hits a place of interest by chance.
+    let mut pruned = 0;
+    for _ in 0..2000 {
+        pruned += apply(&store, Mutation::PruneEvents { before: NEVER, limit: 4 }).await.unwrap();
+    }
+    assert_eq!((pruned, events(&store).await.len()), (19, 21));
 }

@@ -172,6 +172,8 @@ macro_rules! store_contract_tests {
                 events_of_deleted_users_stay
                 prune_events_deletes_old_acknowledged_events_only
                 prune_events_deletes_at_most_the_limit
+                prune_events_goes_by_the_time_of_the_event_after_the_clock_was_set_back
+                prune_events_gets_past_any_number_of_dead_events
             }
             expectations {
                 user_expectation_holds_for_the_current_version_only

@@ -4,10 +4,11 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 use rusqlite::{OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::ids::{following, lowest_id, parse_id};
+use super::ids::{following, parse_id};
 use super::scope::Scope;
 use super::select_list::{scalar, select_list};
 use crate::model::{EventKind, EventRecord, Timestamp};
+use crate::random;
 use crate::store::{EventQuery, StoreError};
 
 const INSERT: &str = "INSERT INTO events (namespace_id, id, user_id, kind, time) VALUES (?, ?, ?, ?, ?)";
@@ -100,18 +101,48 @@ pub(super) fn append_created(scope: Scope<'_>, users: impl Iterator<Item = Uuid>
     Ok(())
 }
 
-/// Deletes events from before a time which every consumer has acknowledged.
+/// Deletes events from before a time which every consumer has acknowledged. Reads at most `limit` of the oldest events. If fewer
+/// could be deleted, it reads the rest from behind a random dead event: however many of those are kept, they hide no others for long.
 pub(super) fn prune(scope: Scope<'_>, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
-    // Ids begin with their time: this reads the oldest events only.
+    let sql = "SELECT coalesce(min(taken_up), x'ffffffffffffffffffffffffffffffff') FROM queues WHERE namespace_id = ? AND kind = 'events'";
+    let last = scope.prepare(sql)?.query_row([scope.namespace_id], scalar).map(Uuid::from_bytes)?;
+    let pruned = prune_page(scope, before, Uuid::nil(), last, limit)?;
+    let rest = limit - u32::try_from(pruned).unwrap_or(limit).min(limit);
+    match random_dead(scope)? {
+        Some(dead) if rest > 0 => Ok(pruned + prune_page(scope, before, dead, last, rest)?),
+        _ => Ok(pruned),
+    }
+}
+
+/// A random event that a random consumer has given up, by its id.
+fn random_dead(scope: Scope<'_>) -> Result<Option<Uuid>, StoreError> {
+    let sql = "SELECT q.id, (SELECT min(id) FROM jobs WHERE queue_id = q.id AND state = 'dead'),
+                            (SELECT max(id) FROM jobs WHERE queue_id = q.id AND state = 'dead')
+               FROM queues AS q WHERE q.namespace_id = ? AND q.kind = 'events' ORDER BY random() LIMIT 1";
+    let row = |row: &Row<'_>| <(i64, Option<i64>, Option<i64>)>::try_from(row);
+    let found = scope.prepare(sql)?.query_row([scope.namespace_id], row).optional()?;
+    // Without a random number, the next prune has one.
+    let (Some((queue, Some(first), Some(last))), Ok(random)) = (found, random::bytes().map(u64::from_be_bytes)) else {
+        return Ok(None);
+    };
+    let from = first.saturating_add_unsigned(random % (last.abs_diff(first) + 1));
+    let sql = "SELECT event_id FROM jobs WHERE queue_id = ? AND state = 'dead' AND id >= ? ORDER BY id LIMIT 1";
+    Ok(scope.prepare(sql)?.query_row([queue, from], scalar).optional()?.map(Uuid::from_bytes))
+}
+
+/// Of the `limit` events from `first` to `last`, deletes those that are from before a time and acknowledged.
+fn prune_page(scope: Scope<'_>, before: Timestamp, first: Uuid, last: Uuid, limit: u32) -> Result<u64, StoreError> {
+    // By the time of the event: its id has a later one if the clock has been set back since.
     let sql = "DELETE FROM events WHERE namespace_id = ?1 AND id IN (
-                 SELECT e.id FROM events AS e
-                 WHERE e.namespace_id = ?1 AND e.id < ?2
-                   AND e.id <= coalesce((SELECT min(taken_up) FROM queues WHERE namespace_id = ?1 AND kind = 'events'), ?2)
+                 SELECT e.id FROM (
+                   SELECT id, time FROM events WHERE namespace_id = ?1 AND id BETWEEN ?3 AND ?4 ORDER BY id LIMIT ?5
+                 ) AS e
+                 WHERE e.time < ?2
                    AND NOT EXISTS (SELECT 1 FROM queues AS q CROSS JOIN jobs AS j INDEXED BY jobs_by_event
                                    ON j.queue_id = q.id AND j.event_id = e.id
-                                   WHERE q.namespace_id = ?1 AND q.kind = 'events' AND j.state NOT IN ('done', 'ended'))
-                 ORDER BY e.id LIMIT ?3)";
-    Ok(scope.prepare(sql)?.execute(params![scope.namespace_id, lowest_id(before).as_bytes(), limit])? as u64)
+                                   WHERE q.namespace_id = ?1 AND q.kind = 'events' AND j.state NOT IN ('done', 'ended')))";
+    let values = params![scope.namespace_id, before.unix_millis(), first.as_bytes(), last.as_bytes(), limit];
+    Ok(scope.prepare(sql)?.execute(values)? as u64)
 }
 
 impl ToSql for EventKind {

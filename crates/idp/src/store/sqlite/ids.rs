@@ -26,15 +26,15 @@ pub(super) fn following(newest: Uuid, now: Timestamp) -> Uuid {
     if id > newest { id } else { Uuid::from_u128(newest.as_u128() + 1) }
 }
 
-/// The lowest id with this time.
-pub(super) fn lowest_id(time: Timestamp) -> Uuid {
-    // The first 48 bits of a UUIDv7 are its time (RFC 9562, section 5.7).
-    Uuid::from_u128(u128::from(time.unix_millis().max(0).unsigned_abs()) << 80)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The lowest id with this time.
+    fn lowest_id(time: Timestamp) -> Uuid {
+        // The first 48 bits of a UUIDv7 are its time (RFC 9562, section 5.7).
+        Uuid::from_u128(u128::from(time.unix_millis().max(0).unsigned_abs()) << 80)
+    }
 
     #[test]
     fn following_id_is_higher_when_the_clock_was_set_back() {
