@@ -12,21 +12,10 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::database_files::check_file;
 #[cfg(unix)]
 use crate::support::send_signal;
 use crate::support::{End, password_hash, program};
-
-/// Checks that the database is intact, its user counts are right, and it has an event for every user or for none.
-fn check_file(path: &Path) {
-    let file = Connection::open(path).unwrap();
-    let text = |sql| file.query_row(sql, [], |row| row.get::<_, String>(0)).unwrap();
-    assert_eq!(text("PRAGMA integrity_check"), "ok");
-    let counts = "SELECT group_concat(user_count - (SELECT count(*) FROM users WHERE namespace_id = namespaces.id)) FROM namespaces";
-    assert_eq!(text(counts), "0");
-    let events =
-        "SELECT iif((SELECT count(*) FROM events) IN (0, (SELECT count(*) FROM users)), 'all or none', 'some')";
-    assert_eq!(text(events), "all or none");
-}
 
 /// A folder with these lines in the file `users.jsonl`.
 fn place(lines: &str) -> TempDir {

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 mod database;
+#[path = "../../crates/idp/tests/support/files.rs"]
+mod database_files;
 mod events;
 mod examples;
 #[path = "../../src/cli/test/expectation/mod.rs"]

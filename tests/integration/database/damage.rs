@@ -8,30 +8,8 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::{place, place_with_users, program_on};
+use crate::database_files::{DAMAGED, overwrite, overwrite_users};
 use crate::support::End;
-
-const DAMAGED: &str = "the database is damaged (database disk image is malformed): restore it from a backup";
-
-fn overwrite(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
-    let mut bytes = std::fs::read(path).unwrap();
-    change(&mut bytes);
-    std::fs::write(path, bytes).unwrap();
-}
-
-/// Overwrites all leaf pages of the users and of the index of their names. The database can still be opened.
-fn overwrite_users(path: &Path) {
-    let raw = Connection::open(path).unwrap();
-    let sql = "SELECT pageno FROM dbstat WHERE name IN ('users', 'users_by_name') AND pagetype = 'leaf'";
-    let pages: Vec<u32> =
-        raw.prepare(sql).unwrap().query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
-    drop(raw);
-    assert!(pages.len() > 10, "{pages:?}");
-    overwrite(path, |bytes| {
-        for page in pages.into_iter().map(|page| page as usize) {
-            bytes[(page - 1) * 4096..page * 4096].fill(0xab);
-        }
-    });
-}
 
 /// Checks that commands that create missing databases refuse this file with this text.
 fn check_refused(path: &Path, expected: &str) {

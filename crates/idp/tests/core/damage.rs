@@ -12,9 +12,8 @@ use tailor_idp_core::{
 };
 use tempfile::TempDir;
 
+use crate::database_files::{DAMAGED, overwrite, overwrite_users};
 use crate::support::{add_factor, by_name, create, insert, namespace, open, place, total, user};
-
-const DAMAGED: &str = "the database is damaged (database disk image is malformed): restore it from a backup";
 
 /// A folder with an intact database of several hundred users, and the path of the database.
 async fn intact() -> (TempDir, PathBuf) {
@@ -22,27 +21,6 @@ async fn intact() -> (TempDir, PathBuf) {
     let store = open(&path, "builtin-idp").await;
     join_all((0..600).map(|n| insert(&store, format!("user{n}")))).await;
     (folder, path)
-}
-
-fn overwrite(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
-    let mut bytes = std::fs::read(path).unwrap();
-    change(&mut bytes);
-    std::fs::write(path, bytes).unwrap();
-}
-
-/// Overwrites all leaf pages of the users and of the index of their names.
-fn overwrite_users(path: &Path) {
-    let raw = Connection::open(path).unwrap();
-    let sql = "SELECT pageno FROM dbstat WHERE name IN ('users', 'users_by_name') AND pagetype = 'leaf'";
-    let pages: Vec<u32> =
-        raw.prepare(sql).unwrap().query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
-    drop(raw);
-    assert!(pages.len() > 10, "{pages:?}");
-    overwrite(path, |bytes| {
-        for page in pages.into_iter().map(|page| page as usize) {
-            bytes[(page - 1) * 4096..page * 4096].fill(0xab);
-        }
-    });
 }
 
 #[track_caller]

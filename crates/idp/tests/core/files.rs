@@ -12,8 +12,8 @@ use tailor_idp_core::store::{JobFilter, NewUser, PasswordChange, QueueName, Sqli
 use tokio::task::unconstrained;
 
 use crate::support::{
-    add_factor, by_id, by_name, create, delete, disabled, enqueue, everyone, insert, insert_many, names, open,
-    password_hash, payloads, place, rename, total, update, user,
+    LockedStore, add_factor, by_id, by_name, create, delete, disabled, enqueue, everyone, insert, insert_many, names,
+    open, password_hash, payloads, place, rename, total, update, user,
 };
 
 #[tokio::test]
@@ -177,16 +177,12 @@ async fn reads_do_not_wait_for_another_connections_write() {
 
 #[tokio::test]
 async fn claims_of_nothing_take_no_write_lock() {
-    let (_folder, path) = place();
-    let store = open(&path, "users").await;
-    insert(&store, "ana").await;
-    let raw = Connection::open(&path).unwrap();
-    raw.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let locked = LockedStore::new().await;
     let started = Instant::now();
-    let claim = store.claim(&QueueName::ResetMails, Duration::from_secs(60), 10).await.unwrap();
+    let claim = locked.store.claim(&QueueName::ResetMails, Duration::from_secs(60), 10).await.unwrap();
     assert_eq!(claim.deliveries, []);
     assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
-    raw.execute_batch("ROLLBACK").unwrap();
+    locked.release();
 }
 
 #[tokio::test]

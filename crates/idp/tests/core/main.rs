@@ -6,6 +6,8 @@ mod backends;
 mod child;
 mod cost;
 mod damage;
+#[path = "../support/files.rs"]
+mod database_files;
 mod directory;
 mod events;
 mod files;

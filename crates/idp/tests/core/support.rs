@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rusqlite::Connection;
 use tailor_idp_core::store::{
     Batch, Committed, Factor, JobFilter, Mutation, NewJob, NewUser, Page, PageRequest, QueueName, SqliteDatabase,
     Store, StoreError, UserPatch,
@@ -26,6 +27,29 @@ pub(crate) fn namespace(name: &str) -> NamespaceName {
 /// The store of the namespace in a database that is opened anew.
 pub(crate) async fn open(path: &Path, name: &str) -> Shared {
     Arc::new(SqliteDatabase::open(path).unwrap().namespace(&namespace(name)).await.unwrap())
+}
+
+/// A store with one user, and a connection of another program that holds the write lock until it rolls back.
+pub(crate) struct LockedStore {
+    pub(crate) store: Shared,
+    pub(crate) path: PathBuf,
+    holder: Connection,
+    _folder: TempDir,
+}
+
+impl LockedStore {
+    pub(crate) async fn new() -> Self {
+        let (folder, path) = place();
+        let store = open(&path, "users").await;
+        insert(&store, "ana").await;
+        let holder = Connection::open(&path).unwrap();
+        holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+        Self { store, path, holder, _folder: folder }
+    }
+
+    pub(crate) fn release(&self) {
+        self.holder.execute_batch("ROLLBACK").unwrap();
+    }
 }
 
 pub(crate) fn user(name: impl Into<String>) -> NewUser {
