@@ -28,9 +28,11 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn execute(self) -> anyhow::Result<()> {
-        let path = self.file.or_else(|| SettingsFile::find(Path::new("")));
         let missing = || UsageError(format!("there is no {FILE_NAME} here or above: `tailor-idp init` writes one"));
-        let file = SettingsFile::load(path.ok_or_else(missing)?)?;
+        let file = match self.file {
+            Some(path) => SettingsFile::load_named("", path)?,
+            None => SettingsFile::load(SettingsFile::find(Path::new("")).ok_or_else(missing)?)?,
+        };
         let faults = secret_faults(&file.settings);
         anyhow::ensure!(faults.is_empty(), faults.join("\n"));
         output::print(summary(&file).trim_end())?;

@@ -31,7 +31,8 @@ const FOLLOW_BATCH: u32 = 500;
 Examples:
   tailor-idp events list --db users.db
   tailor-idp events --follow --db users.db --json
-  WEBHOOK_SECRET=… tailor-idp events deliver --webhook https://example.com/hook --secret-env WEBHOOK_SECRET --db users.db
+  WEBHOOK_SECRET=… tailor-idp events deliver --db users.db \\
+      --webhook https://example.com/hook --secret-env WEBHOOK_SECRET
   tailor-idp events retry --consumer webhook --db users.db")]
 pub(super) struct EventsArgs {
     #[command(subcommand)]

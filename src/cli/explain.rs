@@ -28,6 +28,8 @@ Examples:
     --user-json '{\"id\": \"1\", \"name\": \"ana@example.com\", \"disabled\": false}'
 
 Exit codes: 0 explained, whatever the decision; 1 failed; 2 wrong use.")]
+// In an error, a group names both flags.
+#[command(group = clap::ArgGroup::new("about").args(["user", "user_json"]).required(true))]
 pub(super) struct Explain {
     /// create, read, update, delete, sendPasswordResetEmail or unenrollMfa
     #[arg(long, value_name = "OP", value_parser = operation)]
@@ -43,7 +45,7 @@ pub(super) struct Explain {
     invoker: Option<String>,
 
     /// The user whom the operation is about, by id or name: in the store of the settings, or of --db
-    #[arg(long, value_name = "ID|NAME", required_unless_present = "user_json", conflicts_with = "user_json")]
+    #[arg(long, value_name = "ID|NAME")]
     user: Option<String>,
 
     /// The user whom the operation is about: {"id": …, "name": …, "disabled": …}. The name is normalised, as by the call

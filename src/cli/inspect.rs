@@ -93,6 +93,11 @@ impl InspectArgs {
     }
 }
 
+/// Whether the text can be the value of `--inspect`.
+pub(super) fn is_address(text: &str) -> bool {
+    address(text).is_ok()
+}
+
 /// Parses `HOST:PORT`, `HOST` or `PORT`.
 fn address(text: &str) -> Result<SocketAddr, String> {
     let text = text.replace("localhost", "127.0.0.1");

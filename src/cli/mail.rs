@@ -21,7 +21,8 @@ use super::{output, signal};
 Examples:
   tailor-idp mail list --db users.db --state dead
   tailor-idp mail retry 17 --db users.db
-  tailor-idp mail send --db users.db --smtp-url smtps://mail.example.com --mail-from no-reply@example.com --base-url https://id.example.com
+  tailor-idp mail send --db users.db --smtp-url smtps://mail.example.com \\
+      --mail-from no-reply@example.com --base-url https://id.example.com
 
 `tailor-idp serve` sends mails, too.")]
 pub(super) struct Mail {

@@ -17,7 +17,7 @@ use tailor_idp::function::{
 use tailor_idp::settings::FunctionLimits;
 
 use super::error::{self, AlreadyPrinted, Interrupted, UsageError};
-use super::inspect::{Debugger, InspectArgs};
+use super::inspect::{self, Debugger, InspectArgs};
 use super::store::ScriptStoreArgs;
 use super::watch::FileWatch;
 use super::{invoker, output, signal};
@@ -50,7 +50,7 @@ pub(super) struct Run {
     script: PathBuf,
 
     /// Read the handler's argument from stdin
-    #[arg(value_name = "-", value_parser = ["-"], hide_possible_values = true, group = "argument")]
+    #[arg(value_name = "-", value_parser = dash, group = "argument")]
     stdin: Option<String>,
 
     /// The handler's argument, as JSON [default: {}]
@@ -255,6 +255,17 @@ impl Run {
         };
         parse_argument(&text).map_err(|error| UsageError(format!("{origin} {error}")))
     }
+}
+
+/// Accepts `-` only.
+fn dash(text: &str) -> Result<String, String> {
+    if text == "-" {
+        return Ok(text.to_owned());
+    }
+    if inspect::is_address(text) {
+        return Err(format!("the address of a debugger follows the flag and an equals sign, as in --inspect={text}"));
+    }
+    Err("only - can follow the handler: --arg and --arg-file give the argument".to_owned())
 }
 
 /// The path relative to the working directory, if it is inside it.

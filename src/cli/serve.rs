@@ -27,8 +27,8 @@ const MAIL_GRACE_PERIOD: Duration = Duration::from_secs(10);
 #[command(after_help = "\
 Examples:
   tailor-idp serve --db users.db
-  TAILOR_IDP_SMTP_URL=smtp://user:password@mail.example.com tailor-idp serve --db users.db --listen 127.0.0.1:8787 \\
-      --base-url https://id.example.com --mail-from no-reply@example.com
+  TAILOR_IDP_SMTP_URL=smtp://user:password@mail.example.com tailor-idp serve --db users.db \\
+      --listen 127.0.0.1:8787 --base-url https://id.example.com --mail-from no-reply@example.com
 
 Speaks HTTP: put a proxy with TLS in front of it. See docs/mail.md.")]
 pub(super) struct Serve {

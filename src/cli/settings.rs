@@ -37,6 +37,14 @@ impl SettingsFile {
         Ok(Self { path, settings })
     }
 
+    /// Loads a file that was named on the command line, by a flag of this name: it is wrong usage if it cannot be read.
+    pub(super) fn load_named(flag: &str, path: PathBuf) -> anyhow::Result<Self> {
+        if let Err(error) = std::fs::File::open(&path) {
+            return Err(UsageError(format!("cannot read {flag}{}: {error}", path.display())).into());
+        }
+        Self::load(path)
+    }
+
     /// The names of its namespaces, separated by commas.
     pub(super) fn names(&self) -> String {
         self.settings.namespaces.keys().map(NamespaceName::as_str).collect::<Vec<_>>().join(", ")
@@ -65,12 +73,10 @@ impl<S: SettingsOverrides> SettingsArgs<S> {
             let text = format!("{flag} is for runs without settings: set {key} in {}", path.display());
             return Err(UsageError(format!("{text}, or ignore the file with --no-config")).into());
         }
-        if self.config.is_some()
-            && let Err(error) = std::fs::File::open(&path)
-        {
-            return Err(UsageError(format!("cannot read --config {}: {error}", path.display())).into());
+        match &self.config {
+            Some(_) => SettingsFile::load_named("--config ", path).map(Some),
+            None => SettingsFile::load(path).map(Some),
         }
-        SettingsFile::load(path).map(Some)
     }
 
     /// Path of the file that applies, or the first path that is searched for it. `None` with `--no-config`.

@@ -194,7 +194,7 @@ pub(super) struct NamespaceArgs<S: SettingsOverrides> {
     #[arg(long, value_name = "PATH", global = true)]
     db: Option<PathBuf>,
 
-    /// The namespace [default: that of the settings if they have only one, else builtin-idp]
+    /// The namespace [default, unless the command says otherwise: that of the settings if they have only one, else builtin-idp]
     #[arg(long, value_name = "NAME", global = true)]
     namespace: Option<NamespaceName>,
 
@@ -331,7 +331,11 @@ fn no_database_given() -> UsageError {
 }
 
 fn require_database(path: &Path) -> Result<(), UsageError> {
-    if path.exists() { Ok(()) } else { Err(UsageError(format!("there is no database at {}", path.display()))) }
+    if path.exists() {
+        return Ok(());
+    }
+    let creators = "`users create`, `users import` and `run` create one";
+    Err(UsageError(format!("there is no database at {}: {creators}", path.display())))
 }
 
 /// The names of the namespaces of a database, which must exist.

@@ -41,7 +41,8 @@ pub(super) struct TransportArgs {
     #[arg(long, value_name = "ADDRESS")]
     mail_from: Option<String>,
 
-    /// URL under which browsers reach `tailor-idp serve`; links start with it [default: that of the settings, else http://127.0.0.1:8787, or the address of --listen]
+    /// URL under which browsers reach `tailor-idp serve`; links start with it [default: that of the settings, else the
+    /// address that `serve` listens on, which is http://127.0.0.1:8787 unless it is told otherwise]
     #[arg(long, value_name = "URL")]
     base_url: Option<Url>,
 }

@@ -11,6 +11,7 @@ mod examples;
 mod expectation;
 mod fetch;
 mod function;
+mod help;
 mod host_directory;
 mod hostile;
 mod import;

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
+use tailor_idp::settings::FunctionLimits;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -25,10 +26,8 @@ use self::runner::{Runner, Verdict};
 use super::error::{AlreadyPrinted, UsageError};
 use super::{output, signal};
 
-/// Default time limit of a case, in seconds.
-const DEFAULT_TIMEOUT: &str = "60";
-/// Maximum time limit of a case, in seconds: a day.
-const MAX_TIMEOUT: f64 = 86_400.0;
+/// Default time limit of a case.
+const DEFAULT_TIMEOUT: &str = "60s";
 
 /// Run golden tests of scripts: compare what they print with what they should print
 ///
@@ -95,8 +94,8 @@ pub(super) struct Test {
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
 
-    /// Time limit of a case, in seconds
-    #[arg(long, value_name = "SECONDS", default_value = DEFAULT_TIMEOUT, value_parser = timeout)]
+    /// Time limit of a case, such as 500ms, 5s or 2m
+    #[arg(long, value_name = "TIME", default_value = DEFAULT_TIMEOUT, value_parser = FunctionLimits::parse_timeout)]
     timeout: Duration,
 
     /// Write a JUnit report, for CI servers
@@ -197,9 +196,4 @@ impl Test {
         }
         Ok(results)
     }
-}
-
-fn timeout(text: &str) -> Result<Duration, String> {
-    let seconds = text.parse::<f64>().ok().filter(|seconds| *seconds > 0.0 && *seconds <= MAX_TIMEOUT);
-    seconds.map(Duration::from_secs_f64).ok_or_else(|| format!("must be seconds, above 0 and up to {MAX_TIMEOUT}"))
 }

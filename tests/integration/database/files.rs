@@ -49,11 +49,13 @@ fn users_create_turns_empty_file_into_database() {
     assert_eq!((create.code, create.stderr.as_str()), (Some(0), ""));
 }
 
+const CREATORS: &str = "`users create`, `users import` and `run` create one";
+
 #[test]
 fn users_list_creates_no_database() {
     let (_folder, path) = place();
     let list = End::of(&mut program_on(&path, &["users", "list"]));
-    let stderr = format!("error: there is no database at {}\n", path.display());
+    let stderr = format!("error: there is no database at {}: {CREATORS}\n", path.display());
     assert_eq!(list, End { code: Some(2), stdout: String::new(), stderr });
     assert!(!path.exists());
 }

@@ -52,7 +52,7 @@ fn endless_case_times_out_and_others_pass() {
         ("hello/main.js", HELLO),
         ("hello/expected.txt", HELLO_EXPECTED),
     ]);
-    let end = folder.test(&["--timeout", "3", "--update"]);
+    let end = folder.test(&["--timeout", "3s", "--update"]);
     assert_eq!((end.code, verdicts(&end)), (Some(1), vec!["endless FAILED".to_owned(), "hello ok".to_owned()]));
     let text =
         "endless: still running after 3 s (--timeout); until then it printed\n --- stdout\n --- stderr\n before\n";

@@ -15,7 +15,7 @@ fn report_has_status_of_each_case() {
         ("endless/main.js", "export default () => { for (;;); };"),
         ("endless/expected.txt", HELLO_EXPECTED),
     ]);
-    let end = folder.test(&["--junit", "report.xml", "--timeout", "3"]);
+    let end = folder.test(&["--junit", "report.xml", "--timeout", "3s"]);
     assert_eq!(end.code, Some(1), "{end:#?}");
     let report = Report::deserialize_from_str(&folder.read("report.xml")).unwrap();
     assert_eq!(

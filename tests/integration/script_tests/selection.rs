@@ -88,7 +88,9 @@ fn empty_selection_is_a_usage_error() {
         "error: no case in . has a name that is asked for: --list without --filter shows all\n"
     );
     assert_eq!(filtered.code, Some(2));
-    assert_eq!(folder.test(&["--timeout", "0"]).code, Some(2));
+    for timeout in ["0s", "3", "25h"] {
+        assert_eq!(folder.test(&["--timeout", timeout]).code, Some(2), "{timeout}");
+    }
     assert_eq!(folder.test(&["--exact"]).code, Some(2));
 }
 

@@ -250,6 +250,9 @@ fn missing_file_of_a_flag_is_a_usage_error() {
         ("run create.js --invoker x", "cannot read --invoker x: "),
         ("users enroll-mfa ana@example.com --mfa-key-file x", "--mfa-key-file x: "),
         ("users list --db x", "there is no database at x"),
+        ("check x", "cannot read x: "),
+        ("run x", ""),
+        ("users import x --db users.db", "cannot read x: "),
     ];
     for (command, text) in cases {
         let end = folder.run(&command.split(' ').collect::<Vec<_>>());

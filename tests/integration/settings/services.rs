@@ -134,7 +134,10 @@ fn serve_creates_stores_of_settings_and_mail_skips_missing_ones() {
     assert_eq!(folder.run(&["mail", "send"]), end(0, NONE_SENT, &format!("{left_out}{not_there}")));
     assert!(!folder.path().join("users.db").exists());
     let named = folder.run(&["mail", "send", "--namespace", "main"]);
-    assert_eq!(named, end(2, "", "error: there is no database at users.db\n"));
+    assert_eq!(
+        named,
+        end(2, "", "error: there is no database at users.db: `users create`, `users import` and `run` create one\n")
+    );
 
     assert!(Running::serve(&folder, &[]).notes_until("listening: ").starts_with(left_out));
     assert_eq!(folder.run(&["mail", "send"]), end(0, NONE_SENT, left_out));

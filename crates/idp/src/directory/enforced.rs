@@ -427,7 +427,7 @@ pub(crate) fn user_already_exists(name: &str) -> IdpError {
 }
 
 pub(crate) fn mfa_disabled(namespace: &NamespaceName) -> IdpError {
-    IdpError::failed_precondition(format!("MFA is not enabled in namespace {namespace}"))
+    IdpError::failed_precondition(format!("MFA is not enabled in namespace {namespace}: enableMfa is not set"))
 }
 
 /// The refusal of an operation. Names neither the policies nor the user.

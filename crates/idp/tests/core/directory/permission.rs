@@ -144,6 +144,6 @@ async fn namespace_of_the_context_has_no_effect_below_the_router() {
     let token = page(&away, None).await.next_page_token;
     assert_eq!(page(&host(), token.clone()).await, page(&away, token).await);
     let unenroll = UnenrollMfa { user_id: "ana-id".into(), mfa_factor_id: "factor".into() };
-    let expected = (Code::FailedPrecondition, "MFA is not enabled in namespace users".to_owned());
+    let expected = (Code::FailedPrecondition, "MFA is not enabled in namespace users: enableMfa is not set".to_owned());
     assert_eq!(failure(users.unenroll_mfa(&away, unenroll).await), expected);
 }

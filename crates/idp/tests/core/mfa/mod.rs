@@ -228,7 +228,7 @@ async fn mfa_fails_when_it_is_disabled_or_the_key_is_missing() {
     let app = world.enrol(&ana).await;
 
     let off = world.again(settings().enable_mfa(false), [key(1)]).await;
-    let refused = (Code::FailedPrecondition, "MFA is not enabled in namespace home".to_owned());
+    let refused = (Code::FailedPrecondition, "MFA is not enabled in namespace home: enableMfa is not set".to_owned());
     assert_eq!(failure(off.idp.begin_mfa_enrollment("home", &ana.id).await), refused);
     assert_eq!(failure(off.confirm(&ana, &app, "000000").await), refused);
     assert_eq!(failure(off.verify(&ana, &world.code(&app, 0)).await), refused);
