@@ -151,13 +151,19 @@ fn import_takes_passwords_and_creation_times() {
 }
 
 #[test]
-fn examples_of_the_documentation_can_be_imported() {
+fn examples_of_the_documentation_and_the_help_can_be_imported() {
     let page = include_str!("../../docs/import.md");
     let (_, json) = page.split_once("```json\n").unwrap();
     let (lines, _) = json.split_once("```").unwrap();
     let folder = place(lines);
     let end = run(&folder, "users import users.jsonl --json");
     assert_eq!(end.json(), json!({ "imported": lines.lines().count(), "skipped": 0, "faulty": 0 }), "{end:#?}");
+
+    let help = End::of(program().args(["users", "import", "--help"])).stdout;
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = &help[help.find('{').unwrap()..=help.find('}').unwrap()];
+    let end = run(&place(line), "users import users.jsonl --json");
+    assert_eq!(end.json(), json!({ "imported": 1, "skipped": 0, "faulty": 0 }), "{end:#?}");
 }
 
 #[cfg(unix)]

@@ -34,9 +34,9 @@ const MAX_PRINTED_NAMES: usize = 20;
 
 /// Import many users from a file
 ///
-/// The file has one JSON object per line: {"name": "ana@example.com", "passwordHash": "$2b$12$…", "disabled": false, "createdAt":
-/// "2025-02-14T07:16:31Z"}. Only the name is required. Users without a password or a hash cannot sign in with a password. Blank lines
-/// are skipped.
+/// The file has one JSON object per line: {"name": "ana@example.com", "passwordHash":
+/// "$2b$12$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy", "disabled": false, "createdAt": "2025-02-14T07:16:31Z"}. Only the
+/// name is required. Users without a password or a hash cannot sign in with a password. Blank lines are skipped.
 ///
 /// passwordHash is a complete hash by another program: a PHC string of argon2id, argon2i, argon2d, scrypt, pbkdf2-sha256 or
 /// pbkdf2-sha512 with salt and hash, or bcrypt's $2a$, $2b$ or $2y$. Its cost is bounded: memory 256 MiB; Argon2: 20 passes,
