@@ -89,6 +89,12 @@ pub(super) fn domain(domain: &str) -> Option<String> {
     ascii.contains('.').then(|| ascii.into_owned())
 }
 
+/// Whether the name is an address that mail can be sent to: also one with a quoted local part, which new names cannot have.
+pub(super) fn is_address(name: &str) -> bool {
+    let is_text = |local: &str| !local.is_empty() && !local.chars().any(|c| c.is_whitespace() || c.is_control());
+    address(name).is_some_and(|(local, _)| is_text(&local))
+}
+
 /// The parts of an e-mail address in their normal forms. Does not check the local part.
 fn address(name: &str) -> Option<(String, String)> {
     let (local, given) = name.rsplit_once('@')?;
@@ -239,6 +245,18 @@ mod tests {
         assert_eq!(NameKind::Any.validate("\"Ana\"@ｅxample.com").unwrap(), "\"Ana\"@ｅxample.com");
         assert_eq!(refusal(NameKind::Any, ""), "name must not be empty");
         assert_eq!(refusal(NameKind::Any, "a\u{7}b"), r#"name must not contain control characters: got "a\u{7}b""#);
+    }
+
+    #[test]
+    fn mail_can_be_sent_to_addresses_that_new_names_cannot_have() {
+        for name in ["ana@example.com", "\"ana\"@example.com", "x@bücher.example"] {
+            assert!(is_address(name), "{name}");
+        }
+        for name in
+            ["", "ana", "@example.com", "ana@example", "a b@example.com", "ana@example.com\r\nbcc: x@example.com"]
+        {
+            assert!(!is_address(name), "{name}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Rules for password-reset mails.
 
-use super::{NameKind, UserAuthPolicy, uris};
+use super::{NameKind, UserAuthPolicy, names, uris};
 use crate::model::{IdpError, NamespaceName, SendPasswordResetEmail, UserRecord};
 
 /// The maximum length of a redirect URI in characters: what browsers and proxies accept.
@@ -31,7 +31,7 @@ pub(crate) fn unmailable(user: &UserRecord) -> Option<&'static str> {
         return Some("the user is disabled");
     }
     // Names from before the namespace required e-mail addresses.
-    NameKind::Email.validate(&user.name).is_err().then_some("the name of the user is not an e-mail address")
+    (!names::is_address(&user.name)).then_some("the name of the user is not an e-mail address")
 }
 
 /// Whether a browser may be sent to the redirect URI of a mail now: the rules may have been tightened since the mail was asked
