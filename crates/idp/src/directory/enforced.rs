@@ -5,7 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use super::page_token::{self, Listing, SealKey};
 use super::{
-    CallContext, Capabilities, Capability, Directory, ListRequest, NewPassword, PasswordUpdate, UserChange, WriteQueues,
+    CallContext, Capabilities, Capability, Directory, ListRequest, NewPassword, PasswordUpdate, UserChange,
+    WriteQueues, write_queues::Turn,
 };
 use crate::model::{
     Code, CreateUser, IdpError, ListUsers, NamespaceName, Password, Predicate, SendPasswordResetEmail, UnenrollMfa,
@@ -149,7 +150,7 @@ impl Enforced {
             (None, false) => PasswordUpdate::Keep,
         };
         let mut change = UserChange { name: None, password, disabled };
-        let mut write = self.writes.turn_until(&id, context.deadline).await?;
+        let mut write = self.writes.write(&id, context.deadline);
         loop {
             let found = self.find(context, UserKey::Id(&id), Operation::Update, |user| {
                 change.name = name.as_ref().and_then(|name| name.of_rename(user));
@@ -170,6 +171,10 @@ impl Enforced {
             self.check_change(&change)?;
             let former = name.as_ref().filter(|_| change.name.is_some()).and_then(|name| name.forms.former.as_deref());
             self.check_free(context, former).await?;
+            self.directory.prepare_update(&change).await?;
+            if write.turn().await? == Turn::WaitedFor {
+                continue;
+            }
             let mut outcome = self.directory.update(context, &user, &change).await;
             if !write.repeat(&mut outcome) {
                 return Ok(self.user_of(outcome?));
@@ -184,11 +189,14 @@ impl Enforced {
     /// See [`IdentityProvider::delete_user`](super::IdentityProvider::delete_user).
     pub async fn delete_user(&self, context: &CallContext, user_id: &str) -> Result<(), IdpError> {
         let context = &*self.own(context);
-        let mut write = self.writes.turn_until(user_id, context.deadline).await?;
+        let mut write = self.writes.write(user_id, context.deadline);
         loop {
             let permitted = |user: &_| self.allows(context, Operation::Delete, user);
             let user = self.find(context, UserKey::Id(user_id), Operation::Delete, permitted).await?;
             self.check_capabilities([(true, Capability::Delete)])?;
+            if write.turn().await? == Turn::WaitedFor {
+                continue;
+            }
             let mut outcome = self.directory.delete(context, &user).await;
             if !write.repeat(&mut outcome) {
                 return outcome;
@@ -209,7 +217,7 @@ impl Enforced {
         let context = &*self.own(context);
         reset_mail::check_form(&request)?;
         let operation = Operation::SendPasswordResetEmail;
-        let mut write = self.writes.turn_until(&request.user_id, context.deadline).await?;
+        let mut write = self.writes.write(&request.user_id, context.deadline);
         loop {
             let permitted = |user: &_| self.allows(context, operation, user);
             let user = self.find(context, UserKey::Id(&request.user_id), operation, permitted).await?;
@@ -221,6 +229,9 @@ impl Enforced {
             }
             self.policy().check_return(&request.redirect_uri)?;
             self.check_capabilities([(true, Capability::ResetMails)])?;
+            if write.turn().await? == Turn::WaitedFor {
+                continue;
+            }
             let mut outcome = self.directory.send_password_reset_email(context, &user, &request).await;
             if !write.repeat(&mut outcome) {
                 return outcome;
@@ -236,7 +247,7 @@ impl Enforced {
     pub async fn unenroll_mfa(&self, context: &CallContext, request: UnenrollMfa) -> Result<(), IdpError> {
         let context = &*self.own(context);
         let UnenrollMfa { user_id, mfa_factor_id } = request;
-        let mut write = self.writes.turn_until(&user_id, context.deadline).await?;
+        let mut write = self.writes.write(&user_id, context.deadline);
         loop {
             // One refusal for both: the caller does not learn which of them is missing.
             let permitted = |user: &_| {
@@ -247,6 +258,9 @@ impl Enforced {
                 return Err(mfa_disabled(&self.namespace));
             }
             self.check_capabilities([(true, Capability::Factors)])?;
+            if write.turn().await? == Turn::WaitedFor {
+                continue;
+            }
             let mut outcome = self.directory.remove_factor(context, &user, &mfa_factor_id).await;
             if !write.repeat(&mut outcome) {
                 return outcome;
@@ -313,12 +327,13 @@ impl Enforced {
 
     /// The user with the name in any spelling, or in the spelling that an earlier version stored.
     async fn find_by_name(&self, context: &CallContext, forms: &NameForms) -> Result<Option<UserRecord>, IdpError> {
+        let mut found = None;
+        // All forms, even if the first is found: how long it takes does not tell who exists.
         for form in forms.iter() {
-            if let Some(user) = self.directory.get(context, UserKey::Name(form)).await? {
-                return Ok(Some(user));
-            }
+            let user = self.directory.get(context, UserKey::Name(form)).await?;
+            found = found.or(user);
         }
-        Ok(None)
+        Ok(found)
     }
 
     /// Checks that no user has the name in its former spelling. The directory checks the normal form.

@@ -190,6 +190,17 @@ pub trait Directory: Send + Sync + 'static {
         Err(self.capabilities().unsupported("creating users"))
     }
 
+    /// Does what takes long in a change, before the change has its turn among the writes to the user: hashes the password, which
+    /// the change then keeps. The change is permitted, and can still be given up. By default, does nothing.
+    ///
+    /// # Errors
+    ///
+    /// As described at [`Directory`].
+    async fn prepare_update(&self, change: &UserChange) -> Result<(), IdpError> {
+        let _ = change;
+        Ok(())
+    }
+
     /// Changes a user, and returns the user after the change. Needs [`Capability::Update`], and the capabilities of the fields
     /// that the change contains.
     ///

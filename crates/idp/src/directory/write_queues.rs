@@ -1,15 +1,15 @@
 //! Queues of writes to existing users.
 //!
 //! A write reads the user, decides, and commits with the user's version as an expectation. Of the writes that read one version,
-//! only one can commit; so the writes to one user are executed one after another, in the order of their calls. Conflicts remain
-//! between processes, between writes that do not share their queues, and with writes that were overtaken.
+//! only one can commit; so the permitted writes to one user are executed one after another, first come, first served. The
+//! expectation alone makes a write correct: the queues save attempts, and a write whose owner does not go on is overtaken.
 
 use std::collections::HashMap;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex as StdMutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::{timeout, timeout_at};
 
 use crate::model::{Code, IdpError};
@@ -18,80 +18,69 @@ use crate::model::{Code, IdpError};
 /// occur by chance.
 const MAX_ATTEMPTS: usize = 20;
 
-/// The time after which a write is overtaken by the next one. Nothing drives a write while its isolate executes JavaScript, and
-/// no other isolate is to wait for that. Many times the duration of a commit.
+/// The time without a new turn after which those who wait leave a queue. Nothing drives a write while its isolate executes
+/// JavaScript, and no other isolate is to wait for that. Many times the duration of a commit.
 const OVERTAKEN_AFTER: Duration = Duration::from_millis(250);
 
 /// A queue for each user with writes in progress.
 #[derive(Debug, Default)]
-pub(crate) struct WriteQueues(Mutex<HashMap<Arc<str>, Queue>>);
+pub(crate) struct WriteQueues(StdMutex<HashMap<Arc<str>, Queue>>);
 
 #[derive(Debug)]
 struct Queue {
-    /// One permit: the turn. A write that is executed has taken it out.
-    turns: Arc<Semaphore>,
-    /// The number of the latest turn. Only the write that has it passes the turn on: earlier ones were overtaken.
-    latest: u64,
+    /// Locked by the write whose turn it is.
+    lock: Arc<Mutex<()>>,
     /// The time of the latest turn.
-    since: Instant,
+    acquired_at: Instant,
     /// The writes that wait or are executed. The queue is removed with the last one.
     writes: usize,
 }
 
 impl Queue {
     fn new() -> Self {
-        Self { turns: Arc::new(Semaphore::new(1)), latest: 0, since: Instant::now(), writes: 0 }
+        Self { lock: Arc::default(), acquired_at: Instant::now(), writes: 0 }
     }
 
-    fn next_turn(&mut self) -> u64 {
-        self.since = Instant::now();
-        self.latest += 1;
-        self.latest
+    fn join(&mut self) -> Arc<Mutex<()>> {
+        self.writes += 1;
+        Arc::clone(&self.lock)
     }
 }
 
+/// Whether a write had to wait for its turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// It had the turn, or got it at once.
+    Had,
+    /// It waited: what it has read may be out of date.
+    WaitedFor,
+}
+
 impl WriteQueues {
-    /// Waits for the turn of a write to the user.
-    pub(crate) async fn turn(&self, user_id: &str) -> UserWrite<'_> {
-        let mut write = self.enqueue(user_id);
-        write.wait().await;
-        write
+    /// A write to the user, which is not in the queue yet.
+    pub(crate) fn write<'a>(&'a self, user_id: &'a str, deadline: Option<Instant>) -> UserWrite<'a> {
+        UserWrite { queues: self, user_id, deadline, attempts: 0, ticket: None }
     }
 
-    /// Waits for the turn of a write to the user. The write neither waits nor is repeated after the deadline.
-    ///
-    /// # Errors
-    ///
-    /// [`Code::DeadlineExceeded`] if the turn does not come before the deadline.
-    pub(crate) async fn turn_until(&self, user_id: &str, deadline: Option<Instant>) -> Result<UserWrite<'_>, IdpError> {
-        let mut write = UserWrite { deadline, ..self.enqueue(user_id) };
-        match deadline {
-            None => write.wait().await,
-            Some(deadline) => timeout_at(deadline.into(), write.wait())
-                .await
-                .map_err(|_| deadline_exceeded("earlier writes to the user were not finished before the deadline"))?,
-        }
-        Ok(write)
+    /// A write to the user whose turn has come.
+    pub(crate) async fn turn<'a>(&'a self, user_id: &'a str) -> UserWrite<'a> {
+        let mut ticket = self.enqueue(user_id);
+        ticket.wait().await;
+        UserWrite { ticket: Some(ticket), ..self.write(user_id, None) }
     }
 
-    /// Takes the next place in the queue of the user; and the turn, if no other write has it.
-    fn enqueue(&self, user_id: &str) -> UserWrite<'_> {
+    /// Takes the next place in the queue of the user; and the turn, if the queue is empty.
+    fn enqueue(&self, user_id: &str) -> Ticket<'_> {
         let mut queues = self.lock();
         // A copy of the id is needed for a new queue only.
         let user_id = queues.get_key_value(user_id).map_or_else(|| user_id.into(), |(user_id, _)| Arc::clone(user_id));
         let queue = queues.entry(Arc::clone(&user_id)).or_insert_with(Queue::new);
-        queue.writes += 1;
-        let turns = Arc::clone(&queue.turns);
-        let turn = turns.try_acquire().ok().map(|permit| {
-            permit.forget();
-            queue.next_turn()
-        });
-        UserWrite { place: Place { queues: self, user_id, turns, turn }, attempts: 0, deadline: None }
-    }
-
-    /// Changes the queue of a user, which a [`Place`] keeps.
-    fn with_queue<T>(&self, user_id: &str, change: impl FnOnce(&mut Queue) -> T) -> Option<T> {
-        self.lock().get_mut(user_id).map(change)
+        let lock = queue.join();
+        let turn = Arc::clone(&lock).try_lock_owned().ok();
+        if turn.is_some() {
+            queue.acquired_at = Instant::now();
+        }
+        Ticket { turn, place: Place { queues: self, user_id, lock } }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Queue>> {
@@ -100,28 +89,37 @@ impl WriteQueues {
     }
 }
 
-/// A write whose turn has come. Its caller repeats it after a conflict. When it is dropped, the turn passes to the next write.
+/// A write to a user, which its caller repeats after a conflict. When it is dropped, the turn passes to the next write.
 #[derive(Debug)]
 pub(crate) struct UserWrite<'a> {
-    place: Place<'a>,
-    attempts: usize,
+    queues: &'a WriteQueues,
+    user_id: &'a str,
     deadline: Option<Instant>,
+    attempts: usize,
+    ticket: Option<Ticket<'a>>,
 }
 
 impl UserWrite<'_> {
-    async fn wait(&mut self) {
-        let place = &mut self.place;
-        if place.turn.is_some() {
-            return;
+    /// Waits for the turn, once the write is known to be permitted: others must neither hold up a write nor learn of it.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::DeadlineExceeded`] if the turn does not come before the deadline.
+    pub(crate) async fn turn(&mut self) -> Result<Turn, IdpError> {
+        if self.ticket.is_some() {
+            return Ok(Turn::Had);
         }
-        let mut turn = pin!(place.turns.acquire());
-        loop {
-            match timeout(OVERTAKEN_AFTER, turn.as_mut()).await {
-                Ok(permit) => break permit.map_or((), |permit| permit.forget()),
-                Err(_) => place.overtake(),
-            }
+        let ticket = self.ticket.insert(self.queues.enqueue(self.user_id));
+        if ticket.turn.is_some() {
+            return Ok(Turn::Had);
         }
-        place.turn = place.queues.with_queue(&place.user_id, Queue::next_turn);
+        match self.deadline {
+            None => ticket.wait().await,
+            Some(deadline) => timeout_at(deadline.into(), ticket.wait())
+                .await
+                .map_err(|_| deadline_exceeded("earlier writes to the user were not finished before the deadline"))?,
+        }
+        Ok(Turn::WaitedFor)
     }
 
     /// Whether the write is to be repeated: it conflicted, and not too often yet. After the deadline, the outcome of a write that
@@ -140,45 +138,73 @@ impl UserWrite<'_> {
     }
 }
 
-/// The place of a write in the queue of its user.
+/// A place in a queue, and the turn once it has come.
+#[derive(Debug)]
+struct Ticket<'a> {
+    // Dropped before the place.
+    turn: Option<OwnedMutexGuard<()>>,
+    place: Place<'a>,
+}
+
+impl Ticket<'_> {
+    async fn wait(&mut self) {
+        while self.turn.is_none() {
+            let mut turn = pin!(Arc::clone(&self.place.lock).lock_owned());
+            self.turn = loop {
+                match timeout(OVERTAKEN_AFTER, turn.as_mut()).await {
+                    Ok(turn) => break Some(turn),
+                    Err(_) if self.place.overtake() => break None,
+                    Err(_) => {}
+                }
+            };
+        }
+        self.place.acquired();
+    }
+}
+
+/// A place in the queue of a user.
 #[derive(Debug)]
 struct Place<'a> {
     queues: &'a WriteQueues,
     user_id: Arc<str>,
-    turns: Arc<Semaphore>,
-    /// The number of the turn, once it has come.
-    turn: Option<u64>,
+    /// The lock of the queue.
+    lock: Arc<Mutex<()>>,
 }
 
 impl Place<'_> {
-    /// Makes the turn free if the write that has it takes too long.
-    fn overtake(&self) {
-        let overtaken = self.queues.with_queue(&self.user_id, |queue| {
-            let late = queue.since.elapsed() >= OVERTAKEN_AFTER;
-            if late {
-                queue.next_turn();
-            }
-            late
-        });
-        if overtaken == Some(true) {
-            self.turns.add_permits(1);
+    fn acquired(&self) {
+        if let Some(queue) = self.queues.lock().get_mut(&self.user_id)
+            && Arc::ptr_eq(&queue.lock, &self.lock)
+        {
+            queue.acquired_at = Instant::now();
         }
+    }
+
+    /// Leaves a queue that makes no progress for the next one: whoever is driven gets there, past all who are not.
+    fn overtake(&mut self) -> bool {
+        let mut queues = self.queues.lock();
+        let queue = queues.entry(Arc::clone(&self.user_id)).or_insert_with(Queue::new);
+        if Arc::ptr_eq(&queue.lock, &self.lock) {
+            if queue.acquired_at.elapsed() < OVERTAKEN_AFTER {
+                return false;
+            }
+            *queue = Queue::new();
+        }
+        self.lock = queue.join();
+        true
     }
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         let mut queues = self.queues.lock();
-        let Some(queue) = queues.get_mut(&self.user_id) else { return };
-        let passes_on = self.turn == Some(queue.latest);
-        queue.writes -= 1;
-        if queue.writes == 0 {
-            queues.remove(&self.user_id);
-        }
-        // Wakers are not called under the lock.
-        drop(queues);
-        if passes_on {
-            self.turns.add_permits(1);
+        if let Some(queue) = queues.get_mut(&self.user_id)
+            && Arc::ptr_eq(&queue.lock, &self.lock)
+        {
+            queue.writes -= 1;
+            if queue.writes == 0 {
+                queues.remove(&self.user_id);
+            }
         }
     }
 }
@@ -190,8 +216,8 @@ fn deadline_exceeded(detail: &str) -> IdpError {
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
-    use std::time::Duration;
 
+    use futures::FutureExt;
     use tokio::task::yield_now;
 
     use super::*;
@@ -220,42 +246,78 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn write_is_told_whether_it_waited() {
+        let queues = WriteQueues::default();
+        let mut first = queues.write("ana", None);
+        assert_eq!(first.turn().await.expect("no deadline"), Turn::Had);
+        assert_eq!(first.turn().await.expect("no deadline"), Turn::Had);
+        let mut second = queues.write("ana", None);
+        let mut waiting = Box::pin(second.turn());
+        assert!(waiting.as_mut().now_or_never().is_none());
+        drop(first);
+        assert_eq!(waiting.await.expect("no deadline"), Turn::WaitedFor);
+    }
+
+    #[tokio::test]
     async fn writes_to_other_users_do_not_wait() {
         let queues = WriteQueues::default();
         let ana = queues.turn("ana").await;
-        let bo = queues.turn_until("bo", in_ms(60_000)).await.expect("bo has no other write");
+        let bo = queues.turn("bo").now_or_never().expect("bo has no other write");
         drop((ana, bo));
         assert!(queues.lock().is_empty());
     }
 
     #[tokio::test]
-    async fn write_that_is_not_driven_is_overtaken() {
+    async fn writes_that_are_not_driven_are_overtaken_all_at_once() {
         let queues = WriteQueues::default();
         let stalled = queues.turn("ana").await;
-        let second = queues.turn_until("ana", in_ms(60_000)).await.expect("the first write is overtaken");
+        let mut waiting: Vec<_> = (0..100).map(|_| Box::pin(queues.turn("ana"))).collect();
+        for write in &mut waiting {
+            assert!(write.as_mut().now_or_never().is_none(), "polled once, and not again");
+        }
+        let mut others = Vec::new();
+        for _ in 0..3 {
+            let began = Instant::now();
+            others.push(queues.turn("ana").await);
+            assert!(began.elapsed() < 4 * OVERTAKEN_AFTER, "{:?}", began.elapsed());
+        }
+        // Those who were overtaken go on side by side with the others, one after another.
         drop(stalled);
-        let error = queues.turn_until("ana", in_ms(20)).await.expect_err("the turn is the second write's");
-        assert_eq!(error.code(), Code::DeadlineExceeded);
-        drop(second);
-        queues.turn_until("ana", in_ms(20)).await.expect("nothing waits any more");
+        for write in waiting {
+            drop(write.await);
+        }
+        drop(others);
         assert!(queues.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn write_that_is_dropped_while_it_waits_leaves_the_queue() {
+        let queues = WriteQueues::default();
+        let first = queues.turn("ana").await;
+        let mut waiting = Box::pin(queues.turn("ana"));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        drop(waiting);
+        drop(first);
+        assert!(queues.lock().is_empty());
+        assert!(queues.turn("ana").now_or_never().is_some());
     }
 
     #[tokio::test]
     async fn write_waits_for_its_turn_until_the_deadline() {
         let queues = WriteQueues::default();
         let first = queues.turn("ana").await;
-        let error = queues.turn_until("ana", in_ms(20)).await.expect_err("the first write is not finished");
+        let error = queues.write("ana", in_ms(20)).turn().await.expect_err("the first write is not finished");
         assert_eq!(error.code(), Code::DeadlineExceeded);
         drop(first);
-        queues.turn_until("ana", in_ms(60_000)).await.expect("nothing waits any more");
+        queues.write("ana", in_ms(60_000)).turn().await.expect("nothing waits any more");
         assert!(queues.lock().is_empty());
     }
 
     #[tokio::test]
     async fn write_is_not_repeated_after_the_deadline() {
         let queues = WriteQueues::default();
-        let mut write = queues.turn_until("ana", in_ms(0)).await.expect("a turn that has come is not refused");
+        let mut write = queues.write("ana", in_ms(0));
+        write.turn().await.expect("a turn that has come is not refused");
         let mut outcome: Result<(), _> = Err(IdpError::conflict());
         assert!(!write.repeat(&mut outcome));
         assert_eq!(outcome.expect_err("it failed").code(), Code::DeadlineExceeded);

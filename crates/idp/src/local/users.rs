@@ -63,6 +63,13 @@ impl Directory for StoreDirectory {
         committed.created.into_iter().next().ok_or_else(|| internal("the store returned no user"))
     }
 
+    async fn prepare_update(&self, change: &UserChange) -> Result<(), IdpError> {
+        if let PasswordUpdate::Set(password) = &change.password {
+            password.hash_with(|password| self.local.hash(password)).await?;
+        }
+        Ok(())
+    }
+
     async fn update(&self, _: &CallContext, user: &UserRecord, change: &UserChange) -> Result<UserRecord, IdpError> {
         let UserChange { name, password, disabled } = change;
         let (password, sets_password) = match password {

@@ -130,14 +130,16 @@ async fn users_from_before_hold_their_mailbox_against_their_own_spelling() {
 }
 
 #[tokio::test]
-async fn normal_form_is_found_before_the_former_one() {
+async fn user_stored_in_the_spelling_that_is_asked_for_is_found_first() {
     let host = host().await;
     let former = host.create_former("ana@ｅxample.com").await;
-    let normal = host.try_create("ana@example.com").await.unwrap();
-    assert_eq!(host.by_name("ana@ｅxample.com").await.unwrap().id, normal.id);
-    host.delete(&normal.id).await;
-    assert_eq!(host.by_name("ana@ｅxample.com").await.unwrap().id, former);
     assert_eq!(codes(host.by_name("ana@example.com").await).0, Code::NotFound, "another spelling than the stored one");
+    let normal = host.try_create("ana@example.com").await.unwrap();
+    assert_eq!(host.by_name("ana@ｅxample.com").await.unwrap().id, former);
+    assert!(host.signs_in("ana@ｅxample.com", "correct horse").await, "the new user has no password");
+    assert_eq!(host.by_name("ana@example.com").await.unwrap().id, normal.id);
+    host.delete(&former).await;
+    assert_eq!(host.by_name("ana@ｅxample.com").await.unwrap().id, normal.id);
 }
 
 #[tokio::test]

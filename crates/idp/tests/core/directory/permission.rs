@@ -117,7 +117,7 @@ async fn directory_is_asked_for_a_former_spelling_only_where_it_differs() {
     let directory = TestDirectory::complete();
     let idp = router(&directory, Permission::allow_all());
     for (name, reads) in
-        [("ghost@example.com", 1), ("Ghöst@example.com", 1), ("ghost@ｅxample.com", 2), ("Ana@ｅxample.com", 1)]
+        [("ghost@example.com", 1), ("Ghöst@example.com", 1), ("ghost@ｅxample.com", 2), ("Ana@ｅxample.com", 2)]
     {
         let _ = idp.user(&anonymous(), UserKey::Name(name)).await;
         assert_eq!(directory.calls(), vec!["get"; reads], "{name}");
