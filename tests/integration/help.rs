@@ -84,6 +84,7 @@ fn help_of_import_says_which_hashes_are_taken_and_their_bounds() {
         "$2a$, $2b$ or $2y$",
         "256 MiB",
         "20 passes",
+        "memory times parallelism 1 GiB",
         "cost 15",
         "2000000",
     ] {

@@ -40,8 +40,9 @@ const MAX_PRINTED_NAMES: usize = 20;
 ///
 /// passwordHash is a complete hash by another program: a PHC string of argon2id, argon2i, argon2d, scrypt, pbkdf2-sha256 or
 /// pbkdf2-sha512 with salt and hash, or bcrypt's $2a$, $2b$ or $2y$. Its cost is bounded: memory 256 MiB; Argon2: 20 passes,
-/// parallelism 64; scrypt: parallelism 16; bcrypt: cost 15; PBKDF2: 2000000 iterations. The first successful sign-in replaces it
-/// by an Argon2id hash. With password in its place, the import hashes the password itself, which is slow.
+/// parallelism 64; scrypt: parallelism 16, memory times parallelism 1 GiB; bcrypt: cost 15; PBKDF2: 2000000 iterations. The first
+/// successful sign-in replaces it by an Argon2id hash. With password in its place, the import hashes the password itself, which is
+/// slow.
 ///
 /// All lines are checked first: if one is invalid, nobody is imported, unless --skip-faulty is given. Then users are added in
 /// batches, in the order of the lines. Users whose names are taken are skipped and not changed. After an interruption, which says

@@ -16,8 +16,12 @@ pub(super) const MAX_ARGON2_PASSES: u32 = 20;
 /// a large machine.
 const MAX_ARGON2_LANES: u32 = 64;
 
-/// The maximum parallelism of a scrypt hash, which multiplies its work. OWASP recommends at most 10.
+/// The maximum parallelism of a scrypt hash. OWASP recommends at most 10.
 const MAX_SCRYPT_PARALLELISM: u32 = 16;
+
+/// The maximum work of a scrypt hash in KiB, its memory times its parallelism: what OWASP recommends takes at most 128 MiB, and the
+/// lanes are computed one after the other. At the maximum they take seconds.
+const MAX_SCRYPT_WORK_KIB: u64 = 4 * MAX_MEMORY_KIB as u64;
 
 /// The maximum number of iterations of a PBKDF2 hash: three times what OWASP recommends.
 const MAX_PBKDF2_ITERATIONS: u32 = 2_000_000;
@@ -180,6 +184,8 @@ fn scrypt(hash: Box<PasswordHash>) -> Result<StoredHash<'static>, UnusableHash> 
     let memory = u128::from(r) * u128::from(n.max(p.into())) * 128;
     let memory = u64::try_from(memory.div_ceil(1024)).unwrap_or(u64::MAX);
     limit(kind, "the memory in KiB (128 * N * r)", memory, MAX_MEMORY_KIB.into())?;
+    let work = memory.saturating_mul(p.into());
+    limit(kind, "the work in KiB (128 * N * r * p)", work, MAX_SCRYPT_WORK_KIB)?;
     if log_n == 0 {
         return Err(malformed(kind, "ln is at least 1, got 0"));
     }
@@ -279,9 +285,11 @@ mod tests {
             ("$argon2id$v=19$m=262144,t=20,p=64", "$argon2id$v=19$m=262145,t=20,p=64", "the memory in KiB"),
             ("$argon2i$v=19$m=262144,t=20,p=64", "$argon2i$v=19$m=262144,t=21,p=64", "the number of passes"),
             ("$argon2d$m=262144,t=20,p=64", "$argon2d$m=262144,t=20,p=65", "the parallelism"),
-            ("$scrypt$ln=18,r=8,p=16", "$scrypt$ln=18,r=9,p=16", "the memory in KiB (128 * N * r)"),
-            ("$scrypt$ln=1,r=131072,p=16", "$scrypt$ln=1,r=131073,p=16", "the memory in KiB (128 * N * r)"),
-            ("$scrypt$ln=18,r=8,p=16", "$scrypt$ln=18,r=8,p=17", "the parallelism"),
+            ("$scrypt$ln=18,r=8,p=1", "$scrypt$ln=18,r=9,p=1", "the memory in KiB (128 * N * r)"),
+            ("$scrypt$ln=4,r=131072,p=4", "$scrypt$ln=4,r=131073,p=4", "the memory in KiB (128 * N * r)"),
+            ("$scrypt$ln=18,r=8,p=4", "$scrypt$ln=18,r=8,p=5", "the work in KiB (128 * N * r * p)"),
+            ("$scrypt$ln=16,r=8,p=16", "$scrypt$ln=17,r=8,p=16", "the work in KiB (128 * N * r * p)"),
+            ("$scrypt$ln=14,r=8,p=16", "$scrypt$ln=14,r=8,p=17", "the parallelism"),
             ("$pbkdf2-sha256$i=2000000", "$pbkdf2-sha256$i=2000001", "the number of iterations"),
             ("$pbkdf2-sha512$i=2000000,l=32", "$pbkdf2-sha512$i=4294967295,l=32", "the number of iterations"),
         ] {
