@@ -87,7 +87,7 @@ impl LocalDirectory {
         let verdict = self.hasher.verify(password, hash.clone().unwrap_or_default()).await.map_err(internal)?;
         let malformed = |_| {
             let id = user.as_ref().map_or("", |user| &user.id);
-            StoreError::Corrupt(format!("the password hash of user {id} is not in PHC form"))
+            StoreError::Corrupt(format!("the password hash of user {id} is malformed"))
         };
         let hash = hash.map_err(malformed).map_err(failed)?;
         let (Some(user), Some(hash)) = (user, hash) else { return Ok(None) };
