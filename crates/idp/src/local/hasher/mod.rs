@@ -96,7 +96,8 @@ pub(super) enum Verdict {
     Wrong,
     /// The password is right.
     Right {
-        /// A hash of the same password at the current cost, if the stored hash is of another kind or cost.
+        /// A hash of the same password at the current cost, if the stored hash is of another kind or cost and no other password
+        /// has it.
         rehashed: Option<PasswordHash>,
     },
     /// The stored hash cannot be verified. No password is right.
@@ -230,8 +231,11 @@ impl HashJob {
     }
 
     /// A hash of the current kind and cost, unless `stored` is one. A failure does not fail the sign-in: the next one tries again.
+    ///
+    /// A bcrypt hash of a password that fills it is kept: whoever typed it with another ending would replace it by a hash that the
+    /// user's own password does not match.
     fn rehashed(&self, password: &[u8], stored: &StoredHash<'_>) -> Option<PasswordHash> {
-        if stored.is_argon2id(self.cost.memory_kib, self.cost.passes) {
+        if stored.is_argon2id(self.cost.memory_kib, self.cost.passes) || !stored.covers(password) {
             return None;
         }
         let hash = self.hash(password);

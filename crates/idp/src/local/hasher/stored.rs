@@ -26,6 +26,9 @@ const MAX_SCRYPT_WORK_KIB: u64 = 4 * MAX_MEMORY_KIB as u64;
 /// The maximum number of iterations of a PBKDF2 hash: three times what OWASP recommends.
 const MAX_PBKDF2_ITERATIONS: u32 = 2_000_000;
 
+/// The number of bytes of a password that bcrypt compares: a longer one has the hash of its beginning.
+const BCRYPT_PASSWORD_BYTES: usize = 72;
+
 /// The costs of bcrypt hashes, as powers of two. The highest takes seconds.
 const BCRYPT_COSTS: std::ops::RangeInclusive<u32> = 4..=15;
 
@@ -110,7 +113,7 @@ impl<'a> StoredHash<'a> {
             Self::Argon2 { hash, .. } => ("argon2", Argon2::default().verify_password(password, &**hash)),
             Self::Scrypt(hash) => ("scrypt", Scrypt::new().verify_password(password, &**hash)),
             Self::Pbkdf2(hash) => ("pbkdf2", Pbkdf2::default().verify_password(password, &**hash)),
-            // Takes the first 72 bytes of the password, as all of bcrypt.
+            // Compares the first 72 bytes of the password, as other programs do.
             Self::Bcrypt(text) => return bcrypt::verify(password, text).map_err(|error| malformed("bcrypt", error)),
         };
         match verified {
@@ -118,6 +121,11 @@ impl<'a> StoredHash<'a> {
             Err(Error::PasswordInvalid) => Ok(false),
             Err(error) => Err(malformed(kind, error)),
         }
+    }
+
+    /// Whether this is a hash of all of `password`, and not also of longer or shorter ones with the same beginning.
+    pub(super) fn covers(&self, password: &[u8]) -> bool {
+        !matches!(self, Self::Bcrypt(_)) || password.len() < BCRYPT_PASSWORD_BYTES
     }
 
     /// Whether this is a hash of the current algorithm and version, with these parameters.

@@ -239,6 +239,21 @@ async fn verify_password_accepts_and_replaces_hashes_of_other_programs() {
 }
 
 #[tokio::test]
+async fn verify_password_keeps_a_bcrypt_hash_of_a_password_that_is_longer_than_bcrypt_compares() {
+    let world = World::new(NamespaceSettings::default()).await;
+    // From the tests of crypt_blowfish: bcrypt compares 72 bytes.
+    let bcrypt = "$2a$05$abcdefghijklmnopqrstuu5s2v8.iXieOjg/.AySBTTZIIVFJeBui";
+    let compared = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    assert_eq!(compared.len(), 72);
+    world.insert("ana@example.com", bcrypt).await;
+    for ending in ["chars after 72 are ignored", "another ending", "", "chars after 72 are ignored"] {
+        assert!(world.signs_in("ana@example.com", &format!("{compared}{ending}")).await, "{ending:?}");
+        assert_eq!(world.stored_hash("ana@example.com").await.as_str(), bcrypt, "{ending:?}");
+    }
+    assert!(!world.signs_in("ana@example.com", &compared[..71]).await);
+}
+
+#[tokio::test]
 async fn wrong_passwords_for_a_hash_of_another_program_count_as_attempts() {
     let world = World::new(limits(3, 100)).await;
     world.insert("ana@example.com", "$2b$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW").await;
