@@ -243,10 +243,10 @@ impl LocalDirectory {
         let mut former_names = Vec::new();
         let now = self.now();
         for (index, user) in users.into_iter().enumerate() {
-            former_names.extend(NameForms::of(self.policy().name_kind(), &user.name).former.map(|name| (index, name)));
             match self.importable(user, now) {
-                Ok((user, password)) => {
+                Ok((user, former_name, password)) => {
                     checked.push(user);
+                    former_names.extend(former_name.map(|name| (index, name)));
                     passwords.extend(password.map(|password| (index, password)));
                 }
                 Err(error) => faults.push(ImportFault { index, error }),
@@ -260,10 +260,15 @@ impl LocalDirectory {
         Ok(ImportBatch { namespace, store, hasher, users: checked, former_names, passwords, publish })
     }
 
-    /// The user to insert, and the password to hash.
-    fn importable(&self, user: ImportUser, now: Timestamp) -> Result<(NewUser, Option<Password>), IdpError> {
+    /// The user to insert, the spelling in which earlier versions stored the name, where it differs, and the password to hash.
+    fn importable(
+        &self,
+        user: ImportUser,
+        now: Timestamp,
+    ) -> Result<(NewUser, Option<String>, Option<Password>), IdpError> {
         let ImportUser { name, password, disabled, created_at } = user;
-        let name = self.policy().name_kind().validate(&name)?;
+        let (NameForms { normal: name, former }, checked) = NameForms::validated(self.policy().name_kind(), &name);
+        checked?;
         self.policy().check_domain(&name)?;
         let (hash, plain) = match password {
             None => (None, None),
@@ -282,6 +287,6 @@ impl LocalDirectory {
         if let Some(time) = created_at.filter(|time| *time > now) {
             return Err(IdpError::invalid_argument(format!("createdAt must not be in the future: got {time}")));
         }
-        Ok((NewUser { name, password: hash, disabled, created_at }, plain))
+        Ok((NewUser { name, password: hash, disabled, created_at }, former, plain))
     }
 }

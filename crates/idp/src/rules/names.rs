@@ -16,16 +16,16 @@ const MAX_LOCAL_CHARS: usize = 64;
 /// The maximum length of any other name in characters: enough for employee numbers and handles, short enough for an index.
 const MAX_NAME_CHARS: usize = 256;
 
+/// The maximum length of a name before it is normalised, in bytes. Mapping a domain takes more than linear time, and cannot be
+/// interrupted. Every name that a user can have fits in every composition of its characters: 256 of 4 bytes, at most three times as
+/// long before NFC.
+const MAX_GIVEN_BYTES: usize = 4096;
+
 impl NameKind {
     /// The form in which a name is stored, looked up and compared by policies. Does not check whether the name is allowed:
-    /// a text that is no e-mail address has a normal form, too.
+    /// a text that is no e-mail address has a normal form, too. A text of more than 4096 bytes is its own: no user has such a name.
     pub fn normalize(self, name: &str) -> String {
-        match self {
-            Self::Email => {
-                address(name).map_or_else(|| lower_case(name), |(local, domain)| format!("{local}@{domain}"))
-            }
-            Self::Any => name.nfc().collect(),
-        }
+        self.map(name).normal
     }
 
     /// Checks a name for a new or renamed user, and returns its normal form.
@@ -34,20 +34,39 @@ impl NameKind {
     ///
     /// [`Code::InvalidArgument`](crate::model::Code::InvalidArgument) with the reason.
     pub fn validate(self, name: &str) -> Result<String, IdpError> {
-        let normal = self.normalize(name);
+        let mapped = self.map(name);
+        match self.fault(name, &mapped) {
+            Some(fault) => Err(IdpError::invalid_argument(fault)),
+            None => Ok(mapped.normal),
+        }
+    }
+
+    fn map(self, name: &str) -> Mapped {
+        match self {
+            _ if name.len() > MAX_GIVEN_BYTES => Mapped { normal: name.to_owned(), is_address: false },
+            Self::Email => match address(name) {
+                Some((local, domain)) => Mapped { normal: format!("{local}@{domain}"), is_address: true },
+                None => Mapped { normal: lower_case(name), is_address: false },
+            },
+            Self::Any => Mapped { normal: name.nfc().collect(), is_address: false },
+        }
+    }
+
+    /// What keeps a name from being that of a new user.
+    fn fault(self, name: &str, mapped: &Mapped) -> Option<String> {
+        let Mapped { normal, is_address: _ } = mapped;
         let (max, length) = (self.max_chars(), normal.chars().count());
         if length > max {
-            return Err(IdpError::invalid_argument(format!("name must be at most {max} characters: got {length}")));
+            return Some(format!("name must be at most {max} characters: got {length}"));
         }
-        let fault = match self {
-            Self::Email => email_fault(name),
+        match self {
+            Self::Email => email_fault(name, mapped),
             Self::Any if normal.is_empty() => Some("name must not be empty".to_owned()),
-            Self::Any if normal.chars().any(char::is_control) => {
-                Some(format!("name must not contain control characters: got {name:?}"))
-            }
-            Self::Any => None,
-        };
-        fault.map_or(Ok(normal), |fault| Err(IdpError::invalid_argument(fault)))
+            Self::Any => normal
+                .chars()
+                .any(char::is_control)
+                .then(|| format!("name must not contain control characters: got {name:?}")),
+        }
     }
 
     const fn max_chars(self) -> usize {
@@ -56,6 +75,13 @@ impl NameKind {
             Self::Any => MAX_NAME_CHARS,
         }
     }
+}
+
+/// A name in its normal form.
+struct Mapped {
+    normal: String,
+    /// Whether it is an e-mail address, whose local part is not checked.
+    is_address: bool,
 }
 
 /// The forms under which the user with a given name can be stored.
@@ -69,10 +95,22 @@ pub(crate) struct NameForms {
 
 impl NameForms {
     pub(crate) fn of(kind: NameKind, name: &str) -> Self {
-        let normal = kind.normalize(name);
-        // ASCII was lower-cased before, and is now.
-        let former = (kind == NameKind::Email && !name.is_ascii()).then(|| name.to_lowercase());
-        Self { former: former.filter(|former| *former != normal), normal }
+        Self::from_normal(kind, name, kind.map(name).normal)
+    }
+
+    /// The forms, and the error of [`NameKind::validate`]. Maps the name once.
+    pub(crate) fn validated(kind: NameKind, name: &str) -> (Self, Result<(), IdpError>) {
+        let mapped = kind.map(name);
+        let fault = kind.fault(name, &mapped);
+        let checked = fault.map_or(Ok(()), |fault| Err(IdpError::invalid_argument(fault)));
+        (Self::from_normal(kind, name, mapped.normal), checked)
+    }
+
+    fn from_normal(kind: NameKind, name: &str, normal: String) -> Self {
+        // ASCII was lower-cased before, and is now. No stored name is longer than the bound.
+        let can_differ = kind == NameKind::Email && !name.is_ascii() && name.len() <= MAX_GIVEN_BYTES;
+        let former = can_differ.then(|| name.to_lowercase()).filter(|former| *former != normal);
+        Self { normal, former }
     }
 
     /// The forms, in the order in which they are looked up: who is stored in exactly the spelling that is asked for comes first.
@@ -110,14 +148,16 @@ fn lower_case(text: &str) -> String {
 }
 
 /// What keeps a name from being an e-mail address.
-fn email_fault(name: &str) -> Option<String> {
+fn email_fault(name: &str, mapped: &Mapped) -> Option<String> {
     let no_email = || format!("name must be an e-mail address: got {name:?}");
-    let Some((local, _)) = address(name) else { return Some(no_email()) };
+    let Some((local, _)) = mapped.normal.rsplit_once('@').filter(|_| mapped.is_address) else {
+        return Some(no_email());
+    };
     let length = local.chars().count();
     if length > MAX_LOCAL_CHARS {
         return Some(format!("name must have at most {MAX_LOCAL_CHARS} characters before the @: got {length}"));
     }
-    (!is_dot_atom(&local)).then(no_email)
+    (!is_dot_atom(local)).then(no_email)
 }
 
 /// Whether the local part needs no quotes (RFC 5322, section 3.2.3; RFC 6532 adds what is not ASCII). A quoted one would be another
@@ -237,6 +277,33 @@ mod tests {
 
         assert!(NameKind::Any.validate(&"名".repeat(256)).is_ok());
         assert_eq!(refusal(NameKind::Any, &"名".repeat(257)), "name must be at most 256 characters: got 257");
+    }
+
+    #[test]
+    fn names_that_no_user_can_have_are_refused_and_looked_up_without_being_mapped() {
+        // Each label takes the mapping of a domain milliseconds.
+        let long = format!("ANA@{}com", format!("{}.", "É".repeat(900)).repeat(500));
+        let length = long.chars().count();
+        for (kind, max) in [(NameKind::Email, 254), (NameKind::Any, 256)] {
+            assert_eq!(refusal(kind, &long), format!("name must be at most {max} characters: got {length}"));
+            assert_eq!(kind.normalize(&long), long);
+            assert_eq!(NameForms::of(kind, &long), NameForms { normal: long.clone(), former: None });
+        }
+        // The longest composition of a name is within the bound.
+        let decomposed = "\u{3b9}\u{308}\u{301}".repeat(256);
+        assert_eq!(NameKind::Any.validate(&decomposed).unwrap(), "\u{390}".repeat(256));
+    }
+
+    #[test]
+    fn validated_forms_agree_with_the_forms_and_the_check() {
+        for kind in [NameKind::Email, NameKind::Any] {
+            for name in ["Ana@Example.com", "X@Bücher.example", "ana", "", "a\u{7}b", "\"ana\"@example.com"] {
+                let (forms, checked) = NameForms::validated(kind, name);
+                assert_eq!(forms, NameForms::of(kind, name));
+                let fault = |error: IdpError| error.detail().to_owned();
+                assert_eq!(checked.map(|()| forms.normal).map_err(fault), kind.validate(name).map_err(fault));
+            }
+        }
     }
 
     #[test]
