@@ -1,6 +1,7 @@
 //! URIs in requests and settings.
 
 use std::borrow::Cow;
+use std::net::Ipv6Addr;
 
 use url::Url;
 
@@ -22,15 +23,24 @@ pub(crate) fn parse_http(uri: &str) -> Option<Url> {
 /// The URI for an error message: user and password are cut out, wherever a parser, strict or lenient, or the author of the URI
 /// could have seen them.
 pub(crate) fn without_userinfo(uri: &str) -> Cow<'_, str> {
-    let Some((_, after)) = uri.rsplit_once('@') else { return uri.into() };
+    let Some((before, after)) = uri.rsplit_once('@') else { return uri.into() };
     let (prefix, rest) = split_authority(uri);
     let authority = rest.split(['/', '\\', '?', '#']).next().unwrap_or_default();
     let is_host = || Url::parse(&format!("http://{authority}")).is_ok_and(|url| url.has_host());
-    // An address has no user. And an `@` behind the host is of the path, unless the "host" is a user and part of a password.
-    if prefix == "mailto:" || (!authority.contains('@') && is_host()) {
+    // An address has no user. And an `@` behind the host belongs to the path, unless the "host" is a user and part of a password,
+    // which can look like a port.
+    let is_address = prefix == "mailto:";
+    let has_password = if is_address { &before[prefix.len()..] } else { without_ipv6(authority) }.contains(':');
+    if !has_password && (is_address || (!authority.contains('@') && is_host())) {
         return uri.into();
     }
     format!("{prefix}…@{after}").into()
+}
+
+/// What follows an IPv6 address, if the authority is one, and the authority otherwise.
+fn without_ipv6(authority: &str) -> &str {
+    let address = authority.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    address.filter(|(address, _)| address.parse::<Ipv6Addr>().is_ok()).map_or(authority, |(_, rest)| rest)
 }
 
 /// Splits a URI before its authority. Without a scheme that has one, all of it may be authority: `user:password@host`.
@@ -38,7 +48,9 @@ fn split_authority(uri: &str) -> (&str, &str) {
     let colon = uri.find(':').map_or(0, |colon| colon + 1);
     let (scheme, rest) = uri.split_at(colon);
     let is_known = |known: &&str| scheme.trim_start().eq_ignore_ascii_case(known);
-    let start = if ["http:", "https:"].iter().any(is_known) || rest.starts_with("//") {
+    let start = if scheme.contains('@') {
+        0
+    } else if ["http:", "https:"].iter().any(is_known) || rest.starts_with("//") {
         uri.len() - rest.trim_start_matches(['/', '\\']).len()
     } else if scheme == "mailto:" {
         colon
@@ -109,6 +121,18 @@ mod tests {
             ("//user:secret@a.example", "…@a.example"),
             ("user:secret@a.example", "…@a.example"),
             ("secret@a.example", "…@a.example"),
+            ("secret@user://a.example", "…@user://a.example"),
+            // A password that looks like a port.
+            ("https://user:12/secret@a.example\\", "https://…@a.example\\"),
+            ("ftp://user:12/secret@a.example", "ftp://…@a.example"),
+            ("ftp:/user:secret@a.example", "…@a.example"),
+            ("user:12/secret@a.example", "…@a.example"),
+            ("mailto:user:secret@a.example", "mailto:…@a.example"),
+            ("mailto:a/user:secret@a.example", "mailto:…@a.example"),
+            ("https://[user:secret]/@a.example", "https://…@a.example"),
+            ("https://[::1]:12/secret@a.example", "https://…@a.example"),
+            // It could be one.
+            ("https://a.example:8443?mail=ana@example.com", "https://…@example.com"),
         ] {
             assert_eq!(without_userinfo(uri), shown);
         }
@@ -116,7 +140,9 @@ mod tests {
             "mailto:ana@example.com",
             "https://a.example/",
             "https://a.example/@user",
-            "https://a.example:8443?mail=ana@example.com",
+            "https://a.example?mail=ana@example.com",
+            "https://[::1]/@user",
+            "https://a.example/x: ana@example.com",
             "ftp://a.example/ana@example.com",
             "https:evil.com/@user",
         ] {
