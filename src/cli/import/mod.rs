@@ -228,7 +228,8 @@ async fn import(
         let Some(batch) = batch else { return Ok(Finished::Completely) };
         // Read and validate the next batch while this one is imported.
         next = tokio::task::spawn_blocking(move || source.next());
-        match batch.import_observed(observer(bar, stop, tally.imported + tally.skipped)).await {
+        let observer = observer(bar, stop, tally.imported + tally.skipped, batch.passwords());
+        match batch.import_observed(observer).await {
             Ok(imported) => tally.add(imported),
             Err(ImportError::Cancelled) => return Ok(Finished::Interrupted),
             Err(error) => return Err(error.into()),
@@ -236,15 +237,16 @@ async fn import(
     }
 }
 
-/// Moves the bar while a batch is imported, and cancels the batch once `stop` is true. `before` users precede the batch.
-fn observer(bar: &ProgressBar, stop: &watch::Receiver<bool>, before: u64) -> ImportObserver {
+/// Moves the bar while a batch is imported, and cancels the batch once `stop` is true. `before` users precede the batch, in which
+/// `passwords` are to be hashed.
+///
+/// The bar counts users who are written, and so never moves back; the message counts what precedes that.
+fn observer(bar: &ProgressBar, stop: &watch::Receiver<bool>, before: u64, passwords: usize) -> ImportObserver {
     let (bar, stop) = (bar.clone(), stop.clone());
     Arc::new(move |progress| {
         match progress {
-            ImportProgress::Hashed(users) => {
-                bar.set_message("hashing");
-                bar.set_position(before + users as u64);
-            }
+            ImportProgress::LookedUp(names) => bar.set_message(format!("comparing names {names}")),
+            ImportProgress::Hashed(hashed) => bar.set_message(format!("hashing {hashed}/{passwords}")),
             ImportProgress::Written(users) => {
                 bar.set_message("importing");
                 bar.set_position(before + users as u64);
@@ -304,4 +306,50 @@ impl Source {
 
 fn file_changed(line: u64, fault: &dyn std::fmt::Display) -> anyhow::Error {
     anyhow::anyhow!("line {line}: {fault}; it was changed after it had been checked")
+}
+
+#[cfg(test)]
+mod tests {
+    use pretty_assertions::assert_eq;
+
+    use super::*;
+
+    #[test]
+    fn bar_never_moves_back_while_batches_are_hashed_and_written() {
+        let bar = ProgressBar::with_draw_target(Some(2000), ProgressDrawTarget::hidden());
+        let (_stop, stopped) = watch::channel(false);
+        let mut positions = Vec::new();
+        for before in [0, 1000] {
+            let observer = observer(&bar, &stopped, before, 300);
+            let mut show = |progress| {
+                assert_eq!(observer(progress), ControlFlow::Continue(()));
+                positions.push(bar.position());
+                bar.message()
+            };
+            assert_eq!(show(ImportProgress::LookedUp(1000)), "comparing names 1000");
+            for hashed in [1, 300] {
+                assert_eq!(show(ImportProgress::Hashed(hashed)), format!("hashing {hashed}/300"));
+            }
+            for written in [256, 1000] {
+                assert_eq!(show(ImportProgress::Written(written)), "importing");
+            }
+            assert_eq!(show(ImportProgress::Committing), "committing");
+        }
+        assert_eq!(positions, [0, 0, 0, 256, 1000, 1000, 1000, 1000, 1000, 1256, 2000, 2000]);
+    }
+
+    #[test]
+    fn batch_is_cancelled_at_any_progress_once_the_import_is_stopped() {
+        let (stop, stopped) = watch::channel(false);
+        let observer = observer(&ProgressBar::hidden(), &stopped, 0, 1);
+        stop.send_replace(true);
+        for progress in [
+            ImportProgress::LookedUp(1000),
+            ImportProgress::Hashed(1),
+            ImportProgress::Written(1),
+            ImportProgress::Committing,
+        ] {
+            assert_eq!(observer(progress), ControlFlow::Break(()), "{progress:?}");
+        }
+    }
 }

@@ -15,6 +15,9 @@ use crate::model::{IdpError, NamespaceName, Password, PasswordHash, Timestamp, U
 use crate::rules::names::NameForms;
 use crate::store::{ImportObserver, ImportProgress, Imported, NewUser, Skipped, Store, StoreError};
 
+/// The number of look-ups of former names between two reports to the observer: milliseconds.
+const LOOKUPS_PER_REPORT: usize = 1000;
+
 /// A user to import.
 #[derive(Debug, Clone, Default)]
 pub struct ImportUser {
@@ -103,6 +106,11 @@ impl ImportBatch {
         self.users.is_empty()
     }
 
+    /// The number of passwords that the import hashes, unless their users' names are taken.
+    pub fn passwords(&self) -> usize {
+        self.passwords.len()
+    }
+
     /// Adds the users whose names are free: see [`LocalDirectory::import_users`].
     ///
     /// # Errors
@@ -113,23 +121,23 @@ impl ImportBatch {
         self.import_observed(Arc::new(|_| ControlFlow::Continue(()))).await
     }
 
-    /// As [`import`](Self::import), with an observer that is told the progress and can cancel the import.
+    /// As [`import`](Self::import), with a callback for its progress, which can cancel the import.
     ///
     /// # Errors
     ///
     /// As there, and [`ImportError::Cancelled`]: the observer cancelled the import, and no user was added.
     pub async fn import_observed(mut self, observer: ImportObserver) -> Result<Imported, ImportError> {
-        let taken = self.taken().await?;
+        let taken = self.taken_positions(&observer).await?;
         let taken: Vec<_> = self.hash_passwords(taken, &observer).await?.into_iter().collect();
         let Self { namespace, store, users, publish, .. } = self;
-        let (users, left_out) = part(users, &taken);
+        let (users, taken_users) = partition_taken(users, &taken);
         let mut imported = store.import(users, publish, &observer).await.map_err(|error| match error {
             StoreError::Cancelled => ImportError::Cancelled,
             error => failed(error).into(),
         })?;
-        if !left_out.is_empty() {
+        if !taken_users.is_empty() {
             restore_positions(&mut imported.skipped, &taken);
-            imported.skipped.extend(left_out);
+            imported.skipped.extend(taken_users);
             imported.skipped.sort_by_key(|skipped| skipped.index);
         }
         if publish && let Err(error) = prune_events(&*store).await {
@@ -139,11 +147,16 @@ impl ImportBatch {
     }
 
     /// The positions of the users whose name a user has in its former spelling.
-    async fn taken(&mut self) -> Result<BTreeSet<usize>, IdpError> {
+    async fn taken_positions(&mut self, observer: &ImportObserver) -> Result<BTreeSet<usize>, ImportError> {
         let mut taken = BTreeSet::new();
-        for (index, name) in std::mem::take(&mut self.former_names) {
+        for (looked_up, (index, name)) in (1_usize..).zip(std::mem::take(&mut self.former_names)) {
             if self.store.get(UserKey::Name(&name)).await.map_err(failed)?.is_some() {
                 taken.insert(index);
+            }
+            if looked_up.is_multiple_of(LOOKUPS_PER_REPORT) {
+                report(observer, ImportProgress::LookedUp(looked_up))?;
+                // A store's reads need not wait for anything: without this, a task on the same thread could not learn of a signal.
+                tokio::task::yield_now().await;
             }
         }
         Ok(taken)
@@ -182,29 +195,32 @@ impl ImportBatch {
                 (index, None) => drop(taken.insert(index)),
             }
             hashed += 1;
-            if observer(ImportProgress::Hashed(hashed)).is_break() {
-                return Err(ImportError::Cancelled);
-            }
+            report(observer, ImportProgress::Hashed(hashed))?;
         }
     }
 }
 
-/// Parts users from those at the positions `taken`, which are sorted.
-fn part(users: Vec<NewUser>, taken: &[usize]) -> (Vec<NewUser>, Vec<Skipped>) {
+/// Fails if the observer cancels the import.
+fn report(observer: &ImportObserver, progress: ImportProgress) -> Result<(), ImportError> {
+    if observer(progress).is_break() { Err(ImportError::Cancelled) } else { Ok(()) }
+}
+
+/// Partitions users into those whose names are free and those at the positions `taken`, which are sorted.
+fn partition_taken(users: Vec<NewUser>, taken: &[usize]) -> (Vec<NewUser>, Vec<Skipped>) {
     if taken.is_empty() {
         return (users, Vec::new());
     }
-    let (mut kept, mut left_out) = (Vec::new(), Vec::new());
+    let (mut free, mut taken_users) = (Vec::new(), Vec::new());
     for (index, user) in users.into_iter().enumerate() {
         match taken.binary_search(&index) {
-            Ok(_) => left_out.push(Skipped { index, name: user.name }),
-            Err(_) => kept.push(user),
+            Ok(_) => taken_users.push(Skipped { index, name: user.name }),
+            Err(_) => free.push(user),
         }
     }
-    (kept, left_out)
+    (free, taken_users)
 }
 
-/// Turns positions among the users that [`part`] kept into positions in the batch. Both lists are sorted.
+/// Turns positions among the users whose names are free into positions in the batch. Both lists are sorted.
 fn restore_positions(skipped: &mut [Skipped], taken: &[usize]) {
     let mut before = 0;
     for skipped in skipped {

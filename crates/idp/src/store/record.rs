@@ -82,15 +82,18 @@ pub struct ResetToken {
 /// The progress of an import: counts of users of the batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ImportProgress {
-    /// So many passwords were hashed. Nothing is written yet.
+    /// Number of names that were looked up in the spelling of earlier versions, which not all names have: after each thousand.
+    /// Nothing is written yet.
+    LookedUp(usize),
+    /// Number of passwords hashed. Nothing is written yet.
     Hashed(usize),
-    /// So many users were written to the open transaction, or skipped.
+    /// Number of users written to the open transaction, or skipped.
     Written(usize),
     /// All users were written, and the transaction is about to be committed: the last chance to cancel.
     Committing,
 }
 
-/// Is told the progress of an import, and cancels it by returning `Break`. Called on other threads: must not block.
+/// Callback for import progress; returning `Break` cancels the import. Called on other threads: must not block.
 pub type ImportObserver = Arc<dyn Fn(ImportProgress) -> ControlFlow<()> + Send + Sync>;
 
 /// A user of an import who was not added, since the name is taken.

@@ -1,10 +1,14 @@
 //! One user for every spelling of a mailbox, and the users whose names an earlier version stored in another form.
 
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
 use pretty_assertions::assert_eq;
-use tailor_idp_core::store::NewUser;
+use tailor_idp_core::store::{ImportProgress, NewUser};
 use tailor_idp_core::{
-    Code, CreateUser, IdentityProvider, IdpError, ImportUser, ListUsers, NamespaceSettings, PasswordHash, Principal,
-    UpdateUser, User, UserAuthPolicy, UserKey, UserPage, UserQuery,
+    Code, CreateUser, IdentityProvider, IdpError, ImportError, ImportUser, ListUsers, NamespaceSettings, PasswordHash,
+    Principal, UpdateUser, User, UserAuthPolicy, UserKey, UserPage, UserQuery,
 };
 
 use crate::host::{Host, context, in_memory};
@@ -159,6 +163,30 @@ async fn import_normalises_names_and_skips_mailboxes_of_users_from_before() {
     let users = everyone(&host.store).await;
     assert_eq!(names(&users), ["x@bücher.example", "ana@example.com", "y@xn--bcher-kva.example"]);
     assert_eq!(users[0].id, id);
+}
+
+#[tokio::test]
+async fn import_reports_look_ups_of_former_names_and_can_be_cancelled_between_them() {
+    let host = host().await;
+    let batch = || {
+        let names = (0..2500).map(|index| format!("{index}@bücher.example"));
+        host.import_batch(names.map(|name| ImportUser { name, ..ImportUser::default() }).collect()).unwrap()
+    };
+    let record = Arc::new(Mutex::new(Vec::new()));
+    let stop = Arc::new(AtomicBool::new(false));
+    // A task on the same thread runs between the look-ups, such as one that waits for a signal.
+    let stopped = Arc::clone(&stop);
+    tokio::spawn(async move { stopped.store(true, Ordering::Relaxed) });
+    let to = Arc::clone(&record);
+    let observer = move |progress| {
+        to.lock().unwrap().push(progress);
+        if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let error = batch().import_observed(Arc::new(observer)).await.unwrap_err();
+    assert!(matches!(error, ImportError::Cancelled), "{error:?}");
+    assert_eq!(*record.lock().unwrap(), [1000, 2000].map(ImportProgress::LookedUp));
+    assert_eq!(everyone(&host.store).await, []);
+    assert_eq!(batch().import().await.unwrap().count, 2500);
 }
 
 #[tokio::test]
