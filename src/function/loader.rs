@@ -13,7 +13,11 @@ use deno_core::{
 use deno_error::JsErrorBox;
 
 use super::code_frame::CodeFrame;
-use super::script::{Module, Script, SourceLocation};
+use super::missing_globals::Surroundings;
+use super::script::{Module, Script, SourceLocation, byte_offset, lines};
+
+/// Bytes of source on each side of a location in its [`Surroundings`]: more than an access to a property takes.
+const SURROUNDINGS_BYTES: usize = 200;
 
 /// Module loader of one isolate. The isolate can be created before the script is known.
 pub(super) struct ScriptLoader {
@@ -50,6 +54,17 @@ impl ScriptLoader {
         let script = self.script.borrow();
         let source = script.as_ref()?.source(&location.file)?;
         CodeFrame::new(location, source)
+    }
+
+    /// Source on both sides of a location. None if the location is not in the script.
+    pub(super) fn surroundings(&self, location: &SourceLocation) -> Option<Surroundings> {
+        let script = self.script.borrow();
+        let source = script.as_ref()?.source(&location.file)?;
+        let (start, line) = lines(source).nth(location.line.checked_sub(1)?)?;
+        let at = start + byte_offset(line, location.column);
+        let from = source.floor_char_boundary(at.saturating_sub(SURROUNDINGS_BYTES));
+        let to = source.floor_char_boundary(at + SURROUNDINGS_BYTES);
+        Some(Surroundings { text: source[from..to].to_owned(), location: at - from })
     }
 
     /// URL of the module with this name, or of the main module if there is none.

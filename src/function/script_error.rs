@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use deno_core::error::{CoreError, CoreErrorKind, JsError, exception_to_err};
+use deno_core::error::{CoreError, CoreErrorKind, JsError, JsStackFrame, exception_to_err};
 use deno_core::v8::{self, Local, PinScope, Value};
 use deno_error::JsErrorClass;
 
@@ -82,9 +82,14 @@ fn js_error(error: &JsError, kind: ErrorKind, loader: Option<&ScriptLoader>) -> 
         Some(stack) => truncate(stack, MAX_STACK_BYTES),
         None => format!("{name}: {message}"),
     };
-    if name == "ReferenceError"
-        && let Some(explained) = missing_globals::explain(&message)
-    {
+    let explained = match name.as_str() {
+        "ReferenceError" => missing_globals::explain(&message),
+        "TypeError" => {
+            missing_globals::explain_property(&message, || loader?.surroundings(&location(error.frames.first()?)?))
+        }
+        _ => None,
+    };
+    if let Some(explained) = explained {
         // The stack starts with name and message.
         stack = stack.replacen(&message, &explained, 1);
         message = explained;
@@ -110,12 +115,14 @@ fn js_error(error: &JsError, kind: ErrorKind, loader: Option<&ScriptLoader>) -> 
 
 /// Code frame of the first stack frame whose source is known.
 fn code_frame(error: &JsError, loader: &ScriptLoader) -> Option<CodeFrame> {
-    error.frames.iter().find_map(|frame| {
-        let file = frame.file_name.clone()?;
-        let line = usize::try_from(frame.line_number?).ok()?;
-        let column = usize::try_from(frame.column_number?).ok()?;
-        loader.code_frame(SourceLocation { file, line, column })
-    })
+    error.frames.iter().find_map(|frame| loader.code_frame(location(frame)?))
+}
+
+fn location(frame: &JsStackFrame) -> Option<SourceLocation> {
+    let file = frame.file_name.clone()?;
+    let line = usize::try_from(frame.line_number?).ok()?;
+    let column = usize::try_from(frame.column_number?).ok()?;
+    Some(SourceLocation { file, line, column })
 }
 
 /// First stack frame, as a line of a stack trace.

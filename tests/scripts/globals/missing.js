@@ -1,4 +1,4 @@
-// Uses a global of another runtime. The error says what it is, and what to do.
+// Uses a global of another runtime, also as a property. The error says what it is, and what to do.
 const uses = {
   Deno: () => Deno.env.get("HOME"),
   process: () => process.env.HOME,
@@ -9,6 +9,9 @@ const uses = {
   __dirname: () => __dirname,
   performance: () => performance.now(),
   navigator: () => navigator.userAgent,
+  "globalThis.performance": () => globalThis.performance.now(),
+  "globalThis.setImmediate": () => globalThis.setImmediate(() => {}),
+  "self.navigator": () => self.navigator.userAgent,
   tailordb: () => new tailordb.Client({ namespace: "main" }),
 };
 
