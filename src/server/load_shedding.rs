@@ -11,7 +11,8 @@ use axum::response::{IntoResponse, Response};
 use tower::ServiceBuilder;
 use tower::limit::GlobalConcurrencyLimitLayer;
 
-/// Maximum number of requests in progress, per [`Server`](super::Server). Servers in one process do not share it. Hashing a new password takes 19 MiB; everything else is cheap.
+/// Maximum number of requests in progress, per [`Server`](super::Server). Servers in one process do not share it. Hashing a new
+/// password takes 19 MiB; everything else is cheap. Requests whose body is awaited do not count.
 pub(super) const MAX_REQUESTS: usize = 64;
 const RETRY_AFTER_SECONDS: &str = "5";
 

@@ -40,8 +40,8 @@ pub struct InvalidTemplate(#[from] minijinja::Error);
 
 /// Serves the password-reset pages of an [`idp::Router`].
 ///
-/// Each server handles at most 64 requests at once, and answers others with status 503. Servers in one process do not share
-/// this limit. It keeps at most 256 connections: a further one takes the place of the one that has been idle the longest. A
+/// Each server handles at most 64 requests at once, and answers others with status 503. A form counts once its body has arrived,
+/// which may take 10 seconds. Servers in one process do not share this limit. It keeps at most 256 connections: a further one takes the place of the one that has been idle the longest. A
 /// connection is closed 5 seconds after it was opened or answered, unless the head of a request has arrived, and after a minute
 /// in any case.
 #[derive(Debug)]
@@ -81,9 +81,10 @@ impl Server {
         let router = Router::new()
             .route("/reset-password/{namespace}", get(reset::show).post(reset::submit))
             .route("/healthz", get(|| async { StatusCode::NO_CONTENT }))
-            .fallback(|| async { (StatusCode::NOT_FOUND, "Not found\n") })
-            .layer(DefaultBodyLimit::max(MAX_BODY));
+            .fallback(|| async { (StatusCode::NOT_FOUND, "Not found\n") });
         load_shedding::shed_load(router, load_shedding::MAX_REQUESTS)
+            .layer(middleware::from_fn_with_state(Arc::clone(&self.state), reset::read_body))
+            .layer(DefaultBodyLimit::max(MAX_BODY))
             .layer(middleware::from_fn(page::set_security_headers))
             .with_state(self.state)
     }

@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Form;
+use axum::body::{Body, Bytes};
+use axum::extract::rejection::{FormRejection, PathRejection};
 use axum::extract::{FromRequest, Path, Query, Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -19,7 +22,7 @@ use super::state::ServerState;
 use crate::idp::mail::reset_path;
 use crate::idp::{IdpError, NamespaceSettings, Password, ResetPasswordError, ResetToken};
 
-/// Time for the body of a form: slow ones must not use up the requests that are handled at once.
+/// Time for the body of a form: slow ones must not use up the connections.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Deserialize)]
@@ -67,22 +70,38 @@ pub(super) async fn show(
     form(&state, &namespace, settings, &token, None).await
 }
 
+/// Reads the body of a form, for a layer outside of the limit on requests that are handled at once: otherwise slow bodies would use
+/// them up. The number of connections bounds the bodies in memory.
+pub(super) async fn read_body(
+    State(state): State<Arc<ServerState>>,
+    path: Result<Path<String>, PathRejection>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let settings = path.ok().and_then(|Path(namespace)| state.idp.settings(&namespace));
+    // No other handler reads a body.
+    let Some(settings) = settings.filter(|_| request.method() == Method::POST) else { return next.run(request).await };
+    let (head, body) = request.into_parts();
+    let body = Bytes::from_request(Request::from_parts(head.clone(), body), &());
+    match tokio::time::timeout(BODY_TIMEOUT, body).await {
+        Ok(Ok(body)) => next.run(Request::from_parts(head, Body::from(body))).await,
+        Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            state.pages.notice(settings.lang, Notice::TooLarge)
+        }
+        Ok(Err(_)) | Err(_) => state.pages.notice(settings.lang, Notice::BadRequest),
+    }
+}
+
 /// Sets the new password.
 pub(super) async fn submit(
     State(state): State<Arc<ServerState>>,
     Path(namespace): Path<String>,
     headers: HeaderMap,
-    request: Request,
+    input: Result<Form<NewPassword>, FormRejection>,
 ) -> Response {
     let Some(settings) = state.idp.settings(&namespace) else { return unknown_namespace(&state) };
     let notice = |notice| state.pages.notice(settings.lang, notice);
-    let Form(input): Form<NewPassword> = match tokio::time::timeout(BODY_TIMEOUT, Form::from_request(request, &()))
-        .await
-    {
-        Ok(Ok(input)) => input,
-        Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => return notice(Notice::TooLarge),
-        Ok(Err(_)) | Err(_) => return notice(Notice::BadRequest),
-    };
+    let Ok(Form(input)) = input else { return notice(Notice::BadRequest) };
     let (password, confirmation) = (Password::from(input.password), Password::from(input.confirmation));
     let Some(token) = cookie::get(&headers, &namespace) else { return notice(Notice::InvalidLink) };
     if is_cross_site(&headers) || input.proof != proof(&token) {
