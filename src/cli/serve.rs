@@ -64,7 +64,7 @@ impl Serve {
             }
         });
         output::note("listening", &format!("on {address}, links start with {base_url}"));
-        server.run(listener, stopped).await?;
+        server.run(listener, stopped).await;
         if tokio::time::timeout(MAIL_GRACE_PERIOD, mails).await.is_err() {
             tracing::warn!("stopped while a mail was being sent: it is sent again later");
         }

@@ -61,12 +61,8 @@ impl Server {
     }
 
     /// Serves requests until `stop` becomes true or its sender is dropped. Requests in progress then have 10 seconds to
-    /// finish.
-    ///
-    /// # Errors
-    ///
-    /// None at present: errors of the listening socket are retried.
-    pub async fn run(self, listener: TcpListener, mut stop: watch::Receiver<bool>) -> std::io::Result<()> {
+    /// finish. Errors of the listening socket are retried.
+    pub async fn run(self, listener: TcpListener, mut stop: watch::Receiver<bool>) {
         tokio::select! {
             () = connection::serve(listener, self.router(), stop.clone()) => {}
             () = async {
@@ -74,7 +70,6 @@ impl Server {
                 tokio::time::sleep(SHUTDOWN_GRACE_PERIOD).await;
             } => {}
         }
-        Ok(())
     }
 
     fn router(self) -> Router {
