@@ -60,6 +60,12 @@ impl CertificateAuthorities {
     /// These authorities and those of `other`.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
+        // A new list would be without the TLS configuration that its clones share.
+        match (self.certificates.is_empty(), other.certificates.is_empty()) {
+            (_, true) => return self.clone(),
+            (true, false) => return other.clone(),
+            (false, false) => {}
+        }
         let certificates = self.certificates.iter().chain(&other.certificates).cloned().collect();
         Self { certificates, tls: Arc::default() }
     }
@@ -96,6 +102,22 @@ impl fmt::Debug for CertificateAuthorities {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn authorities_and_none_share_their_tls_configuration() {
+        let authorities = |certificates: &[u8]| CertificateAuthorities {
+            certificates: certificates.iter().map(|byte| vec![*byte].into()).collect(),
+            tls: Arc::default(),
+        };
+        let (none, one, other) = (authorities(&[]), authorities(&[1]), authorities(&[2]));
+        for (both, expected) in [(one.and(&none), &one), (none.and(&one), &one), (none.and(&none), &none)] {
+            assert_eq!(both.certificates, expected.certificates);
+            assert!(Arc::ptr_eq(&both.tls, &expected.tls));
+        }
+        let both = one.and(&other);
+        assert_eq!(both.certificates, authorities(&[1, 2]).certificates);
+        assert!(!Arc::ptr_eq(&both.tls, &one.tls) && !Arc::ptr_eq(&both.tls, &other.tls));
+    }
 
     #[test]
     fn pem_is_checked() {
