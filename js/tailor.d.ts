@@ -121,6 +121,7 @@ declare namespace tailor.idp {
     | "UNIMPLEMENTED"
     | "DEADLINE_EXCEEDED"
     | "UNAVAILABLE"
+    | "ABORTED"
     | "INTERNAL";
 
   /**

@@ -10,6 +10,7 @@ const meaning: Record<tailor.idp.ErrorCode, string> = {
   UNIMPLEMENTED: "the backend cannot do it",
   DEADLINE_EXCEEDED: "the backend did not answer in time",
   UNAVAILABLE: "try again",
+  ABORTED: "the user changed at the same time, or the outcome is unknown",
   INTERNAL: "anything else",
 };
 

@@ -17,7 +17,7 @@ export default async () => {
     }
     const code: "NOT_FOUND" = failure.code; // TS2322
     const number: number = failure.code; // TS2322
-    const known: tailor.idp.ErrorCode = "ABORTED"; // TS2322
+    const known: tailor.idp.ErrorCode = "CANCELLED"; // TS2322
     const some: Record<tailor.idp.ErrorCode, number> = { NOT_FOUND: 1 }; // TS2740
     const plain: tailor.idp.ClientError = new Error("no code"); // TS2741
     switch (failure.code) {
