@@ -343,17 +343,14 @@ description = "oneself only"
     assert_eq!(
         faults(text),
         "tailor-idp.toml:6: namespace.main.permission.read[1].condition: unknown key \"condition\": did you mean \"conditions\"?\n\
-         tailor-idp.toml:7: namespace.main.permission.read[2].conditions: is missing: conditions = [] is how a policy says \
-         that it always matches, for everybody\n\
+         tailor-idp.toml:7: namespace.main.permission.read[2].conditions: is missing: write conditions = [] for a policy that matches everybody\n\
          tailor-idp.toml:7: namespace.main.permission.read[2].permit: expected true or false: got a string\n\
          tailor-idp.toml:8: namespace.main.permission.read[3]: expected a policy, { conditions, permit, description }: \
          got a number\n\
-         tailor-idp.toml:9: namespace.main.permission.read[4].conditions: is missing: conditions = [] is how a policy says \
-         that it always matches, for everybody\n\
+         tailor-idp.toml:9: namespace.main.permission.read[4].conditions: is missing: write conditions = [] for a policy that matches everybody\n\
          tailor-idp.toml:11: namespace.main.permission.reed: unknown operation \"reed\": did you mean \"read\"?\n\
          tailor-idp.toml:12: namespace.main.permission.create: expected a list of policies: got an object\n\
-         tailor-idp.toml:13: namespace.main.permission.delete[0].conditions: is missing: conditions = [] is how a policy \
-         says that it always matches, for everybody"
+         tailor-idp.toml:13: namespace.main.permission.delete[0].conditions: is missing: write conditions = [] for a policy that matches everybody"
     );
     let keyword = "[namespace.main]\nstore = \"memory\"\npermission = 5\n";
     assert_eq!(

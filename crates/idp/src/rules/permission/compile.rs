@@ -14,7 +14,7 @@ const MAX_POLICIES: usize = 1000;
 const CONDITIONS: &str = "conditions";
 const POLICY_KEYS: [&str; 3] = [CONDITIONS, "permit", "description"];
 /// Required: a policy for everybody is one that says so, not one whose conditions were forgotten.
-const NO_CONDITIONS: &str = "is missing: conditions = [] is how a policy says that it always matches, for everybody";
+const NO_CONDITIONS: &str = "is missing: write conditions = [] for a policy that matches everybody";
 const OPERAND_KINDS: [&str; 4] = ["user", "idpUser", "oldIdpUser", "newIdpUser"];
 
 impl PermissionConfig {

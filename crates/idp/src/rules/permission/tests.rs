@@ -110,7 +110,7 @@ fn policy_with_empty_conditions_always_matches_and_permits_by_default() {
 
 #[test]
 fn compile_rejects_policies_without_conditions() {
-    let missing = "is missing: conditions = [] is how a policy says that it always matches, for everybody";
+    let missing = "is missing: write conditions = [] for a policy that matches everybody";
     let policies = [
         json!({ "permit": true }),
         json!({ "permit": false }),
@@ -283,7 +283,7 @@ fn compile_reports_all_faults_with_their_paths() {
         r#"read.0.permits: unknown key "permits": did you mean "permit"?"#,
         "update.0.conditions.0.0: update has no idpUser: use oldIdpUser, as the user is, or newIdpUser, as the user would be",
         "update.0.conditions.0.2.user: the key of an attribute is empty",
-        "update.1.conditions: is missing: conditions = [] is how a policy says that it always matches, for everybody",
+        "update.1.conditions: is missing: write conditions = [] for a policy that matches everybody",
         "delete: expected a list of policies: got an object",
         "create.0: expected a policy, { conditions, permit, description }: got a string",
         "create.1.permit: expected true or false: got a string",
