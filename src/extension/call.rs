@@ -17,11 +17,11 @@ use deno_core::v8::{self, Global, Local, PinScope, Value};
 use deno_core::{ExternalOpsTracker, OpState, V8TaskSpawner, unsync};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-use super::argument::Argument;
 use super::call_budget::{Admission, CallBudget, Refusal, Unanswered};
 use super::caller::{CallTarget, Caller};
 use super::error::{CallError, CallSite, Fallible};
 use super::external_memory::{Charge, ExternalMemory};
+use super::host_memory::HostMemory;
 use super::output::IntoScript;
 use crate::idp::{Code, IdpError};
 
@@ -71,7 +71,7 @@ pub(super) fn call<'s, I, T, F>(
     operation: impl FnOnce(CallTarget, I) -> F,
 ) -> Local<'s, Value>
 where
-    I: Argument,
+    I: HostMemory,
     T: IntoScript + 'static,
     F: Future<Output = Result<T, IdpError>> + 'static,
 {
@@ -110,7 +110,7 @@ where
         reject_foreign_receiver(scope, resolver, method);
         return promise;
     };
-    let text_bytes = input.text_bytes();
+    let heap_bytes = input.heap_bytes();
     let mut result = Box::pin(catch_panic(operation(target, input)));
     let polled = match admission {
         Admission::Run => result.as_mut().poll(&mut Context::from_waker(Waker::noop())),
@@ -129,7 +129,7 @@ where
             let make_user = Global::new(scope, make_user);
             let (pending, turn) = {
                 let state = state.borrow();
-                (PendingCall::new(&state, text_bytes), state.borrow::<CallBudget>().turn())
+                (PendingCall::new(&state, heap_bytes), state.borrow::<CallBudget>().turn())
             };
             unsync::spawn(async move {
                 let Some(turn) = turn.await else { return };
@@ -189,7 +189,7 @@ struct PendingCall {
 }
 
 impl PendingCall {
-    fn new(state: &OpState, text_bytes: usize) -> Self {
+    fn new(state: &OpState, heap_bytes: usize) -> Self {
         let operations = state.external_ops_tracker.clone();
         operations.ref_op();
         Self {
@@ -197,7 +197,7 @@ impl PendingCall {
             tasks: state.borrow::<V8TaskSpawner>().clone(),
             event_loop: Arc::clone(&state.waker),
             _unanswered: state.borrow::<CallBudget>().track(),
-            _argument: ExternalMemory::of(state).charge(text_bytes),
+            _argument: ExternalMemory::of(state).charge(heap_bytes),
         }
     }
 

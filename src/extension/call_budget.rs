@@ -96,8 +96,9 @@ impl CallBudget {
         Unanswered(Rc::clone(&self.unanswered))
     }
 
-    /// Waits until a call may run, after those that have asked before. The call counts as running until the returned guard is
-    /// dropped. None if the execution has ended.
+    /// Queues a call at once. The future waits until the call may run, after those that were queued before.
+    ///
+    /// Returns a guard: the call counts as running until it is dropped. Returns `None` if the execution has ended.
     pub(super) fn turn(&self) -> impl Future<Output = Option<Turn>> + use<> {
         let permit = match &self.policy {
             Policy::Limited { turns, .. } => {

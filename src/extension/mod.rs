@@ -36,7 +36,6 @@
 // The build script compiles this module too, to create the startup snapshot. It may depend on the interface of the identity
 // provider, but not on its implementation.
 
-mod argument;
 mod blobs;
 mod call;
 mod call_budget;
@@ -48,6 +47,7 @@ mod error;
 mod external_memory;
 mod fetch;
 mod function;
+mod host_memory;
 mod idp;
 mod input;
 mod json_text;
