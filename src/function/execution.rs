@@ -67,6 +67,9 @@ impl Invocation {
 ///
 /// Serializes as the platform's record (`status`, `result`, `error`, `errorKind`, `logs`, `startedAt`, `finishedAt`) with the
 /// additional members `usage` and, if a limit was exceeded, `limit`.
+///
+/// The record is JSON: serialize it with `serde_json`, which writes the numbers of the result as `JSON.stringify` does. Other
+/// formats, which have no notation for such numbers, take the value that [`serde_json::to_value`] makes of the record.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Execution {

@@ -4,7 +4,8 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Number, Value};
 
-/// Serializes a JSON value with `serde_json` as `JSON.stringify` writes it.
+/// Serializes a JSON value with `serde_json` as `JSON.stringify` writes it. Other serializers get some numbers in a private form of
+/// `serde_json`.
 ///
 /// The texts differ in the notation of some numbers: `JSON.stringify` writes `100000000000000000000`, where `serde_json` writes
 /// `1e+20`.

@@ -195,6 +195,16 @@ async fn promise_that_cannot_settle_fails_without_waiting_for_time_limit() {
 }
 
 #[tokio::test]
+async fn record_writes_numbers_as_json_stringify_does() {
+    let record = run(Limits::default(), "return [1e20, 1e21, 0.1 + 0.2, 5e-324]").await;
+    let text = serde_json::to_string(&record).unwrap();
+    let result = r#""result":[100000000000000000000,1e+21,0.30000000000000004,5e-324]"#;
+    assert!(text.contains(result), "{text}");
+    let value = serde_json::to_value(&record).unwrap();
+    assert_eq!(value["result"], json!([1e20, 1e21, 0.1 + 0.2, 5e-324]));
+}
+
+#[tokio::test]
 async fn record_serializes_in_platform_format() {
     let limits = Limits { time: SHORT, ..Limits::default() };
     let failed = serde_json::to_value(run(limits.clone(), "console.warn('w'); for (;;) ;").await).unwrap();
