@@ -110,8 +110,9 @@ impl Enforced {
     pub async fn create_user(&self, context: &CallContext, request: CreateUser) -> Result<User, IdpError> {
         let context = &*self.own(context);
         let CreateUser { name, password, disabled } = request;
-        let former_name = NameForms::of(self.policy().name_kind(), &name).former;
-        let name = self.policy().name_kind().validate(&name)?;
+        let (NameForms { normal: name, former: former_name }, valid) =
+            NameForms::validated(self.policy().name_kind(), &name);
+        valid?;
         let subject = Subject { id: None, name: &name, disabled };
         // Before the policies: a caller without permission does not learn them.
         if !self.settings.permission.allows(Operation::Create, &context.principal, &Target::User(subject)) {
@@ -224,7 +225,7 @@ impl Enforced {
             if let Some(reason) = reset_mail::resets_disabled(self.policy(), &self.namespace) {
                 return Err(IdpError::failed_precondition(reason));
             }
-            if let Some(reason) = reset_mail::unmailable(&user) {
+            if let Some(reason) = reset_mail::undeliverable_reason(&user) {
                 return Err(IdpError::failed_precondition(format!("no password-reset mail can be sent: {reason}")));
             }
             self.policy().check_return(&request.redirect_uri)?;
@@ -471,7 +472,8 @@ struct NewName {
 
 impl NewName {
     fn new(kind: NameKind, given: String) -> Self {
-        Self { kind, forms: NameForms::of(kind, &given), fault: kind.validate(&given).err(), given }
+        let (forms, valid) = NameForms::validated(kind, &given);
+        Self { kind, given, forms, fault: valid.err() }
     }
 
     /// The name, unless the user has it: as it was given, for one that was stored under other rules, or normalised.

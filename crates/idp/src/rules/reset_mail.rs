@@ -26,7 +26,7 @@ pub(crate) fn resets_disabled(policy: &UserAuthPolicy, namespace: &NamespaceName
 }
 
 /// The reason why the user cannot be sent a reset mail, if there is one. Such a mail would not be sent, or its link not work.
-pub(crate) fn unmailable(user: &UserRecord) -> Option<&'static str> {
+pub(crate) fn undeliverable_reason(user: &UserRecord) -> Option<&'static str> {
     if user.disabled {
         return Some("the user is disabled");
     }

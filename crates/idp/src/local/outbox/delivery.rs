@@ -138,7 +138,7 @@ impl LocalDirectory {
         let Some(user) = self.store.get(UserKey::Id(&job.user_id)).await.map_err(failed)? else {
             return ended("the user does not exist");
         };
-        if let Some(reason) = reset_mail::unmailable(&user) {
+        if let Some(reason) = reset_mail::undeliverable_reason(&user) {
             return ended(reason);
         }
         let newest = self.newest_mails(&user.id, NEWER_MAILS).await?;
