@@ -38,23 +38,28 @@
 //! | [`jobs`] | Retries of queued jobs | `model`, `store` |
 //! | [`directory`] | The trait of directories, capabilities, and the wrapper that applies the rules | `model`, `rules` |
 //! | [`local`] | The directory over a store: sign-in, MFA, resets, import, the outbox of mails | `model`, `rules`, `store`, `jobs`, `directory` |
+//! | `remote` | Directories of services over HTTP (feature `remote`) | `model`, `directory` |
 //! | [`router`] | From the name of a namespace to its users | `model`, `rules`, `store`, `directory`, `local` |
 //! | `mail` | Sending password-reset mails (feature `mail`) | `model`, `rules`, `local`, `router` |
 //! | [`events`] | Event log, readers, webhooks (feature `webhooks`) | `model`, `store`, `jobs`, `local`, `router` |
 //!
 //! # Features
 //!
-//! `sqlite`, `mail` and `webhooks` are on by default. `store-contract` adds `store::contract`, the tests that every store has to
+//! `sqlite`, `mail` and `webhooks` are on by default. `remote` adds the directories of other identity services. `store-contract` adds `store::contract`, the tests that every store has to
 //! pass.
 
 pub mod directory;
 pub mod events;
+#[cfg(any(feature = "webhooks", feature = "remote"))]
+mod http;
 pub mod jobs;
 pub mod local;
 #[cfg(feature = "mail")]
 pub mod mail;
 pub mod model;
 mod random;
+#[cfg(feature = "remote")]
+pub mod remote;
 pub mod router;
 pub mod rules;
 pub mod store;

@@ -11,6 +11,7 @@ mod capabilities;
 mod context;
 mod enforced;
 mod identity_provider;
+mod named_page;
 mod page_token;
 mod write_queues;
 
@@ -22,6 +23,7 @@ pub use context::CallContext;
 pub use enforced::Enforced;
 pub(crate) use enforced::{mfa_disabled, user_already_exists, user_not_found, user_of};
 pub use identity_provider::IdentityProvider;
+pub(crate) use named_page::named_page;
 pub(crate) use write_queues::WriteQueues;
 
 use crate::model::{

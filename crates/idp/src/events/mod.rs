@@ -9,8 +9,6 @@ mod error;
 mod event;
 mod log;
 mod reader;
-#[cfg(feature = "webhooks")]
-mod retry_after;
 mod signature;
 #[cfg(feature = "webhooks")]
 mod webhook;

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use reqwest::{Client, Response, StatusCode, header, redirect};
 use secrecy::{ExposeSecret, SecretString};
-use url::{Host, Url};
+use url::Url;
 
+use super::UserEvent;
 use super::signature::{SIGNATURE_HEADER, sign};
-use super::{UserEvent, retry_after};
+use crate::http::{self, USER_AGENT, causes, is_loopback, retry_after};
 use crate::jobs::{Failure, FailureKind, RetryPolicy};
 use crate::model::Timestamp;
 
@@ -143,7 +144,7 @@ impl Webhook {
         let client = client
             // A signed body is sent to the configured URL only.
             .redirect(redirect::Policy::none())
-            .user_agent(concat!("tailor-idp", "/", env!("CARGO_PKG_VERSION")))
+            .user_agent(USER_AGENT)
             .build();
         let client = client.map_err(|error| InvalidWebhook::Client(causes(&error)))?;
         Ok(Self { settings, client })
@@ -186,15 +187,6 @@ fn temporary(reason: String) -> Failure {
     Failure { reason, kind: FailureKind::Temporary, retry_after: None }
 }
 
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
-}
-
 /// The beginning of an answer, in one line.
 async fn beginning(mut response: Response) -> String {
     let mut bytes = Vec::new();
@@ -205,20 +197,5 @@ async fn beginning(mut response: Response) -> String {
             Ok(None) | Err(_) => break,
         }
     }
-    let text = String::from_utf8_lossy(&bytes);
-    let text: Vec<char> = text.trim().chars().map(|char| if char.is_control() { ' ' } else { char }).collect();
-    let shown: String = text.iter().take(MAX_BODY_SHOWN).collect();
-    if text.len() > MAX_BODY_SHOWN { format!("{shown}…") } else { shown }
-}
-
-/// An error with all its sources: reqwest has the cause in the last.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
+    http::beginning(&bytes, MAX_BODY_SHOWN)
 }

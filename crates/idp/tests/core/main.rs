@@ -25,5 +25,6 @@ mod permission;
 #[cfg(unix)]
 mod permissions;
 mod processes;
+mod remote;
 mod sign_in;
 mod support;

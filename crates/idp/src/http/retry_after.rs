@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 /// The delay: a number of seconds, or the time until an HTTP date. `None` for any other text.
-pub(super) fn parse(value: &str) -> Option<Duration> {
+pub(crate) fn parse(value: &str) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         // A number that does not fit is a very long time.

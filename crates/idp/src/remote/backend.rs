@@ -1,0 +1,331 @@
+//! The HTTP side of a service: connections, limits, retries, credentials.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use backon::{ExponentialBuilder, Retryable};
+use reqwest::{Client, RequestBuilder, StatusCode, header, redirect};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::timeout_at;
+use tower::retry::budget::{Budget, TpsBudget};
+use url::Url;
+
+use super::circuit::Circuit;
+use super::failure::Failure;
+use super::options::{InvalidRemote, RemoteOptions};
+use super::request::{Answer, Authorization, Body, Request};
+use super::token::TokenCache;
+use crate::directory::CallContext;
+use crate::http::{USER_AGENT, causes, is_loopback, retry_after};
+use crate::model::{IdpError, internal};
+
+/// The time to connect to a service.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The delay before the first retry. Doubles with each further one, with jitter.
+const FIRST_DELAY: Duration = Duration::from_millis(200);
+/// The maximum delay before a retry, also where the service asks for a longer one.
+const MAX_DELAY: Duration = Duration::from_secs(60);
+/// The maximum size of an answer: a page of a hundred users with a lot of metadata.
+const MAX_BODY: usize = 16 * 1024 * 1024;
+/// The share of requests that may be retries, beside [`RETRIES_A_SECOND`]: a service in trouble gets little more than usual.
+const RETRY_SHARE: f32 = 0.2;
+const RETRIES_A_SECOND: u32 = 5;
+/// The time that [`RETRY_SHARE`] looks back.
+const BUDGET_WINDOW: Duration = Duration::from_secs(10);
+
+/// The credentials of the host at a service.
+pub(super) enum Credentials {
+    /// A key that every request carries.
+    Key(SecretString),
+    /// An access token, from `request` to the token endpoint.
+    Token { cache: TokenCache, request: Box<dyn Fn() -> Request + Send + Sync> },
+}
+
+/// The connection to a service. Requests run on a thread of its own: the connections are shared by isolates, and the event loop
+/// of an isolate stops while it executes JavaScript.
+pub(super) struct Backend {
+    inner: Arc<Inner>,
+    /// `None` only while it is dropped.
+    runtime: Option<Runtime>,
+}
+
+struct Inner {
+    service: &'static str,
+    base: Url,
+    client: Client,
+    credentials: Credentials,
+    slots: Semaphore,
+    circuit: Circuit,
+    budget: TpsBudget,
+    retries: usize,
+    timeout: Duration,
+}
+
+/// One call of the client: all its requests end at its deadline.
+pub(super) struct Call<'a> {
+    backend: &'a Backend,
+    until: Instant,
+}
+
+impl Backend {
+    /// Prepares requests to `service`, whose address is `base` unless the options name another. Connects at the first request.
+    pub(super) fn new(
+        service: &'static str,
+        base: Url,
+        credentials: Credentials,
+        options: &RemoteOptions,
+    ) -> Result<Self, InvalidRemote> {
+        options.check()?;
+        let base = options.base_url.clone().unwrap_or(base);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name(format!("idp {service}"))
+            .enable_all()
+            .build()
+            .map_err(|error| InvalidRemote::Client(error.to_string()))?;
+        let inner = Inner {
+            service,
+            client: client(&base)?,
+            base,
+            credentials,
+            slots: Semaphore::new(options.max_requests),
+            circuit: Circuit::default(),
+            budget: TpsBudget::new(BUDGET_WINDOW, RETRIES_A_SECOND, RETRY_SHARE),
+            retries: options.retries,
+            timeout: options.timeout,
+        };
+        Ok(Self { inner: Arc::new(inner), runtime: Some(runtime) })
+    }
+
+    /// Starts a call, which ends at the deadline of the context or after the timeout of the options, whichever is first.
+    pub(super) fn call(&self, context: &CallContext) -> Call<'_> {
+        let until = Instant::now() + self.inner.timeout;
+        Call { backend: self, until: context.deadline.map_or(until, |deadline| deadline.min(until)) }
+    }
+}
+
+impl Drop for Backend {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // A runtime must not wait for its tasks where it is dropped in another one.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl std::fmt::Debug for Backend {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Inner { service, base, .. } = &*self.inner;
+        f.debug_struct("Backend").field("service", service).field("base", &base.as_str()).finish_non_exhaustive()
+    }
+}
+
+impl Call<'_> {
+    /// Sends a request, and repeats it as far as it may be.
+    pub(super) async fn send(&self, request: Request) -> Result<Answer, Failure> {
+        let Backend { inner, runtime } = self.backend;
+        let Some(runtime) = runtime else { return Err(Failure::Lost("the client is shut down".to_owned())) };
+        let (inner, until) = (Arc::clone(inner), self.until);
+        // A set, because dropping it ends the request.
+        let mut tasks = JoinSet::new();
+        tasks.spawn_on(async move { inner.send(&request, until).await }, runtime.handle());
+        match tasks.join_next().await {
+            Some(Ok(answer)) => answer,
+            Some(Err(error)) => Err(Failure::Lost(error.to_string())),
+            None => Err(Failure::Lost("the request was not started".to_owned())),
+        }
+    }
+
+    /// The error of a failed read, or of a write that may be repeated.
+    pub(super) fn failed(&self, failure: Failure) -> IdpError {
+        let Inner { service, timeout, .. } = &*self.backend.inner;
+        failure.into_error(service, *timeout, None)
+    }
+
+    /// The error of a failed write. `unknown` says what is open if the outcome is not known, such as `the user was created`.
+    pub(super) fn failed_write(&self, failure: Failure, unknown: &str) -> IdpError {
+        let Inner { service, timeout, .. } = &*self.backend.inner;
+        failure.into_error(service, *timeout, Some(unknown))
+    }
+
+    /// The error for an answer that contradicts the service's documentation.
+    pub(super) fn unexpected(&self, what: &str) -> IdpError {
+        internal(format!("{}: {what}", self.backend.inner.service))
+    }
+}
+
+impl Inner {
+    async fn send(&self, request: &Request, until: Instant) -> Result<Answer, Failure> {
+        let in_flight = AtomicBool::new(false);
+        let answer = timeout_at(until.into(), self.send_authorized(request, until, &in_flight)).await;
+        answer.unwrap_or_else(|_| {
+            let sent = in_flight.load(Ordering::Relaxed);
+            if sent {
+                self.circuit.failed();
+            }
+            Err(Failure::Deadline { sent })
+        })
+    }
+
+    /// Sends the request with credentials. A token that the service refuses is replaced once.
+    async fn send_authorized(
+        &self,
+        request: &Request,
+        until: Instant,
+        in_flight: &AtomicBool,
+    ) -> Result<Answer, Failure> {
+        let (cache, new_token) = match (&request.authorization, &self.credentials) {
+            (Authorization::Anonymous, _) => return self.repeat(request, None, until, in_flight).await,
+            (Authorization::Bearer(key), _) | (Authorization::Default, Credentials::Key(key)) => {
+                return self.repeat(request, Some(key), until, in_flight).await;
+            }
+            (Authorization::Default, Credentials::Token { cache, request }) => (cache, request),
+        };
+        let get = || cache.get(async || self.repeat(&new_token(), None, until, &AtomicBool::new(false)).await?.json());
+        let token = get().await?;
+        match self.repeat(request, Some(&token), until, in_flight).await {
+            Err(Failure::Refused { status: StatusCode::UNAUTHORIZED, .. }) => {
+                cache.forget(&token).await;
+                self.repeat(request, Some(&get().await?), until, in_flight).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn repeat(
+        &self,
+        request: &Request,
+        token: Option<&SecretString>,
+        until: Instant,
+        in_flight: &AtomicBool,
+    ) -> Result<Answer, Failure> {
+        self.budget.deposit();
+        let policy = ExponentialBuilder::default()
+            .with_min_delay(FIRST_DELAY)
+            .with_max_delay(MAX_DELAY)
+            .with_max_times(self.retries)
+            .with_jitter();
+        (|| self.attempt(request, token, in_flight))
+            .retry(policy)
+            .sleep(tokio::time::sleep)
+            .when(|failure: &Failure| failure.may_repeat(request.repeatable))
+            .adjust(|failure, delay| {
+                // At least what the service asks for; and not at all where that is too late.
+                let delay = delay?.max(failure.wait().unwrap_or_default());
+                let in_time = delay <= MAX_DELAY && Instant::now() + delay < until;
+                (in_time && self.budget.withdraw()).then_some(delay)
+            })
+            .await
+    }
+
+    async fn attempt(
+        &self,
+        request: &Request,
+        token: Option<&SecretString>,
+        in_flight: &AtomicBool,
+    ) -> Result<Answer, Failure> {
+        if self.circuit.is_open() {
+            return Err(Failure::CircuitOpen);
+        }
+        let _slot = self.slots.acquire().await.map_err(|error| Failure::Lost(error.to_string()))?;
+        in_flight.store(true, Ordering::Relaxed);
+        let answer = self.exchange(request, token).await;
+        in_flight.store(false, Ordering::Relaxed);
+        match &answer {
+            Err(Failure::Connect(_) | Failure::Lost(_)) => self.circuit.failed(),
+            _ => self.circuit.answered(),
+        }
+        answer
+    }
+
+    async fn exchange(&self, request: &Request, token: Option<&SecretString>) -> Result<Answer, Failure> {
+        let mut response = self.prepare(request, token).send().await.map_err(lost)?;
+        let (status, wait) = (response.status(), wait(response.headers()));
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(lost)? {
+            if body.len() + chunk.len() > MAX_BODY {
+                return Err(Failure::Malformed(format!("more than {MAX_BODY} bytes")));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        if status.is_success() {
+            return Ok(Answer { body });
+        }
+        let mut body = request.redact(String::from_utf8_lossy(&body).into_owned());
+        if let Some(token) = token {
+            body = body.replace(token.expose_secret(), "[redacted]");
+        }
+        Err(Failure::Refused { status, body, wait })
+    }
+
+    fn prepare(&self, request: &Request, token: Option<&SecretString>) -> RequestBuilder {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}{}", self.base.path().trim_end_matches('/'), request.path));
+        let mut builder = self.client.request(request.method.clone(), url);
+        if !request.query.is_empty() {
+            builder = builder.query(&request.query);
+        }
+        if let Some(token) = token {
+            builder = builder.bearer_auth(token.expose_secret());
+        }
+        match &request.body {
+            Body::Empty => builder,
+            Body::Json(body) => builder.json(body),
+            Body::Form(body) => builder.form(body),
+        }
+    }
+}
+
+fn client(base: &Url) -> Result<Client, InvalidRemote> {
+    let invalid = |error: &dyn std::error::Error| InvalidRemote::Client(causes(error));
+    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let mut tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| invalid(&error))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let mut client = Client::builder()
+        .tls_backend_preconfigured(tls)
+        // Credentials go to the configured address only.
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .user_agent(USER_AGENT)
+        .connect_timeout(CONNECT_TIMEOUT);
+    if is_loopback(base) {
+        // The loopback address of a proxy is another host.
+        client = client.no_proxy();
+    }
+    client.build().map_err(|error| invalid(&error.without_url()))
+}
+
+fn lost(error: reqwest::Error) -> Failure {
+    let is_connect = error.is_connect();
+    let reason = causes(&error.without_url());
+    if is_connect { Failure::Connect(reason) } else { Failure::Lost(reason) }
+}
+
+/// The delay that a service asks for: `Retry-After`, else the seconds or the date of `X-RateLimit-Reset`.
+fn wait(headers: &header::HeaderMap) -> Option<Duration> {
+    let text = |name: &str| headers.get(name)?.to_str().ok();
+    text("retry-after").and_then(retry_after::parse).or_else(|| {
+        let is_spent = text("x-ratelimit-remaining").is_none_or(|remaining| remaining.trim() == "0");
+        text("x-ratelimit-reset").filter(|_| is_spent).and_then(reset)
+    })
+}
+
+/// A number of seconds, the seconds since the epoch, or a date.
+fn reset(value: &str) -> Option<Duration> {
+    /// Larger numbers are points in time: 1980 in seconds since the epoch, and ten years as a delay.
+    const EPOCH_SECONDS: Duration = Duration::from_secs(315_532_800);
+    let wait = retry_after::parse(value)?;
+    if wait < EPOCH_SECONDS {
+        return Some(wait);
+    }
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Some(wait.saturating_sub(now))
+}

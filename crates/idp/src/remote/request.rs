@@ -1,0 +1,146 @@
+//! Requests to a service, and its answers.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::{Method, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
+use serde::de::DeserializeOwned;
+
+use super::failure::Failure;
+
+/// Everything but the unreserved characters of RFC 3986: ids contain `|` and `/`.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A request. Not printed by `Debug`: it contains passwords.
+pub(super) struct Request {
+    pub(super) method: Method,
+    /// The path below the service's base URL, percent-encoded.
+    pub(super) path: String,
+    pub(super) query: Vec<(&'static str, String)>,
+    pub(super) body: Body,
+    pub(super) authorization: Authorization,
+    /// Whether a second request of the same kind has no further effect.
+    pub(super) repeatable: bool,
+    /// Passwords in the body, which a service could repeat in its answer.
+    pub(super) secrets: Vec<SecretString>,
+}
+
+#[derive(Default)]
+pub(super) enum Body {
+    #[default]
+    Empty,
+    Json(serde_json::Value),
+    Form(Vec<(&'static str, String)>),
+}
+
+/// The header `Authorization` of a request.
+#[derive(Default)]
+pub(super) enum Authorization {
+    /// The credentials of the service's backend.
+    #[default]
+    Default,
+    /// Another bearer token.
+    Bearer(SecretString),
+    /// None.
+    Anonymous,
+}
+
+impl Request {
+    /// A request to the path of these segments, each of which is encoded. GET, PUT, PATCH and DELETE are repeatable: they set
+    /// absolute values.
+    pub(super) fn new(method: Method, segments: &[&str]) -> Self {
+        let repeatable = method != Method::POST;
+        let mut path = String::new();
+        for segment in segments {
+            path.push('/');
+            path.extend(utf8_percent_encode(segment, SEGMENT));
+        }
+        let (body, authorization) = (Body::default(), Authorization::default());
+        Self { method, path, query: Vec::new(), body, authorization, repeatable, secrets: Vec::new() }
+    }
+
+    pub(super) fn query(mut self, key: &'static str, value: impl Into<String>) -> Self {
+        self.query.push((key, value.into()));
+        self
+    }
+
+    pub(super) fn json(mut self, body: serde_json::Value) -> Self {
+        self.body = Body::Json(body);
+        self
+    }
+
+    pub(super) fn form(mut self, body: Vec<(&'static str, String)>) -> Self {
+        self.body = Body::Form(body);
+        self
+    }
+
+    pub(super) fn authorization(mut self, authorization: Authorization) -> Self {
+        self.authorization = authorization;
+        self
+    }
+
+    /// Declares that a second request has no further effect: a POST that only reads, or sets absolute values.
+    pub(super) fn repeatable(mut self) -> Self {
+        self.repeatable = true;
+        self
+    }
+
+    /// Names a secret in the body.
+    pub(super) fn secret(mut self, secret: &SecretString) -> Self {
+        self.secrets.push(secret.clone());
+        self
+    }
+
+    /// `text` without the secrets of the request.
+    pub(super) fn redact(&self, text: String) -> String {
+        self.secrets.iter().map(ExposeSecret::expose_secret).filter(|secret| !secret.is_empty()).fold(
+            text,
+            |text, secret| {
+                // As it stands in JSON, too.
+                let quoted = serde_json::to_string(secret).unwrap_or_default();
+                text.replace(quoted.trim_matches('"'), "[redacted]").replace(secret, "[redacted]")
+            },
+        )
+    }
+}
+
+/// An answer with a status of 2xx.
+pub(super) struct Answer {
+    pub(super) body: Vec<u8>,
+}
+
+impl Answer {
+    /// The body as JSON.
+    pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        // The error names the place, not the content.
+        serde_json::from_slice(&self.body).map_err(|error| Failure::Malformed(error.to_string()))
+    }
+}
+
+/// Whether `id` can be a segment of a path: an empty one would address the whole collection, and dots another resource.
+pub(super) fn is_segment(id: &str) -> bool {
+    !matches!(id, "" | "." | "..")
+}
+
+/// Whether the service does not know the resource.
+pub(super) fn is_not_found(failure: &Failure) -> bool {
+    failure.refusal().is_some_and(|(status, _)| status == StatusCode::NOT_FOUND)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_of_a_path_are_encoded() {
+        let path = Request::new(Method::GET, &["users", "auth0|a/../b?c#d é"]).path;
+        assert_eq!(path, "/users/auth0%7Ca%2F..%2Fb%3Fc%23d%20%C3%A9");
+    }
+
+    #[test]
+    fn secrets_are_redacted_in_json_and_in_text() {
+        let secret = SecretString::from("a\"b\\c");
+        let request = Request::new(Method::POST, &["users"]).secret(&secret);
+        let answer = r#"{"message":"a\"b\\c is too weak"} a"b\c"#.to_owned();
+        assert_eq!(request.redact(answer), r#"{"message":"[redacted] is too weak"} [redacted]"#);
+    }
+}

@@ -1,0 +1,32 @@
+//! Random passwords that nobody knows: the user cannot sign in until a password is set.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::model::{IdpError, Password, internal};
+use crate::random;
+
+/// A password of 256 random bits, with all the classes of characters that services ask for, and shorter than the 72 bytes that
+/// bcrypt reads.
+pub(super) fn random_password() -> Result<Password, IdpError> {
+    let bytes: [u8; 32] = random::bytes().map_err(internal)?;
+    Ok(format!("{}-Aa1", URL_SAFE_NO_PAD.encode(bytes)).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    #[test]
+    fn random_passwords_have_all_classes_of_characters_and_differ() {
+        let (one, two) = (random_password().unwrap(), random_password().unwrap());
+        let text = one.expose_secret();
+        for class in [char::is_uppercase, char::is_lowercase, char::is_numeric, |char: char| !char.is_alphanumeric()] {
+            assert!(text.chars().any(class), "{text}");
+        }
+        assert!((32..=72).contains(&text.len()), "{text}");
+        assert_ne!(text, two.expose_secret());
+    }
+}

@@ -1,0 +1,7 @@
+//! Directories of other identity services.
+
+#[path = "../../support/openapi.rs"]
+mod openapi;
+
+mod peer;
+mod workos;
