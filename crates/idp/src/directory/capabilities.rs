@@ -6,11 +6,13 @@ use crate::model::IdpError;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Capability {
-    /// Listing users with an exact total.
+    /// Listing all users, with an exact total.
     Totals,
-    /// Listing filtered by ids and by names.
+    /// Listing filtered by ids and by names, with an exact total of the users who match.
     Filters,
-    /// Listing only the users for whom a [`Predicate`](crate::model::Predicate) holds, with an exact total of those.
+    /// Listing only the users for whom a [`Predicate`](crate::model::Predicate) holds, with an exact total of those. Without it,
+    /// [`Enforced`](super::Enforced) filters the users of a listing by ids or names itself, and refuses other listings of a
+    /// principal who may not read everybody.
     Visibility,
     /// Creating users.
     Create,
@@ -52,7 +54,7 @@ impl Capability {
     /// The operation in an error text: "… does not support *listing users*".
     pub const fn operation(self) -> &'static str {
         match self {
-            Self::Totals => "listing users with an exact total",
+            Self::Totals => "listing all users with an exact total",
             Self::Filters => "listing users by ids or names",
             Self::Visibility => "listing only the users whom the permission lets the caller read",
             Self::Create => "creating users",

@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use super::page_token::{self, Listing, SealKey};
 use super::{
-    CallContext, Capabilities, Capability, Directory, ListRequest, NewPassword, PasswordUpdate, UserChange,
-    WriteQueues, write_queues::Turn,
+    CallContext, Capabilities, Capability, Directory, DirectoryPage, ListRequest, NewPassword, PasswordUpdate,
+    UserChange, WriteQueues, named_page, write_queues::Turn,
 };
 use crate::model::{
     Code, CreateUser, IdpError, ListUsers, NamespaceName, Password, Predicate, SendPasswordResetEmail, UnenrollMfa,
@@ -74,9 +74,8 @@ impl Enforced {
         if visible.is_nobody() {
             return Ok(UserPage { users: Vec::new(), next_page_token: None, total_count: 0 });
         }
-        self.check_listing(&query, &visible)?;
         let request = ListRequest { query: query.clone().or_names(former_names), visible, after, limit };
-        let page = self.directory.list(context, request).await?;
+        let page = self.list(context, request).await?;
         let next_page_token = page.next.map(|cursor| page_token::seal(key, listing, &cursor)).transpose()?;
         let users = page.users.into_iter().map(|record| self.user_of(record)).collect();
         Ok(UserPage { users, next_page_token, total_count: page.total })
@@ -346,13 +345,22 @@ impl Enforced {
         }
     }
 
-    /// Permission over the users of a listing is exact, or the listing is refused.
-    fn check_listing(&self, query: &UserQuery, visible: &Predicate) -> Result<(), IdpError> {
-        self.check_capabilities([
-            (true, Capability::Totals),
-            (!query.is_unfiltered(), Capability::Filters),
-            (!visible.is_everybody(), Capability::Visibility),
-        ])
+    /// Lists users. Permission is exact, or the listing is refused: a directory that cannot list by it is asked for users by ids or
+    /// names, whom permission then filters.
+    async fn list(&self, context: &CallContext, request: ListRequest) -> Result<DirectoryPage, IdpError> {
+        let ListRequest { query, visible, after, limit } = &request;
+        if visible.is_everybody() || self.capabilities().has(Capability::Visibility) {
+            let is_unfiltered = query.is_unfiltered();
+            self.check_capabilities([(is_unfiltered, Capability::Totals), (!is_unfiltered, Capability::Filters)])?;
+            return self.directory.list(context, request).await;
+        }
+        let query = if query.is_unfiltered() { visible.named_users() } else { query.clone() };
+        let is_unfiltered = query.is_unfiltered();
+        self.check_capabilities([(is_unfiltered, Capability::Visibility), (!is_unfiltered, Capability::Filters)])?;
+        let all = ListRequest { limit: query.max_users(), query, visible: Predicate::everybody(), after: None };
+        let mut found = self.directory.list(context, all).await?.users;
+        found.retain(|user| visible.holds(user));
+        Ok(named_page(found, after.as_deref(), *limit))
     }
 
     fn check_change(&self, change: &UserChange) -> Result<(), IdpError> {

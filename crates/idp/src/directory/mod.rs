@@ -172,7 +172,8 @@ pub trait Directory: Send + Sync + 'static {
     /// As described at [`Directory`].
     async fn get(&self, context: &CallContext, key: UserKey<'_>) -> Result<Option<UserRecord>, IdpError>;
 
-    /// One page of users, in creation order, with an exact total. Needs [`Capability::Totals`].
+    /// One page of users, in creation order, with an exact total. Needs [`Capability::Totals`], or with filters
+    /// [`Capability::Filters`].
     ///
     /// # Errors
     ///

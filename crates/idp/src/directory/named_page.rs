@@ -56,6 +56,6 @@ mod tests {
         let mut left = users;
         left.retain(|user| user.id != "d");
         let second = named_page(left, first.next.as_deref(), 2);
-        assert_eq!((ids(&second), second.next), (vec!["a", "b"], None));
+        assert_eq!((ids(&second), &second.next), (vec!["a", "b"], &None));
     }
 }

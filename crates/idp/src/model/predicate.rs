@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::UserRecord;
+use super::{UserQuery, UserRecord};
 
 /// A field of a user that predicates and policies can compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -79,6 +79,13 @@ impl Scalar {
         match self {
             Self::Text(_) => FieldKind::Text,
             Self::Bool(_) => FieldKind::Bool,
+        }
+    }
+
+    fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Bool(_) => None,
         }
     }
 
@@ -187,6 +194,25 @@ impl Predicate {
             Self::In { field, values, negated } => values.iter().any(|value| value.equals(field.of(user))) != *negated,
             Self::Same { left, right, negated } => (left.of(user) == right.of(user)) != *negated,
         }
+    }
+
+    /// A query that finds at least the users for whom the predicate holds: unfiltered, unless the predicate names users.
+    pub(crate) fn named_users(&self) -> UserQuery {
+        let parts = match self {
+            Self::And(parts) => parts.as_slice(),
+            other => std::slice::from_ref(other),
+        };
+        let named = |wanted: Field| {
+            parts.iter().find_map(|part| match part {
+                Self::In { field, values, negated: false }
+                    if *field == wanted && values.len() <= UserQuery::MAX_ENTRIES =>
+                {
+                    Some(values.iter().filter_map(Scalar::text).map(ToOwned::to_owned).collect())
+                }
+                _ => None,
+            })
+        };
+        UserQuery { ids: named(Field::Id), names: named(Field::Name) }
     }
 
     /// Flattens nested junctions, and merges the conditions on one field into one set of values.
@@ -319,6 +345,21 @@ mod tests {
         assert_eq!(Predicate::same(Field::Name, Field::Name), Predicate::everybody());
         assert_eq!(Predicate::all([ana.clone(), Predicate::nobody()]), Predicate::nobody());
         assert_eq!(Predicate::all([ana.clone(), Predicate::everybody()]), ana);
+    }
+
+    #[test]
+    fn predicate_that_names_users_becomes_a_query() {
+        let (ana, one) = (texts(Field::Name, &["ana"]), texts(Field::Id, &["1", "2"]));
+        let query = |ids: Option<&[&str]>, names: Option<&[&str]>| {
+            let owned = |values: &[&str]| values.iter().map(ToString::to_string).collect();
+            UserQuery { ids: ids.map(owned), names: names.map(owned) }
+        };
+        assert_eq!(one.named_users(), query(Some(&["1", "2"]), None));
+        let all = Predicate::all([one.clone(), ana.clone(), disabled(false)]);
+        assert_eq!(all.named_users(), query(Some(&["1", "2"]), Some(&["ana"])));
+        for unbounded in [Predicate::everybody(), disabled(true), ana.clone().negate(), Predicate::any([ana, one])] {
+            assert_eq!(unbounded.named_users(), UserQuery::default(), "{unbounded:?}");
+        }
     }
 
     #[test]

@@ -37,6 +37,13 @@ impl UserQuery {
         *self == Self::default()
     }
 
+    /// The maximum number of users that match, if there is a filter: ids and names are unique.
+    pub(crate) fn max_users(&self) -> u32 {
+        let Self { ids, names } = self;
+        let entries = [ids, names].into_iter().flatten().map(Vec::len).min();
+        entries.map_or(u32::MAX, |entries| u32::try_from(entries).unwrap_or(u32::MAX))
+    }
+
     /// Makes the filter of names, if there is one, match further names as well.
     pub(crate) fn or_names(mut self, further: Vec<String>) -> Self {
         if let Some(names) = self.names.as_mut().filter(|_| !further.is_empty()) {
