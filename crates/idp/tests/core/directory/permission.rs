@@ -4,8 +4,8 @@ use pretty_assertions::assert_eq;
 use serde_json::json;
 use tailor_idp_core::directory::{Capabilities, Capability};
 use tailor_idp_core::{
-    CallContext, Code, CreateUser, IdentityProvider, IdpError, ListUsers, NamespaceSettings, Permission, Principal,
-    Router, UnenrollMfa, UserKey, UserPage, UserQuery,
+    CallContext, Code, CreateUser, IdentityProvider, IdpError, Invoker, ListUsers, NamespaceSettings, Permission,
+    Principal, Router, UnenrollMfa, UserKey, UserPage, UserQuery,
 };
 
 use super::fixture::{BACKEND, TestDirectory, anonymous, compile, everybody, failure, host, read_enabled, router};
@@ -64,17 +64,43 @@ async fn arguments_are_checked_when_nobody_is_readable() {
 }
 
 #[tokio::test]
-async fn listing_under_conditions_on_users_is_refused_without_visibility() {
+async fn listing_all_users_under_conditions_is_refused_without_visibility() {
     let text = "the test directory does not support listing only the users whom the permission lets the caller read";
     let directory = without_visibility();
     let idp = router(&directory, read_enabled());
     assert_eq!(failure(list(&idp).await), (Code::Unimplemented, text.to_owned()));
-    // A filter does not make the listing exact.
-    let query = UserQuery { ids: Some(vec!["ana-id".into()]), names: None };
-    let outcome = idp.users(&anonymous(), ListUsers { query, ..ListUsers::default() }).await;
-    assert_eq!(failure(outcome), (Code::Unimplemented, text.to_owned()));
     assert_eq!(directory.calls(), Vec::<&str>::new());
     assert_eq!(idp.users(&host(), ListUsers::default()).await.unwrap().total_count, 3, "the host is not restricted");
+}
+
+#[tokio::test]
+async fn listing_by_ids_under_conditions_is_exact_without_visibility() {
+    let directory = without_visibility();
+    let idp = router(&directory, read_enabled());
+    // Cy is disabled.
+    let ids = ["ana-id", "bo-id", "cy-id"].map(ToOwned::to_owned).to_vec();
+    let page = async |after| {
+        let query = UserQuery { ids: Some(ids.clone()), names: None };
+        idp.users(&anonymous(), ListUsers { query, first: Some(1), after }).await.unwrap()
+    };
+    let first = page(None).await;
+    let second = page(first.next_page_token.clone()).await;
+    let ids = |page: &UserPage| page.users.iter().map(|user| user.id.clone()).collect::<Vec<_>>();
+    assert_eq!((ids(&first), first.total_count), (vec!["ana-id".to_owned()], 2));
+    assert_eq!((ids(&second), second.total_count, second.next_page_token.clone()), (vec!["bo-id".to_owned()], 2, None));
+}
+
+#[tokio::test]
+async fn listing_of_an_invoker_whom_policies_name_looks_up_the_names_without_visibility() {
+    let directory = without_visibility();
+    let oneself = json!({ "read": [{ "conditions": [[{ "idpUser": "name" }, "=", { "user": "email" }]] }] });
+    let idp = router(&directory, compile(oneself));
+    let ana = json!({ "id": "1", "type": "user", "attributeMap": { "email": "ana@example.com" } });
+    let ana = Principal::from(Some(serde_json::from_value::<Invoker>(ana).unwrap()));
+    let page = idp.users(&CallContext::new(namespace("users"), ana), ListUsers::default()).await.unwrap();
+    assert_eq!((page.users[0].id.as_str(), page.users.len(), page.total_count), ("ana-id", 1, 1));
+    let asked = directory.lists().remove(0).query;
+    assert_eq!(asked, UserQuery { ids: None, names: Some(vec!["ana@example.com".to_owned()]) });
 }
 
 #[tokio::test]

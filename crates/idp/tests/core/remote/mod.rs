@@ -3,5 +3,7 @@
 #[path = "../../support/openapi.rs"]
 mod openapi;
 
+mod faults;
 mod peer;
+mod proxy;
 mod workos;
