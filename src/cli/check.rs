@@ -131,6 +131,7 @@ fn store(store: &StoreLocation) -> String {
     match store {
         StoreLocation::Memory => "memory: gone when the program ends".to_owned(),
         StoreLocation::Sqlite(path) => format!("SQLite database {}", path.display()),
+        StoreLocation::Remote(remote) => remote.to_string(),
         other => format!("{other:?}"),
     }
 }

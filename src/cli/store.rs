@@ -1,6 +1,7 @@
 //! Opens the stores of the namespaces that a command works on.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -61,20 +62,27 @@ fn select_namespaces(
 
 /// Opens an identity provider with these namespaces. Opens each database once.
 async fn open_idp(sources: Vec<NamespaceSource>, mfa_key: Option<MfaKey>) -> anyhow::Result<Router> {
-    let mut databases = BTreeMap::new();
+    let mut databases: BTreeMap<Option<PathBuf>, SqliteDatabase> = BTreeMap::new();
     let mut idp = mfa_key.into_iter().fold(Router::builder(), RouterBuilder::mfa_key);
     for NamespaceSource { name, store, settings } in sources {
-        let database = match databases.get(&store) {
-            Some(database) => database,
-            None => {
-                let database = match &store {
-                    StoreLocation::Sqlite(path) => {
-                        SqliteDatabase::open(path).with_context(|| path.display().to_string())?
-                    }
-                    StoreLocation::Memory => SqliteDatabase::in_memory()?,
-                    other => anyhow::bail!("namespace {name}: this program cannot open the store {other:?}"),
+        let path = match store {
+            StoreLocation::Memory => None,
+            StoreLocation::Sqlite(path) => Some(path),
+            StoreLocation::Remote(remote) => {
+                let directory = remote.open().with_context(|| format!("namespace {name}"))?;
+                idp = idp.directory(name, directory, settings);
+                continue;
+            }
+            other => anyhow::bail!("namespace {name}: this program cannot open the store {other:?}"),
+        };
+        let database = match databases.entry(path) {
+            Entry::Occupied(open) => open.into_mut(),
+            Entry::Vacant(new) => {
+                let database = match new.key() {
+                    Some(path) => SqliteDatabase::open(path).with_context(|| path.display().to_string())?,
+                    None => SqliteDatabase::in_memory()?,
                 };
-                databases.entry(store).or_insert(database)
+                new.insert(database)
             }
         };
         let store = database.namespace(&name).await.with_context(|| format!("namespace {name}"))?;
@@ -218,11 +226,11 @@ impl<S: SettingsOverrides> NamespaceArgs<S> {
         let name = self.name(file)?;
         let sources = select_namespaces(file, std::slice::from_ref(&name), self.db.as_deref(), &self.settings)?;
         for source in &sources {
-            let StoreLocation::Sqlite(path) = &source.store else {
-                return Err(if file.is_some() { is_in_memory(&name) } else { no_database_given() }.into());
-            };
-            if !create {
-                require_namespace(path, &name)?;
+            match &source.store {
+                StoreLocation::Sqlite(_) if create => {}
+                StoreLocation::Sqlite(path) => require_namespace(path, &name)?,
+                StoreLocation::Remote(_) => {}
+                _ => return Err(if file.is_some() { is_in_memory(&name) } else { no_database_given() }.into()),
             }
         }
         Ok((name, open_idp(sources, mfa_key).await?))

@@ -119,7 +119,7 @@ fn read_authorities(file: &Path) -> Result<CertificateAuthorities, String> {
 }
 
 /// Parses the string under a key. Returns `None` if the key is missing or a fault was recorded.
-fn read_key<T>(
+pub(super) fn read_key<T>(
     section: &Section<'_, '_>,
     key: &'static str,
     parse: impl FnOnce(&str) -> Result<T, String>,
@@ -137,7 +137,7 @@ fn read_count(section: &Section<'_, '_>, key: &'static str, max: u32) -> Option<
     count
 }
 
-fn time(text: &str, example: &str) -> Result<Duration, String> {
+pub(super) fn time(text: &str, example: &str) -> Result<Duration, String> {
     let units = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
     match quantity(text, &units).map(Duration::from_millis) {
         Some(time) if !time.is_zero() && time <= MAX_TIMEOUT => Ok(time),

@@ -25,6 +25,7 @@ mod mail;
 mod namespace;
 mod permission;
 mod reader;
+mod remote;
 mod secret;
 
 use std::collections::BTreeMap;
@@ -40,6 +41,7 @@ pub use namespace::{NamespaceEntry, StoreLocation};
 #[doc(hidden)]
 pub use permission::json_from_toml;
 pub use permission::{Audience, OPERATIONS};
+pub use remote::{RemoteEntry, RemoteError, RemoteService};
 pub use secret::{MissingSecret, SecretVariable};
 
 use self::reader::{Reader, Section, table_at};

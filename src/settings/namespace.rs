@@ -8,18 +8,21 @@ use toml::de::DeValue;
 
 use super::permission::{self, Audience, OPERATIONS};
 use super::reader::{Section, wrong_type};
+use super::remote::{self, RemoteEntry};
 use crate::idp::{
     AttemptLimits, EmailConfig, Lang, MailLimit, NamespaceSettings, SettingFault, UserAuthPolicy, shortened,
 };
 
 /// Location of the users of a namespace.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreLocation {
     /// In memory, until the program ends.
     Memory,
     /// In a SQLite database at this path, already joined to the folder of the settings file.
     Sqlite(PathBuf),
+    /// At another identity service.
+    Remote(RemoteEntry),
 }
 
 /// A namespace of a settings file.
@@ -35,7 +38,7 @@ pub struct NamespaceEntry {
 }
 
 /// Valid values of `store`, for fault texts.
-const STORES: &str = r#"{ sqlite = "users.db" } or "memory""#;
+const STORES: &str = r#""memory", { sqlite = "users.db" } or the users of a service, such as { workos = { … } }"#;
 
 /// Reads a namespace. Returns `None` only if a fault was recorded.
 pub(super) fn read(section: Section<'_, '_>, folder: &Path) -> Option<NamespaceEntry> {
@@ -73,13 +76,20 @@ fn read_store(section: &Section<'_, '_>, folder: &Path) -> Option<StoreLocation>
         Some(DeValue::Table(_)) => {
             let table = section.section("store")?;
             let path = table.string("sqlite");
-            if !table.has("sqlite") {
-                table.own_fault(format!("must be {STORES}"));
-            } else if path.as_deref() == Some("") {
+            if path.as_deref() == Some("") {
                 table.fault("sqlite", "must not be empty");
             }
+            let mut found = path.map(|path| StoreLocation::Sqlite(folder.join(path)));
+            for service in remote::SERVICES {
+                found = remote::read(&table, service).map(StoreLocation::Remote).or(found);
+            }
+            match table.entries().count() {
+                0 => table.own_fault(format!("must be {STORES}")),
+                1 => {}
+                _ => table.own_fault("must name one place: the users of a namespace are in one"),
+            }
             table.finish();
-            return path.map(|path| StoreLocation::Sqlite(folder.join(path)));
+            return found;
         }
         Some(other) => section.fault("store", wrong_type(STORES, other)),
     }

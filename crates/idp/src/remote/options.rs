@@ -97,6 +97,20 @@ pub enum InvalidRemote {
     Client(String),
 }
 
+impl InvalidRemote {
+    /// The key in the settings, with which the text begins.
+    pub const fn key(&self) -> &'static str {
+        match self {
+            Self::Scheme(_) | Self::Parts(_) => "base_url",
+            Self::Timeout(_) => "timeout",
+            Self::MaxRequests(_) => "max_requests",
+            Self::Retries(_) => "retries",
+            Self::Parameter { key, .. } => key,
+            Self::Client(_) => "",
+        }
+    }
+}
+
 impl RemoteOptions {
     /// Checks the options.
     ///
