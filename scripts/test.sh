@@ -20,6 +20,7 @@ trap list_left_out EXIT
 component_installed() { cargo "$1" --version >/dev/null 2>&1 || { have rustup && rustup component add "$2"; }; }
 
 smtp_server_installed() { npm_ci tests/mail --omit=optional; }
+workos_installed() { npm_ci tests/workos --ignore-scripts --omit=optional; }
 typescript_installed() { npm_ci tests/types --omit=optional; }
 
 chromium_installed() { have chromium || have chromium-browser || have google-chrome; }
@@ -47,6 +48,10 @@ fi
 
 (smtp_server_installed) >&2 || export TAILOR_IDP_SKIP_SMTP=1
 [ -z "${TAILOR_IDP_SKIP_SMTP:-}" ] || left_out+=("mails to an SMTP server: Node.js, npm or the server's packages are not available")
+
+(workos_installed) >&2 || export TAILOR_IDP_SKIP_WORKOS=1
+[ -z "${TAILOR_IDP_SKIP_WORKOS:-}" ] || left_out+=("users at WorkOS's emulator: Node.js, npm or the emulator's package is not available")
+[ -d ../shared/spec/openapi ] || left_out+=("checks of requests against published descriptions of services: they are not available")
 
 if [ "$ENGINE" = quickjs ]; then
   # QuickJS supports few runtimes in one process: run only the tests that start a process for each case.

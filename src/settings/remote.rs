@@ -7,9 +7,9 @@ use url::Url;
 use super::function::{read_key, time};
 use super::reader::Section;
 use super::secret::{MissingSecret, SecretVariable};
+use crate::idp::NamespaceName;
 use crate::idp::directory::Directory;
 use crate::idp::remote::{Auth0, Count, Descope, InvalidRemote, RemoteOptions, Tailor, WorkOs};
-use crate::idp::NamespaceName;
 
 /// The keys of `store` that name a service.
 pub(super) const SERVICES: [&str; 4] = ["auth0", "descope", "workos", "tailor"];
@@ -95,9 +95,7 @@ impl RemoteEntry {
             RemoteService::Descope { project_id, management_key } => {
                 Arc::new(Descope::builder(project_id, management_key.read()?).options(options).build()?)
             }
-            RemoteService::WorkOs { api_key } => {
-                Arc::new(WorkOs::builder(api_key.read()?).options(options).build()?)
-            }
+            RemoteService::WorkOs { api_key } => Arc::new(WorkOs::builder(api_key.read()?).options(options).build()?),
             RemoteService::Tailor { url, client_id, client_secret, namespace } => {
                 let secret = client_secret.read()?;
                 Arc::new(Tailor::builder(url.clone(), client_id, secret, namespace.clone()).options(options).build()?)

@@ -1,5 +1,7 @@
 //! Directories of other identity services.
 
+#[path = "../../support/workos.rs"]
+mod emulator;
 #[path = "../../support/openapi.rs"]
 mod openapi;
 

@@ -8,9 +8,10 @@ use axum::routing::get;
 use axum::{Json, Router};
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
-use tailor_idp_core::remote::WorkOs;
-use tailor_idp_core::{Code, CreateUser, IdentityProvider, UserKey};
+use tailor_idp_core::remote::{Count, RemoteOptions, WorkOs};
+use tailor_idp_core::{Code, CreateUser, IdentityProvider, ListUsers, UpdateUser, UserKey, UserQuery};
 
+use super::emulator::Emulator;
 use super::openapi::OpenApi;
 use super::peer::{Peer, host, router};
 
@@ -75,4 +76,75 @@ async fn workos_creates_and_finds_users() {
     let taken = idp.create_user(&host(), taken).await.unwrap_err();
     assert_eq!((taken.code(), taken.detail()), (Code::AlreadyExists, "user already exists: taken@example.com"));
     assert_eq!(description.map_or_else(Vec::new, |description| description.violations()), Vec::<String>::new());
+}
+
+/// The emulator's users as a namespace, with totals and removal of passwords.
+fn emulated(emulator: &Emulator) -> tailor_idp_core::Router {
+    let mut options = RemoteOptions::default();
+    options.base_url = Some(emulator.url.parse().unwrap());
+    options.scramble_passwords = true;
+    options.count = Count::Walk;
+    router(WorkOs::builder(emulator.api_key.clone()).options(options).build().unwrap())
+}
+
+#[tokio::test]
+async fn users_of_the_emulator_are_created_read_changed_and_deleted() {
+    let Some(emulator) = Emulator::start() else { return };
+    let idp = emulated(&emulator);
+    let password = Some("correct horse battery".into());
+    let ana = CreateUser { name: "Ana@Example.com".into(), password, disabled: false };
+    let ana = idp.create_user(&host(), ana).await.unwrap();
+    assert_eq!((&*ana.name, ana.disabled, ana.mfa_enrolled), ("ana@example.com", false, false));
+    assert!(ana.created_at.is_some());
+
+    for key in [UserKey::Id(&ana.id), UserKey::Name("ANA@example.com")] {
+        assert_eq!(idp.user(&host(), key).await.unwrap(), ana, "{key:?}");
+    }
+    let again = CreateUser { name: "ana@example.com".into(), ..CreateUser::default() };
+    assert_eq!(idp.create_user(&host(), again).await.unwrap_err().code(), Code::AlreadyExists);
+
+    let update = async |change: UpdateUser| idp.update_user(&host(), UpdateUser { id: ana.id.clone(), ..change }).await;
+    let set = UpdateUser { password: Some("another horse battery".into()), ..UpdateUser::default() };
+    assert_eq!(update(set).await.unwrap(), ana);
+    let clear = UpdateUser { clear_password: true, ..UpdateUser::default() };
+    assert_eq!(update(clear).await.unwrap(), ana);
+    let disable = UpdateUser { disabled: Some(true), ..UpdateUser::default() };
+    let refused = update(disable).await.unwrap_err();
+    assert_eq!((refused.code(), refused.detail()), (Code::Unimplemented, "WorkOS does not support disabling users"));
+
+    idp.delete_user(&host(), &ana.id).await.unwrap();
+    assert_eq!(idp.user(&host(), UserKey::Id(&ana.id)).await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(idp.delete_user(&host(), &ana.id).await.unwrap_err().code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn users_of_the_emulator_are_listed_by_page_in_creation_order() {
+    let Some(emulator) = Emulator::start() else { return };
+    let idp = emulated(&emulator);
+    let mut created = Vec::new();
+    for number in 0..7 {
+        let user = CreateUser { name: format!("user{number}@example.com"), ..CreateUser::default() };
+        created.push(idp.create_user(&host(), user).await.unwrap().id);
+    }
+    let mut listed = Vec::new();
+    let mut after = None;
+    loop {
+        let request = ListUsers { first: Some(3), after, ..ListUsers::default() };
+        let page = idp.users(&host(), request).await.unwrap();
+        assert_eq!(page.total_count, 7);
+        listed.extend(page.users.into_iter().map(|user| user.id));
+        after = page.next_page_token;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(listed, created);
+
+    let query = UserQuery {
+        ids: Some(vec![created[5].clone(), created[1].clone(), "user_unknown".into(), "..".into()]),
+        names: Some(vec!["user1@example.com".into(), "user2@example.com".into(), "USER5@example.com".into()]),
+    };
+    let page = idp.users(&host(), ListUsers { query, ..ListUsers::default() }).await.unwrap();
+    let found: Vec<_> = page.users.iter().map(|user| &*user.name).collect();
+    assert_eq!((found, page.total_count), (vec!["user1@example.com", "user5@example.com"], 2));
 }
