@@ -102,6 +102,14 @@ impl IdpError {
         self
     }
 
+    /// Adds text to the end of the detail.
+    #[cfg(feature = "remote")]
+    #[must_use]
+    pub(crate) fn with_addition(mut self, text: &str) -> Self {
+        self.detail.push_str(text);
+        self
+    }
+
     /// An error with [`Code::InvalidArgument`].
     pub fn invalid_argument(detail: impl Into<String>) -> Self {
         Self::new(Code::InvalidArgument, detail)

@@ -48,15 +48,21 @@ pub(super) struct ServicePage {
 }
 
 /// Looks up each key, several at once.
-async fn find_each<'k, U: Users + ?Sized>(
+pub(super) async fn find_each<'k, U: Users + ?Sized>(
     users: &U,
     call: &Call<'_>,
     keys: impl Iterator<Item = UserKey<'k>> + Send,
 ) -> Result<Vec<UserRecord>, IdpError> {
     // Boxed: the compiler cannot prove that a stream of borrowing futures is `Send`.
     let lookups: Vec<_> = keys.map(|key| users.find(call, key)).collect();
-    let found: Vec<_> = stream::iter(lookups).buffer_unordered(LOOKUPS).try_collect().await?;
-    Ok(found.into_iter().flatten().collect())
+    Ok(several(lookups).await?.into_iter().flatten().collect())
+}
+
+/// The results of requests, several at once, in any order.
+pub(super) async fn several<T>(
+    requests: impl IntoIterator<Item = impl Future<Output = Result<T, IdpError>>>,
+) -> Result<Vec<T>, IdpError> {
+    stream::iter(requests).buffer_unordered(LOOKUPS).try_collect().await
 }
 
 /// One page of a listing.

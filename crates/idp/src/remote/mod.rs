@@ -20,6 +20,7 @@
 //! all others only if the service has not seen them or has refused them for now. Requests to a service that cannot be connected
 //! to repeatedly fail at once for a moment.
 
+mod auth0;
 mod backend;
 mod circuit;
 mod failure;
@@ -30,5 +31,6 @@ mod scramble;
 mod token;
 mod workos;
 
+pub use auth0::{Auth0, Auth0Builder};
 pub use options::{Count, DEFAULT_MAX_REQUESTS, DEFAULT_RETRIES, DEFAULT_TIMEOUT, InvalidRemote, RemoteOptions};
 pub use workos::{WorkOs, WorkOsBuilder};

@@ -111,8 +111,11 @@ pub(super) struct Answer {
 impl Answer {
     /// The body as JSON.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
-        // The error names the place, not the content.
-        serde_json::from_slice(&self.body).map_err(|error| Failure::Malformed(error.to_string()))
+        // The place only: the error's own text quotes values, which can be tokens.
+        serde_json::from_slice(&self.body).map_err(|error| {
+            let (line, column) = (error.line(), error.column());
+            Failure::Malformed(format!("{:?} error in the JSON at line {line}, column {column}", error.classify()))
+        })
     }
 }
 
@@ -134,6 +137,18 @@ mod tests {
     fn segments_of_a_path_are_encoded() {
         let path = Request::new(Method::GET, &["users", "auth0|a/../b?c#d é"]).path;
         assert_eq!(path, "/users/auth0%7Ca%2F..%2Fb%3Fc%23d%20%C3%A9");
+    }
+
+    #[test]
+    fn malformed_answers_are_not_quoted() {
+        let answer = Answer { body: br#"{"expires_in":"a token"}"#.to_vec() };
+        #[derive(Debug, serde::Deserialize)]
+        #[allow(dead_code, reason = "only its type matters")]
+        struct Token {
+            expires_in: u64,
+        }
+        let failure = answer.json::<Token>().unwrap_err().to_string();
+        assert_eq!(failure, "the answer is malformed: Data error in the JSON at line 1, column 23");
     }
 
     #[test]

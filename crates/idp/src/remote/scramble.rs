@@ -6,11 +6,20 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::model::{IdpError, Password, internal};
 use crate::random;
 
-/// A password of 256 random bits, with all the classes of characters that services ask for, and shorter than the 72 bytes that
-/// bcrypt reads.
+/// A password of 256 random bits, with all the classes of characters that services ask for, no character three times in a row
+/// (which some refuse), and shorter than the 72 bytes that bcrypt reads.
 pub(super) fn random_password() -> Result<Password, IdpError> {
-    let bytes: [u8; 32] = random::bytes().map_err(internal)?;
-    Ok(format!("{}-Aa1", URL_SAFE_NO_PAD.encode(bytes)).into())
+    loop {
+        let bytes: [u8; 32] = random::bytes().map_err(internal)?;
+        let password = format!("{}-Aa1", URL_SAFE_NO_PAD.encode(bytes));
+        if !has_run(&password) {
+            return Ok(password.into());
+        }
+    }
+}
+
+fn has_run(text: &str) -> bool {
+    text.as_bytes().windows(3).any(|run| run.iter().all(|byte| *byte == run[0]))
 }
 
 #[cfg(test)]
@@ -28,5 +37,11 @@ mod tests {
         }
         assert!((32..=72).contains(&text.len()), "{text}");
         assert_ne!(text, two.expose_secret());
+    }
+
+    #[test]
+    fn runs_of_a_character_are_found() {
+        assert!(has_run("abbbc"));
+        assert!(!has_run("aabbaa"));
     }
 }

@@ -2,9 +2,12 @@
 
 #[path = "../../support/workos.rs"]
 mod emulator;
+#[path = "../../support/remote/auth0.rs"]
+mod fake_auth0;
 #[path = "../../support/openapi.rs"]
 mod openapi;
 
+mod auth0;
 mod faults;
 mod peer;
 mod proxy;
