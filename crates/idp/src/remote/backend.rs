@@ -252,14 +252,9 @@ impl Inner {
             }
             body.extend_from_slice(&chunk);
         }
-        if status.is_success() {
-            return Ok(Answer { body });
-        }
-        let mut body = request.redact(String::from_utf8_lossy(&body).into_owned());
-        if let Some(token) = token {
-            body = body.replace(token.expose_secret(), "[redacted]");
-        }
-        Err(Failure::Refused { status, body, wait })
+        let secrets = request.secrets.iter().chain(token).cloned().collect();
+        let answer = Answer { body, secrets };
+        if status.is_success() { Ok(answer) } else { Err(Failure::Refused { status, body: answer.text(), wait }) }
     }
 
     fn prepare(&self, request: &Request, token: Option<&SecretString>) -> RequestBuilder {

@@ -65,6 +65,22 @@ pub(super) async fn several<T>(
     stream::iter(requests).buffer_unordered(LOOKUPS).try_collect().await
 }
 
+/// The users of each part of a filter, several parts at once. A part has at most `size` values, and never none: services take an
+/// empty filter for no filter.
+pub(super) async fn find_in_parts<'v, F>(
+    values: &'v [String],
+    size: usize,
+    find: impl Fn(&'v [String]) -> F,
+) -> Result<Vec<UserRecord>, IdpError>
+where
+    F: Future<Output = Result<Vec<UserRecord>, IdpError>> + Send,
+{
+    // Collected, as in `find_each`.
+    let parts: Vec<_> = values.chunks(size).map(find).collect();
+    let found: Vec<_> = stream::iter(parts).buffer_unordered(LOOKUPS).try_collect().await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
 /// One page of a listing.
 pub(super) async fn list(users: &dyn Users, call: &Call<'_>, request: ListRequest) -> Result<DirectoryPage, IdpError> {
     let ListRequest { query, visible, after, limit } = request;

@@ -23,6 +23,7 @@
 mod auth0;
 mod backend;
 mod circuit;
+mod descope;
 mod failure;
 mod listing;
 mod options;
@@ -32,5 +33,6 @@ mod token;
 mod workos;
 
 pub use auth0::{Auth0, Auth0Builder};
+pub use descope::{Descope, DescopeBuilder};
 pub use options::{Count, DEFAULT_MAX_REQUESTS, DEFAULT_RETRIES, DEFAULT_TIMEOUT, InvalidRemote, RemoteOptions};
 pub use workos::{WorkOs, WorkOsBuilder};

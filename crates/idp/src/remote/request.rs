@@ -89,26 +89,31 @@ impl Request {
         self.secrets.push(secret.clone());
         self
     }
+}
 
-    /// `text` without the secrets of the request.
-    pub(super) fn redact(&self, text: String) -> String {
-        self.secrets.iter().map(ExposeSecret::expose_secret).filter(|secret| !secret.is_empty()).fold(
-            text,
-            |text, secret| {
-                // As it stands in JSON, too.
-                let quoted = serde_json::to_string(secret).unwrap_or_default();
-                text.replace(quoted.trim_matches('"'), "[redacted]").replace(secret, "[redacted]")
-            },
-        )
-    }
+/// `text` without the secrets of a request.
+pub(super) fn redact(secrets: &[SecretString], text: String) -> String {
+    secrets.iter().map(ExposeSecret::expose_secret).filter(|secret| !secret.is_empty()).fold(text, |text, secret| {
+        // As it stands in JSON, too.
+        let quoted = serde_json::to_string(secret).unwrap_or_default();
+        let quoted = quoted.strip_prefix('"').and_then(|quoted| quoted.strip_suffix('"')).unwrap_or(secret);
+        text.replace(quoted, "[redacted]").replace(secret, "[redacted]")
+    })
 }
 
 /// An answer with a status of 2xx.
 pub(super) struct Answer {
     pub(super) body: Vec<u8>,
+    /// What a text from the body must not contain: the secrets of the request, and its token.
+    pub(super) secrets: Vec<SecretString>,
 }
 
 impl Answer {
+    /// The body as a text for the host, without the secrets of the request.
+    pub(super) fn text(&self) -> String {
+        redact(&self.secrets, String::from_utf8_lossy(&self.body).into_owned())
+    }
+
     /// The body as JSON.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         // The place only: the error's own text quotes values, which can be tokens.
@@ -154,8 +159,8 @@ mod tests {
     #[test]
     fn secrets_are_redacted_in_json_and_in_text() {
         let secret = SecretString::from("a\"b\\c");
-        let request = Request::new(Method::POST, &["users"]).secret(&secret);
         let answer = r#"{"message":"a\"b\\c is too weak"} a"b\c"#.to_owned();
-        assert_eq!(request.redact(answer), r#"{"message":"[redacted] is too weak"} [redacted]"#);
+        assert_eq!(redact(&[secret], answer), r#"{"message":"[redacted] is too weak"} [redacted]"#);
+        assert_eq!(redact(&["\"quoted\"".into()], r#"["\"quoted\""]"#.to_owned()), r#"["[redacted]"]"#);
     }
 }

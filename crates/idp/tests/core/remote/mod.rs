@@ -4,10 +4,13 @@
 mod emulator;
 #[path = "../../support/remote/auth0.rs"]
 mod fake_auth0;
+#[path = "../../support/remote/descope.rs"]
+mod fake_descope;
 #[path = "../../support/openapi.rs"]
 mod openapi;
 
 mod auth0;
+mod descope;
 mod faults;
 mod peer;
 mod proxy;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use axum::Router;
 use tailor_idp_core::directory::Directory;
 use tailor_idp_core::remote::RemoteOptions;
-use tailor_idp_core::{CallContext, NamespaceName, NamespaceSettings, Permission, Principal};
+use tailor_idp_core::{
+    CallContext, Code, IdentityProvider, IdpError, ListUsers, NamespaceName, NamespaceSettings, Permission, Principal,
+};
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 use url::Url;
@@ -49,8 +51,49 @@ pub(super) fn host() -> CallContext {
     CallContext::new(namespace(), Principal::Host)
 }
 
+/// The default rules, with everything permitted.
+pub(super) fn permissive() -> NamespaceSettings {
+    NamespaceSettings::default().permission(Permission::allow_all())
+}
+
 /// The directory under the default rules, with everything permitted.
 pub(super) fn router(directory: impl Directory) -> tailor_idp_core::Router {
-    let settings = NamespaceSettings::default().permission(Permission::allow_all());
+    router_under(directory, permissive())
+}
+
+/// The directory under these rules.
+pub(super) fn router_under(directory: impl Directory, settings: NamespaceSettings) -> tailor_idp_core::Router {
     tailor_idp_core::Router::builder().directory(namespace(), Arc::new(directory), settings).build()
+}
+
+/// The code and the detail of a failure.
+pub(super) fn told<T: std::fmt::Debug>(result: Result<T, IdpError>) -> (Code, String) {
+    let error = result.unwrap_err();
+    (error.code(), error.detail().to_owned())
+}
+
+/// All that the host's log could have of an error.
+pub(super) fn logged(error: &IdpError) -> String {
+    let mut text = format!("{error} {error:?}");
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(&format!("; {cause} {cause:?}"));
+        source = cause.source();
+    }
+    text
+}
+
+/// The ids of a listing that is read page by page, `first` at a time, and the totals of its pages.
+pub(super) async fn walk(idp: &impl IdentityProvider, first: i64) -> (Vec<String>, Vec<u64>) {
+    let (mut ids, mut totals, mut after) = (Vec::new(), Vec::new(), None);
+    loop {
+        let request = ListUsers { first: Some(first), after, ..ListUsers::default() };
+        let page = idp.users(&host(), request).await.unwrap();
+        ids.extend(page.users.into_iter().map(|user| user.id));
+        totals.push(page.total_count);
+        after = page.next_page_token;
+        if after.is_none() {
+            return (ids, totals);
+        }
+    }
 }

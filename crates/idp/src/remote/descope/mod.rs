@@ -1,0 +1,487 @@
+//! Descope.
+
+mod changes;
+mod wire;
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use reqwest::{Method, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use url::Url;
+
+use self::changes::Changes;
+use self::wire::{DescopeAnswer, DescopeError, DescopeUser};
+use super::backend::{Backend, Call, Credentials};
+use super::failure::Failure;
+use super::listing::{self, ServicePage, Users, find_in_parts};
+use super::options::{Count, InvalidRemote, RemoteOptions};
+use super::request::{Answer, Authorization, Request};
+use super::scramble::random_password;
+use crate::directory::{
+    CallContext, Capabilities, Capability, Directory, DirectoryPage, ListRequest, PasswordUpdate, UserChange,
+    user_already_exists, user_not_found,
+};
+use crate::model::{CreateUser, IdpError, SendPasswordResetEmail, UserKey, UserRecord, shortened};
+
+/// The name of the service in errors.
+const SERVICE: &str = "Descope";
+/// The number of users on a page: Descope's default. Its maximum is not documented.
+const PAGE: u32 = 100;
+/// Ids of projects with at least this length name the region of the project: `Puse1…` is in `use1`.
+const REGIONAL_ID: usize = 32;
+/// The maximum length of a project's id. Descope's have about 32 characters.
+const MAX_PROJECT_ID: usize = 64;
+
+/// The paths of the calls.
+const USER: [&str; 3] = ["v1", "mgmt", "user"];
+const SEARCH: [&str; 4] = ["v2", "mgmt", "user", "search"];
+const CREATE: [&str; 4] = ["v1", "mgmt", "user", "create"];
+const DELETE: [&str; 4] = ["v1", "mgmt", "user", "delete"];
+const RESET: [&str; 4] = ["v1", "auth", "password", "reset"];
+
+/// The users of a Descope project.
+///
+/// The name of a user is the first login ID. A name with an `@` is also the user's e-mail address, set as verified. A rename, a
+/// password and a status are separate requests: an update that fails in the midst says what took effect. Test users are users
+/// like others.
+///
+/// A password can only be removed by setting a random one: see [`RemoteOptions::scramble_passwords`]. Reset mails have the
+/// sender and the subject of the project's template: `fromName` and `subject` are refused. MFA factors are not shown.
+#[derive(Debug)]
+pub struct Descope {
+    backend: Backend,
+    /// The credentials of the calls that users can make themselves.
+    project_id: SecretString,
+    management_key: SecretString,
+    capabilities: Capabilities,
+    options: RemoteOptions,
+}
+
+/// Builder of [`Descope`].
+pub struct DescopeBuilder {
+    project_id: String,
+    management_key: SecretString,
+    options: RemoteOptions,
+}
+
+impl DescopeBuilder {
+    /// Sets the options of the connection.
+    #[must_use]
+    pub fn options(mut self, options: RemoteOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Builds the directory. Connects at the first request.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidRemote`].
+    pub fn build(self) -> Result<Descope, InvalidRemote> {
+        let Self { project_id, management_key, options } = self;
+        let base = base_url(&project_id)?;
+        let key = management_key.expose_secret();
+        if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            let fault = "must be a management key of the Descope company, without spaces".to_owned();
+            return Err(InvalidRemote::Parameter { key: "management_key", fault });
+        }
+        let credentials = Credentials::Key(format!("{project_id}:{key}").into());
+        let backend = Backend::new(SERVICE, base, credentials, &options)?;
+        let mut capabilities = Capabilities::all(SERVICE).without(Capability::Factors);
+        if !options.scramble_passwords {
+            capabilities = capabilities.without(Capability::ClearPassword);
+        }
+        Ok(Descope { backend, project_id: project_id.into(), management_key, capabilities, options })
+    }
+}
+
+/// The address of the API, which depends on the region of the project.
+fn base_url(project_id: &str) -> Result<Url, InvalidRemote> {
+    let is_id = project_id.starts_with('P')
+        && project_id.len() <= MAX_PROJECT_ID
+        && project_id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if !is_id {
+        let fault = format!(
+            "must be the id of a Descope project, P and at most {} letters and digits: got {:?}",
+            MAX_PROJECT_ID - 1,
+            shortened(project_id)
+        );
+        return Err(InvalidRemote::Parameter { key: "project_id", fault });
+    }
+    let url = match project_id.get(1..5).filter(|_| project_id.len() >= REGIONAL_ID) {
+        Some(region) => format!("https://api.{region}.descope.com"),
+        None => "https://api.descope.com".to_owned(),
+    };
+    Url::parse(&url).map_err(|error| InvalidRemote::Client(error.to_string()))
+}
+
+impl Descope {
+    /// The users of the project, by a management key of its company.
+    pub fn builder(project_id: impl Into<String>, management_key: impl Into<SecretString>) -> DescopeBuilder {
+        DescopeBuilder {
+            project_id: project_id.into(),
+            management_key: management_key.into(),
+            options: RemoteOptions::default(),
+        }
+    }
+
+    /// A request with the management key.
+    fn request(&self, method: Method, path: &[&str]) -> Request {
+        Request::new(method, path).secret(&self.management_key)
+    }
+
+    fn post(&self, path: &[&str], body: Value) -> Request {
+        self.request(Method::POST, path).json(body)
+    }
+
+    /// The user with the login ID or the id.
+    async fn lookup(&self, call: &Call<'_>, key: &'static str, value: &str) -> Result<Option<UserRecord>, IdpError> {
+        if value.is_empty() {
+            return Ok(None);
+        }
+        let request = self.request(Method::GET, &USER).query(key, value);
+        match call.send(request).await.and_then(|answer| parse(&answer)) {
+            Ok(answer) => Ok(answer.user.map(UserRecord::from)),
+            Err(failure) if is_unknown_user(&failure) => Ok(None),
+            Err(failure) => Err(call.failed(failure)),
+        }
+    }
+
+    /// Whether a user has the name as a login ID, or has it as the e-mail address. Asked after a refusal: Descope's
+    /// documentation has no code for names that are taken.
+    async fn is_taken(&self, call: &Call<'_>, name: &str, by_other_than: Option<&str>) -> Result<bool, IdpError> {
+        let is_other = |user: &UserRecord| Some(&*user.id) != by_other_than;
+        if self.lookup(call, "loginId", name).await?.as_ref().is_some_and(is_other) {
+            return Ok(true);
+        }
+        if !is_email(name) {
+            return Ok(false);
+        }
+        let (users, _) = self.search(call, json!({ "emails": [name], "withTestUser": true })).await?;
+        Ok(users.iter().any(is_other))
+    }
+
+    /// The users that a search finds, and the number of all that match.
+    async fn search(&self, call: &Call<'_>, body: Value) -> Result<(Vec<UserRecord>, Option<u64>), IdpError> {
+        // Searching has no effect.
+        let request = self.post(&SEARCH, body).repeatable();
+        let answer = call.send(request).await.and_then(|answer| parse(&answer));
+        let answer = answer.map_err(|failure| call.failed(failure))?;
+        let users: Vec<_> = answer.users.unwrap_or_default().into_iter().map(UserRecord::from).collect();
+        Ok((users, answer.total))
+    }
+
+    /// The users whom a filter of the search names, all of them: `values` has at most [`PAGE`].
+    async fn filtered(&self, call: &Call<'_>, filter: &str, values: &[String]) -> Result<Vec<UserRecord>, IdpError> {
+        let values: Vec<_> = values.iter().filter(|value| !value.is_empty()).collect();
+        if values.is_empty() {
+            return Ok(Vec::new());
+        }
+        let body = json!({ filter: values, "limit": PAGE, "page": 0, "withTestUser": true });
+        let (users, total) = self.search(call, body).await?;
+        if total.is_some_and(|total| total > users.len() as u64) {
+            return Err(call.unexpected("a search answered with a part of what it found"));
+        }
+        Ok(users)
+    }
+
+    /// The error for a name or a password that Descope refuses at creation.
+    async fn refused_creation(&self, call: &Call<'_>, user: &CreateUser, failure: Failure) -> IdpError {
+        let Some(error) = refusal(&failure) else { return call.failed_write(failure, "the user was created") };
+        if self.name_is_taken(call, &error, &user.name, None).await {
+            return user_already_exists(&user.name);
+        }
+        match user.password {
+            // It could be the password.
+            Some(_) => IdpError::invalid_argument(with_reason("Descope refuses the user or the password", error)),
+            None => refused_name(&user.name),
+        }
+        .with_source(failure)
+    }
+
+    /// Whether a refusal means that the name is taken.
+    async fn name_is_taken(&self, call: &Call<'_>, error: &DescopeError, name: &str, id: Option<&str>) -> bool {
+        // A lookup that fails, too, says nothing more than the refusal.
+        error.is_taken() || self.is_taken(call, name, id).await.unwrap_or(false)
+    }
+}
+
+#[async_trait]
+impl Users for Descope {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    fn count(&self) -> Count {
+        self.options.count
+    }
+
+    async fn find(&self, call: &Call<'_>, key: UserKey<'_>) -> Result<Option<UserRecord>, IdpError> {
+        Ok(match key {
+            UserKey::Id(id) => self.lookup(call, "userId", id).await?.filter(|user| user.id == id),
+            // Of the login IDs, only the first is the name.
+            UserKey::Name(name) => self.lookup(call, "loginId", name).await?.filter(|user| is_name(&user.name, name)),
+        })
+    }
+
+    async fn with_ids(&self, call: &Call<'_>, ids: &[String]) -> Result<Vec<UserRecord>, IdpError> {
+        let mut found = find_in_parts(ids, PAGE as usize, |ids| self.filtered(call, "userIds", ids)).await?;
+        let ids: HashSet<_> = ids.iter().collect();
+        found.retain(|user| ids.contains(&user.id));
+        Ok(found)
+    }
+
+    async fn with_names(&self, call: &Call<'_>, names: &[String]) -> Result<Vec<UserRecord>, IdpError> {
+        let mut found = find_in_parts(names, PAGE as usize, |names| self.filtered(call, "loginIds", names)).await?;
+        let names: HashSet<_> = names.iter().map(|name| &**name).collect();
+        found.retain(|user| names.contains(&*user.name) || names.contains(&*user.name.to_lowercase()));
+        Ok(found)
+    }
+
+    /// The cursor is the number of users before the page.
+    async fn page(&self, call: &Call<'_>, after: Option<String>, limit: u32) -> Result<ServicePage, IdpError> {
+        let offset: u64 = match after {
+            Some(after) => after.parse().map_err(|_| call.unexpected("a cursor is no number"))?,
+            None => 0,
+        };
+        let limit = limit.clamp(1, PAGE);
+        // Descope counts pages, of one size: where the cursor is not at the start of a page, what is before it is dropped.
+        let size = if offset % u64::from(limit) == 0 { limit } else { PAGE };
+        let (page, before) = (offset / u64::from(size), (offset % u64::from(size)) as usize);
+        // By the id too: times are in seconds.
+        let sort = json!([{ "field": "createdTime", "desc": false }, { "field": "id", "desc": false }]);
+        let body = json!({ "limit": size, "page": page, "sort": sort, "withTestUser": true });
+        let (mut users, total) = self.search(call, body).await?;
+        let end = page * u64::from(size) + users.len() as u64;
+        // Without a total, a page that is not full is the last.
+        let has_more = total.map_or(users.len() == size as usize, |total| end < total);
+        if has_more && users.len() < size as usize {
+            return Err(call.unexpected("a page has fewer users than asked for, and is not the last"));
+        }
+        users.drain(..before.min(users.len()));
+        let has_more = has_more || users.len() > limit as usize;
+        users.truncate(limit as usize);
+        let next = has_more.then(|| (offset + users.len() as u64).to_string());
+        // Descope leaves out zeros.
+        let total = total.or((end == 0).then_some(0));
+        Ok(ServicePage { users, next, total })
+    }
+}
+
+#[async_trait]
+impl Directory for Descope {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    async fn get(&self, context: &CallContext, key: UserKey<'_>) -> Result<Option<UserRecord>, IdpError> {
+        self.find(&self.backend.call(context), key).await
+    }
+
+    async fn list(&self, context: &CallContext, request: ListRequest) -> Result<DirectoryPage, IdpError> {
+        listing::list(self, &self.backend.call(context), request).await
+    }
+
+    async fn create(&self, context: &CallContext, user: CreateUser) -> Result<UserRecord, IdpError> {
+        let CreateUser { name, password, disabled } = &user;
+        let call = self.backend.call(context);
+        let status = if *disabled { "disabled" } else { "enabled" };
+        let mut body = json!({ "loginId": name, "status": status, "invite": false });
+        if is_email(name) {
+            // Without it, the address would be no address for reset mails.
+            body["email"] = name.as_str().into();
+            body["verifiedEmail"] = true.into();
+        }
+        if let Some(password) = password {
+            body["password"] = password.expose_secret().into();
+        }
+        let request = self.post(&CREATE, body);
+        let request = password.iter().fold(request, Request::secret);
+        let answer = match call.send(request).await.and_then(|answer| parse(&answer)) {
+            Ok(answer) => answer,
+            Err(failure) => return Err(self.refused_creation(&call, &user, failure).await),
+        };
+        let created = self.user_of(&call, answer, "the user was created")?;
+        let lacks_password = created.lacks_password();
+        // Not every version of the call takes a status and a password.
+        let mut changes = Changes::of(self, &call, created.into()).after("the user is created");
+        if *disabled && !changes.user().disabled {
+            changes.set_status(true).await?;
+        }
+        if let Some(password) = password.as_ref().filter(|_| lacks_password) {
+            changes.set_password(password).await?;
+        }
+        Ok(changes.into_user())
+    }
+
+    async fn update(
+        &self,
+        context: &CallContext,
+        user: &UserRecord,
+        change: &UserChange,
+    ) -> Result<UserRecord, IdpError> {
+        let UserChange { name, password, disabled } = change;
+        let disabled = disabled.filter(|disabled| *disabled != user.disabled);
+        let scrambled;
+        let password = match password {
+            PasswordUpdate::Keep => None,
+            PasswordUpdate::Clear => {
+                scrambled = random_password()?;
+                Some(&scrambled)
+            }
+            PasswordUpdate::Set(password) => Some(password.expose()),
+        };
+        let call = self.backend.call(context);
+        let mut changes = Changes::of(self, &call, user.clone());
+        // The safest first: nobody is let in by half of an update.
+        if disabled == Some(true) {
+            changes.set_status(true).await?;
+        }
+        if let Some(name) = name.as_deref().filter(|name| !is_name(&user.name, name)) {
+            changes.rename(name).await?;
+        }
+        if let Some(password) = password {
+            changes.set_password(password).await?;
+        }
+        if disabled == Some(false) {
+            changes.set_status(false).await?;
+        }
+        Ok(changes.into_user())
+    }
+
+    async fn delete(&self, context: &CallContext, user: &UserRecord) -> Result<(), IdpError> {
+        let call = self.backend.call(context);
+        // Deleting a deleted user has no effect.
+        let request = self.post(&DELETE, json!({ "userId": user.id })).repeatable();
+        match call.send(request).await.and_then(|answer| check(&answer)) {
+            Ok(()) => Ok(()),
+            Err(failure) if is_unknown_user(&failure) => Err(user_not_found(&user.id)),
+            Err(failure) => Err(call.failed(failure)),
+        }
+    }
+
+    async fn send_password_reset_email(
+        &self,
+        context: &CallContext,
+        user: &UserRecord,
+        mail: &SendPasswordResetEmail,
+    ) -> Result<(), IdpError> {
+        let SendPasswordResetEmail { user_id: _, redirect_uri, from_name, subject } = mail;
+        for (field, value) in [("fromName", from_name), ("subject", subject)] {
+            if value.is_some() {
+                let operation =
+                    format!("{field} of a reset mail: set it in the project's e-mail template, and omit it");
+                return Err(self.capabilities.unsupported(&operation));
+            }
+        }
+        if user.disabled {
+            return Err(IdpError::failed_precondition("the user is disabled"));
+        }
+        if !is_email(&user.name) {
+            return Err(IdpError::failed_precondition("the name of the user is no e-mail address"));
+        }
+        let call = self.backend.call(context);
+        let request = self
+            .post(&RESET, json!({ "loginId": user.name, "redirectUrl": redirect_uri }))
+            .authorization(Authorization::Bearer(self.project_id.clone()));
+        match call.send(request).await.and_then(|answer| check(&answer)) {
+            Ok(()) => Ok(()),
+            Err(failure) if is_unknown_user(&failure) => Err(user_not_found(&user.id)),
+            Err(failure) if refusal(&failure).is_some() => {
+                tracing::warn!(%failure, "Descope refuses to send a password-reset mail");
+                let detail = "Descope refuses to send the mail: the project must have passwords enabled";
+                Err(IdpError::failed_precondition(detail).with_source(failure))
+            }
+            Err(failure) => Err(call.failed_write(failure, "the mail was sent")),
+        }
+    }
+}
+
+impl Descope {
+    /// The user of an answer to a write. `unknown` says what is open without one.
+    fn user_of(&self, call: &Call<'_>, answer: DescopeAnswer, unknown: &str) -> Result<DescopeUser, IdpError> {
+        answer.user.ok_or_else(|| call.failed_write(Failure::Malformed("no user".to_owned()), unknown))
+    }
+}
+
+/// Whether a name is also the user's e-mail address.
+fn is_email(name: &str) -> bool {
+    name.contains('@')
+}
+
+/// Whether `name`, normalised, is the name of a user. Other programs create login IDs in any case.
+fn is_name(user_name: &str, name: &str) -> bool {
+    user_name == name || (is_email(name) && user_name.to_lowercase() == name)
+}
+
+/// The content of an answer. Errors are recognised by their code, whatever the status.
+fn parse(answer: &Answer) -> Result<DescopeAnswer, Failure> {
+    let content: DescopeAnswer = answer.json()?;
+    if content.is_error() {
+        return Err(Failure::Refused { status: StatusCode::OK, body: answer.text(), wait: None });
+    }
+    Ok(content)
+}
+
+/// Checks an answer whose content is not described.
+fn check(answer: &Answer) -> Result<(), Failure> {
+    match parse(answer) {
+        Err(failure @ Failure::Refused { .. }) => Err(failure),
+        _ => Ok(()),
+    }
+}
+
+fn is_unknown_user(failure: &Failure) -> bool {
+    failure.refusal().is_some_and(|(_, body)| DescopeError::parse(body).is_unknown_user())
+}
+
+/// The error of an answer that refuses what was asked for, rather than who asked or when.
+fn refusal(failure: &Failure) -> Option<DescopeError> {
+    let (status, body) = failure.refusal()?;
+    matches!(status, StatusCode::OK | StatusCode::BAD_REQUEST | StatusCode::CONFLICT | StatusCode::UNPROCESSABLE_ENTITY)
+        .then(|| DescopeError::parse(body))
+}
+
+fn refused_name(name: &str) -> IdpError {
+    IdpError::invalid_argument(format!("Descope refuses the name: {}", shortened(name)))
+}
+
+fn with_reason(refused: &str, error: DescopeError) -> String {
+    match &*shortened(&error.reason()) {
+        "" => refused.to_owned(),
+        reason => format!("{refused}: {reason}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_of_the_api_depends_on_the_region_in_long_project_ids() {
+        let host = |id: &str| base_url(id).unwrap().to_string();
+        assert_eq!(host("P2aAc4T2V93bddihGEx2Ryhc8e5Z"), "https://api.descope.com/");
+        assert_eq!(host("Puse12aAc4T2V93bddihGEx2Ryhc8e5Z"), "https://api.use1.descope.com/");
+        assert_eq!(host(&format!("Peuc1{}", "a".repeat(26))), "https://api.descope.com/", "31 characters");
+    }
+
+    #[test]
+    fn parameters_are_refused_with_key_and_advice() {
+        let fault = |id: &str, key: &str| Descope::builder(id, key).build().unwrap_err().to_string();
+        assert_eq!(
+            fault("Pevil.example/", "key"),
+            "project_id must be the id of a Descope project, P and at most 63 letters and digits: got \"Pevil.example/\""
+        );
+        for id in ["", "2abc", "P2:abc", "P2 abc", &"P".repeat(65)] {
+            assert!(fault(id, "key").starts_with("project_id must be"), "{id}");
+        }
+        for key in ["", "my key", "key\n"] {
+            assert_eq!(
+                fault("P2abc", key),
+                "management_key must be a management key of the Descope company, without spaces"
+            );
+        }
+    }
+}
