@@ -34,6 +34,29 @@ pub enum Code {
 }
 
 impl Code {
+    /// All codes.
+    #[cfg(feature = "remote")]
+    const ALL: [Self; 12] = [
+        Self::InvalidArgument,
+        Self::NotFound,
+        Self::AlreadyExists,
+        Self::PermissionDenied,
+        Self::FailedPrecondition,
+        Self::ResourceExhausted,
+        Self::Unauthenticated,
+        Self::Unimplemented,
+        Self::DeadlineExceeded,
+        Self::Unavailable,
+        Self::Aborted,
+        Self::Internal,
+    ];
+
+    /// The code with this [`description`](Self::description).
+    #[cfg(feature = "remote")]
+    pub(crate) fn from_description(description: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.description() == description)
+    }
+
     /// The name of the code, which scripts read from an error's `code`.
     pub const fn name(self) -> &'static str {
         match self {

@@ -81,6 +81,23 @@ where
     Ok(found.into_iter().flatten().collect())
 }
 
+/// Whether `name`, normalised, is the name of a user. Other programs create addresses in any case.
+pub(super) fn is_name(user_name: &str, name: &str) -> bool {
+    user_name == name || (name.contains('@') && user_name.to_lowercase() == name)
+}
+
+/// Drops the users whom nobody asked for: a filter that a service ignores must not list everybody.
+pub(super) fn retain_with_ids(found: &mut Vec<UserRecord>, ids: &[String]) {
+    let ids: HashSet<_> = ids.iter().collect();
+    found.retain(|user| ids.contains(&user.id));
+}
+
+/// As [`retain_with_ids`], by names.
+pub(super) fn retain_named(found: &mut Vec<UserRecord>, names: &[String]) {
+    let names: HashSet<_> = names.iter().map(|name| &**name).collect();
+    found.retain(|user| names.contains(&*user.name) || names.contains(&*user.name.to_lowercase()));
+}
+
 /// One page of a listing.
 pub(super) async fn list(users: &dyn Users, call: &Call<'_>, request: ListRequest) -> Result<DirectoryPage, IdpError> {
     let ListRequest { query, visible, after, limit } = request;

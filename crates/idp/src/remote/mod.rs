@@ -29,10 +29,12 @@ mod listing;
 mod options;
 mod request;
 mod scramble;
+mod tailor;
 mod token;
 mod workos;
 
 pub use auth0::{Auth0, Auth0Builder};
 pub use descope::{Descope, DescopeBuilder};
 pub use options::{Count, DEFAULT_MAX_REQUESTS, DEFAULT_RETRIES, DEFAULT_TIMEOUT, InvalidRemote, RemoteOptions};
+pub use tailor::{Tailor, TailorBuilder};
 pub use workos::{WorkOs, WorkOsBuilder};

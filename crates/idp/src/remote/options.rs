@@ -111,6 +111,24 @@ impl InvalidRemote {
     }
 }
 
+/// Why a URL cannot be the address of a service.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum AddressFault {
+    /// It is neither `https` nor on this machine.
+    Scheme,
+    /// It has a user, a password, a query or a fragment.
+    Parts,
+}
+
+impl AddressFault {
+    pub(super) fn of(url: &Url) -> Option<Self> {
+        let has_parts =
+            !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some();
+        let is_safe = url.scheme() == "https" || (url.scheme() == "http" && http::is_loopback(url));
+        if has_parts { Some(Self::Parts) } else { (!is_safe).then_some(Self::Scheme) }
+    }
+}
+
 impl RemoteOptions {
     /// Checks the options.
     ///
@@ -120,17 +138,12 @@ impl RemoteOptions {
     pub fn check(&self) -> Result<(), InvalidRemote> {
         // Exhaustive: the compiler points here when an option is added.
         let Self { base_url, timeout, max_requests, retries, scramble_passwords: _, count: _ } = self;
-        if let Some(url) = base_url {
-            let has_parts = !url.username().is_empty()
-                || url.password().is_some()
-                || url.query().is_some()
-                || url.fragment().is_some();
-            if has_parts {
+        match base_url.as_ref().map(|url| (url, AddressFault::of(url))) {
+            Some((url, Some(AddressFault::Parts))) => {
                 return Err(InvalidRemote::Parts(url.host_str().unwrap_or_default().to_owned()));
             }
-            if url.scheme() != "https" && !(url.scheme() == "http" && http::is_loopback(url)) {
-                return Err(InvalidRemote::Scheme(url.clone()));
-            }
+            Some((url, Some(AddressFault::Scheme))) => return Err(InvalidRemote::Scheme(url.clone())),
+            Some((_, None)) | None => {}
         }
         if timeout.is_zero() || *timeout > MAX_TIMEOUT {
             return Err(InvalidRemote::Timeout(*timeout));

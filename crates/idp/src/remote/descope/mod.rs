@@ -3,8 +3,6 @@
 mod changes;
 mod wire;
 
-use std::collections::HashSet;
-
 use async_trait::async_trait;
 use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
@@ -15,7 +13,7 @@ use self::changes::Changes;
 use self::wire::{DescopeAnswer, DescopeError, DescopeUser};
 use super::backend::{Backend, Call, Credentials};
 use super::failure::Failure;
-use super::listing::{self, ServicePage, Users, find_in_parts};
+use super::listing::{self, ServicePage, Users, find_in_parts, is_name, retain_named, retain_with_ids};
 use super::options::{Count, InvalidRemote, RemoteOptions};
 use super::request::{Answer, Authorization, Request};
 use super::scramble::random_password;
@@ -228,15 +226,13 @@ impl Users for Descope {
 
     async fn with_ids(&self, call: &Call<'_>, ids: &[String]) -> Result<Vec<UserRecord>, IdpError> {
         let mut found = find_in_parts(ids, PAGE as usize, |ids| self.filtered(call, "userIds", ids)).await?;
-        let ids: HashSet<_> = ids.iter().collect();
-        found.retain(|user| ids.contains(&user.id));
+        retain_with_ids(&mut found, ids);
         Ok(found)
     }
 
     async fn with_names(&self, call: &Call<'_>, names: &[String]) -> Result<Vec<UserRecord>, IdpError> {
         let mut found = find_in_parts(names, PAGE as usize, |names| self.filtered(call, "loginIds", names)).await?;
-        let names: HashSet<_> = names.iter().map(|name| &**name).collect();
-        found.retain(|user| names.contains(&*user.name) || names.contains(&*user.name.to_lowercase()));
+        retain_named(&mut found, names);
         Ok(found)
     }
 
@@ -409,11 +405,6 @@ impl Descope {
 /// Whether a name is also the user's e-mail address.
 fn is_email(name: &str) -> bool {
     name.contains('@')
-}
-
-/// Whether `name`, normalised, is the name of a user. Other programs create login IDs in any case.
-fn is_name(user_name: &str, name: &str) -> bool {
-    user_name == name || (is_email(name) && user_name.to_lowercase() == name)
 }
 
 /// The content of an answer. Errors are recognised by their code, whatever the status.

@@ -6,6 +6,8 @@ mod emulator;
 mod fake_auth0;
 #[path = "../../support/remote/descope.rs"]
 mod fake_descope;
+#[path = "../../support/remote/tailor.rs"]
+mod fake_tailor;
 #[path = "../../support/openapi.rs"]
 mod openapi;
 
@@ -14,4 +16,5 @@ mod descope;
 mod faults;
 mod peer;
 mod proxy;
+mod tailor;
 mod workos;

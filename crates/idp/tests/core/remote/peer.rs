@@ -7,6 +7,7 @@ use tailor_idp_core::directory::Directory;
 use tailor_idp_core::remote::RemoteOptions;
 use tailor_idp_core::{
     CallContext, Code, IdentityProvider, IdpError, ListUsers, NamespaceName, NamespaceSettings, Permission, Principal,
+    SendPasswordResetEmail, User, UserQuery,
 };
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
@@ -81,6 +82,25 @@ pub(super) fn logged(error: &IdpError) -> String {
         source = cause.source();
     }
     text
+}
+
+/// Filters by ids.
+pub(super) fn ids(ids: &[&str]) -> UserQuery {
+    UserQuery { ids: Some(ids.iter().map(|id| (*id).to_owned()).collect()), names: None }
+}
+
+/// Filters by names.
+pub(super) fn names(names: &[&str]) -> UserQuery {
+    UserQuery { ids: None, names: Some(names.iter().map(|name| (*name).to_owned()).collect()) }
+}
+
+/// A mail for the user, with nothing but what it must have.
+pub(super) fn reset_mail(user: &User) -> SendPasswordResetEmail {
+    SendPasswordResetEmail {
+        user_id: user.id.clone(),
+        redirect_uri: "https://app.example.com/done".into(),
+        ..SendPasswordResetEmail::default()
+    }
 }
 
 /// The ids of a listing that is read page by page, `first` at a time, and the totals of its pages.
