@@ -244,7 +244,7 @@ impl Users for Descope {
         };
         let limit = limit.clamp(1, PAGE);
         // Descope counts pages, of one size: where the cursor is not at the start of a page, what is before it is dropped.
-        let size = if offset % u64::from(limit) == 0 { limit } else { PAGE };
+        let size = if offset.is_multiple_of(u64::from(limit)) { limit } else { PAGE };
         let (page, before) = (offset / u64::from(size), (offset % u64::from(size)) as usize);
         // By the id too: times are in seconds.
         let sort = json!([{ "field": "createdTime", "desc": false }, { "field": "id", "desc": false }]);

@@ -42,10 +42,17 @@ struct Application {
     tokens: usize,
     requests: Vec<(String, Value)>,
     mails: Vec<Value>,
-    faults: Vec<(u16, Vec<(&'static str, String)>, String)>,
+    faults: Vec<Fault>,
     /// Whether an unknown user is an error rather than `null`.
     unknown_is_error: bool,
     ignores_filters: bool,
+}
+
+/// The answer to one request, in place of the platform's own.
+struct Fault {
+    status: u16,
+    headers: Vec<(&'static str, String)>,
+    body: String,
 }
 
 #[derive(Clone)]
@@ -97,7 +104,7 @@ impl FakePlatform {
     /// Answers the next GraphQL request in another way.
     pub(crate) fn fail(&self, status: u16, headers: &[(&'static str, &str)], body: impl ToString) {
         let headers = headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-        self.state.lock().unwrap().faults.push((status, headers, body.to_string()));
+        self.state.lock().unwrap().faults.push(Fault { status, headers, body: body.to_string() });
     }
 
     /// Answers for unknown users with errors.
@@ -315,9 +322,9 @@ impl Application {
             "_userBy" => self.find("userByName", |user| *get("name") == user.name, get("name")),
             "_createUser" => self.create(get("input")),
             "_updateUser" => self.update(get("input")),
-            "_deleteUser" => self.with_user("deleteUser", get("id"), |_, _| Ok(true)).map(|deleted| {
-                self.users.retain(|user| *get("id") != user.id);
-                deleted
+            "_deleteUser" => self.with_user("deleteUser", get("id"), |state, index| {
+                state.users.remove(index);
+                Ok(true)
             }),
             "_sendPasswordResetEmail" => {
                 let mail = get("input").clone();
@@ -470,7 +477,7 @@ async fn query(State(fake): State<Arc<FakePlatform>>, request: Request) -> Respo
     }
     state.requests.push((document.clone(), body["variables"].clone()));
     if !state.faults.is_empty() {
-        let (status, headers, body) = state.faults.remove(0);
+        let Fault { status, headers, body } = state.faults.remove(0);
         let answer = Response::builder().status(status);
         let answer = headers.into_iter().fold(answer, |answer, (name, value)| answer.header(name, value));
         return answer.body(Body::from(body)).unwrap();
