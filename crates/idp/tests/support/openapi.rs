@@ -1,5 +1,6 @@
 //! Published descriptions of services (OpenAPI). The requests of a test, and the answers of a fake, are checked against them.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -9,6 +10,7 @@ use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::Response;
+use jsonschema::Validator;
 use serde_json::{Value, json};
 
 /// The description of one service.
@@ -17,6 +19,8 @@ pub(crate) struct OpenApi {
     /// The path of the service's URL in the description, such as `/api/v2`.
     base: String,
     violations: Mutex<Vec<String>>,
+    /// The compiled schemas.
+    validators: Mutex<HashMap<String, Arc<Validator>>>,
 }
 
 impl OpenApi {
@@ -32,7 +36,12 @@ impl OpenApi {
         let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let mut document: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{file}: {error}"));
         allow_null(&mut document);
-        Some(Arc::new(Self { document, base: base.to_owned(), violations: Mutex::default() }))
+        Some(Arc::new(Self {
+            document,
+            base: base.to_owned(),
+            violations: Mutex::default(),
+            validators: Mutex::default(),
+        }))
     }
 
     /// Reads a description that does not say whether objects may have further properties: they may not.
@@ -120,13 +129,19 @@ impl OpenApi {
     }
 
     fn faults(&self, schema: &Value, value: &Value) -> Vec<String> {
-        // References in the schema start at the root.
-        let root = json!({ "allOf": [schema], "components": self.document["components"] });
-        let validator = jsonschema::options()
-            .with_draft(jsonschema::Draft::Draft202012)
-            .build(&root)
-            .unwrap_or_else(|error| panic!("a schema is invalid: {error}"));
+        let validator = self.validator(schema);
         validator.iter_errors(value).map(|error| format!("{} at {:?}", error, error.instance_path().as_str())).collect()
+    }
+
+    fn validator(&self, schema: &Value) -> Arc<Validator> {
+        let mut validators = self.validators.lock().unwrap();
+        let compile = || {
+            // References in the schema start at the root.
+            let root = json!({ "allOf": [schema], "components": self.document["components"] });
+            let options = jsonschema::options().with_draft(jsonschema::Draft::Draft202012);
+            Arc::new(options.build(&root).unwrap_or_else(|error| panic!("a schema is invalid: {error}")))
+        };
+        Arc::clone(validators.entry(schema.to_string()).or_insert_with(compile))
     }
 
     /// The value of a query parameter in the type of its schema.
