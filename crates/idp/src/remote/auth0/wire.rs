@@ -53,7 +53,7 @@ impl Auth0User {
             id: user_id,
             name,
             disabled: blocked.unwrap_or(false),
-            created_at: created_at.as_ref().and_then(Value::as_str).and_then(Timestamp::parse),
+            created_at: created_at.as_ref().and_then(Value::as_str).and_then(|text| text.parse().ok()),
             mfa_factor_ids: Vec::new(),
             version: Version::default(),
         })

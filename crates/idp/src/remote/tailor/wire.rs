@@ -119,7 +119,7 @@ impl From<PlatformUser> for UserRecord {
         let PlatformUser { id, name, disabled, created_at, mfa_enrolled, mfa_factor_ids } = user;
         // Factors that do not count, where the platform has MFA off, are none.
         let mfa_factor_ids = mfa_factor_ids.filter(|_| mfa_enrolled != Some(false)).unwrap_or_default();
-        let created_at = created_at.as_deref().and_then(Timestamp::parse);
+        let created_at = created_at.as_deref().and_then(|text| text.parse().ok());
         Self { id, name, disabled, created_at, mfa_factor_ids, version: Version::default() }
     }
 }
