@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn malformed_answers_are_not_quoted() {
-        let answer = Answer { body: br#"{"expires_in":"a token"}"#.to_vec() };
+        let answer = Answer { body: br#"{"expires_in":"a token"}"#.to_vec(), secrets: Vec::new() };
         #[derive(Debug, serde::Deserialize)]
         #[allow(dead_code, reason = "only its type matters")]
         struct Token {

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::model::{Timestamp, UserRecord, Version};
+use crate::model::{UserRecord, Version};
 
 /// The fields of [`Auth0User`], for the parameter `fields`: without it, an answer contains the user's metadata.
 pub(super) const FIELDS: &str = "user_id,email,username,created_at,blocked,identities";

@@ -372,12 +372,6 @@ impl Directory for Descope {
                 return Err(self.capabilities.unsupported(&operation));
             }
         }
-        if user.disabled {
-            return Err(IdpError::failed_precondition("the user is disabled"));
-        }
-        if !is_email(&user.name) {
-            return Err(IdpError::failed_precondition("the name of the user is no e-mail address"));
-        }
         let call = self.backend.call(context);
         let request = self
             .post(&RESET, json!({ "loginId": user.name, "redirectUrl": redirect_uri }))

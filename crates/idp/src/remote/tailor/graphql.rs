@@ -30,8 +30,6 @@ pub(super) fn request(operation: &Operation, variables: Value) -> Request {
 struct Outcome {
     result: Value,
     error: Option<IdpError>,
-    /// What texts about the result must not contain.
-    secrets: Vec<SecretString>,
 }
 
 /// Why an operation has no result.
@@ -78,10 +76,10 @@ impl Tailor {
         operation: &Operation,
         variables: Value,
     ) -> Result<Option<T>, Refusal> {
-        let Outcome { result, error, secrets } = self.execute(call, operation, request(operation, variables)).await?;
+        let Outcome { result, error } = self.execute(call, operation, request(operation, variables)).await?;
         // A part of the data would be a wrong answer.
         error.map_or(Ok(()), |error| Err(Refusal::Error(error)))?;
-        parse(result, &secrets).map_err(Refusal::from)
+        parse(result).map_err(Refusal::from)
     }
 
     /// Executes a mutation. `None` is `null`.
@@ -91,12 +89,12 @@ impl Tailor {
         operation: &Operation,
         request: Request,
     ) -> Result<Option<T>, Refusal> {
-        let Outcome { result, error, secrets } = self.execute(call, operation, request).await?;
+        let Outcome { result, error } = self.execute(call, operation, request).await?;
         match (result, error) {
             (Value::Null | Value::Bool(false), Some(error)) => Err(Refusal::Error(error)),
             // There is a result: the mutation took effect, whatever failed after it.
             (result, error) => {
-                let result = parse(result, &secrets)?;
+                let result = parse(result)?;
                 if let Some(error) = error {
                     let source = std::error::Error::source(&error);
                     tracing::warn!(source, field = operation.field, "the platform executed a mutation, with errors");
@@ -121,7 +119,7 @@ impl Tailor {
         let result = reply.take(operation);
         let errors = reply.errors();
         let error = (!errors.is_empty()).then(|| self.error(&errors, &secrets));
-        Ok(Outcome { result, error, secrets })
+        Ok(Outcome { result, error })
     }
 
     /// The error of an answer with these messages: the first that is meant for callers.
@@ -149,8 +147,10 @@ impl Tailor {
 }
 
 /// The result in an answer. `None` is `null`.
-fn parse<T: DeserializeOwned>(result: Value, secrets: &[SecretString]) -> Result<Option<T>, Failure> {
-    serde_json::from_value(result).map_err(|error| Failure::Malformed(redact(secrets, error.to_string())))
+fn parse<T: DeserializeOwned>(result: Value) -> Result<Option<T>, Failure> {
+    // Without the error's own text, which quotes values.
+    serde_json::from_value(result)
+        .map_err(|error| Failure::Malformed(format!("{:?} error in the result", error.classify())))
 }
 
 /// The GraphQL answer with a status that refuses the request itself, rather than who asked or when.

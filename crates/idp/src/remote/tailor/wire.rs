@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::model::{Timestamp, UserRecord, Version};
+use crate::model::{UserRecord, Version};
 
 /// An operation: its document, and the field of the answer that has its result.
 pub(super) struct Operation {

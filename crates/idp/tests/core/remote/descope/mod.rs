@@ -240,7 +240,10 @@ async fn reset_mail_carries_the_redirect_and_needs_no_management_key() {
     let request = UpdateUser { id: ana.id.clone(), disabled: Some(true), ..UpdateUser::default() };
     world.update(request).await.unwrap();
     let refused = told(world.idp.send_password_reset_email(&host(), reset_mail(&ana)).await);
-    assert_eq!(refused, (Code::FailedPrecondition, "no password-reset mail can be sent: the user is disabled".to_owned()));
+    assert_eq!(
+        refused,
+        (Code::FailedPrecondition, "no password-reset mail can be sent: the user is disabled".to_owned())
+    );
 }
 
 #[tokio::test]
