@@ -38,7 +38,7 @@ pub struct NamespaceEntry {
 }
 
 /// Valid values of `store`, for fault texts.
-const STORES: &str = r#""memory", { sqlite = "users.db" } or the users of a service, such as { workos = { … } }"#;
+const STORES: &str = r#"{ sqlite = "users.db" }, "memory" or a service such as { workos = { … } }"#;
 
 /// Reads a namespace. Returns `None` only if a fault was recorded.
 pub(super) fn read(section: Section<'_, '_>, folder: &Path) -> Option<NamespaceEntry> {

@@ -98,7 +98,7 @@ impl RemoteEntry {
             RemoteService::WorkOs { api_key } => Arc::new(WorkOs::builder(api_key.read()?).options(options).build()?),
             RemoteService::Tailor { url, client_id, client_secret, namespace } => {
                 let secret = client_secret.read()?;
-                Arc::new(Tailor::builder(url.clone(), client_id, secret, namespace.clone()).options(options).build()?)
+                Arc::new(Tailor::builder(url.as_str(), client_id, secret, namespace.as_str()).options(options).build()?)
             }
         })
     }
@@ -166,7 +166,7 @@ fn read_options(section: &Section<'_, '_>) -> Option<RemoteOptions> {
     if let Some(timeout) = read_key(section, "timeout", |text| time(text, "10s")) {
         options.timeout = timeout;
     }
-    let mut number = |key, number: &mut usize| {
+    let number = |key, number: &mut usize| {
         let Some(given) = section.integer(key) else { return };
         match usize::try_from(given) {
             Ok(given) => *number = given,

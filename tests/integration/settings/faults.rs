@@ -268,11 +268,11 @@ max_calls = 10_000_001
         "3: namespace.Main: a namespace name is 3 to 63 lower-case letters, digits and hyphens, with a letter or digit \
          at both ends: got \"Main\""
             .into(),
-        "4: namespace.Main.store: must be { sqlite = \"users.db\" } or \"memory\": got \"disk\"".into(),
+        "4: namespace.Main.store: must be { sqlite = \"users.db\" }, \"memory\" or a service such as { workos = { … } }: got \"disk\"".into(),
         "5: namespace.Main.lang: must be \"en\" or \"ja\": got \"fr\"".into(),
         "6: namespace.Main.publishUserEvents: must be true or false: got a string".into(),
         "7: namespace.Main.permission: unknown permission \"allow-some\": the only keyword is \"allow-all\"".into(),
-        "8: namespace.main.store: is missing: { sqlite = \"users.db\" } or \"memory\"".into(),
+        "8: namespace.main.store: is missing: { sqlite = \"users.db\" }, \"memory\" or a service such as { workos = { … } }".into(),
         "9: namespace.main.userAuthPolicy.password_min_length: unknown key: did you mean passwordMinLength?".into(),
         "10: namespace.main.userAuthPolicy.passwordMaxLength: passwordMaxLength must be between 6 and 4096: got 5000"
             .into(),
@@ -447,4 +447,43 @@ fn missing_settings_file_is_named() {
     let error = Settings::load(&path).unwrap_err();
     assert!(error.to_string().starts_with(&format!("{}: cannot be read: ", path.display())), "{error}");
     assert_eq!(error.faults()[0].line, None);
+}
+
+#[test]
+fn parameters_of_services_are_checked() {
+    let one = |store: &str| faults(&format!("[namespace.main]\nstore = {store}\n"));
+    for (store, key, text) in [
+        (
+            "{ workos = {} }",
+            "workos.api_key_env",
+            "is missing: the environment variable with the secret, such as \"WORKOS_KEY\"",
+        ),
+        (
+            "{ workos = { api_key_env = \"sk_live_secret\" } }",
+            "workos.api_key_env",
+            "must be the name of an environment variable, in capitals, such as WORKOS_KEY",
+        ),
+        (
+            "{ workos = { api_key_env = \"K\", base_url = \"http://api.example.com\" } }",
+            "workos.base_url",
+            "must start with https:// (http:// only for this machine): got http://api.example.com/",
+        ),
+        ("{ workos = { api_key_env = \"K\", retries = 11 } }", "workos.retries", "must be at most 10: got 11"),
+        (
+            "{ workos = { api_key_env = \"K\", count = \"guess\" } }",
+            "workos.count",
+            "must be \"refuse\" or \"walk\": got \"guess\"",
+        ),
+        ("{ descope = { management_key_env = \"K\" } }", "descope.project_id", "is missing"),
+        (
+            "{ workos = { api_key_env = \"K\" }, sqlite = \"users.db\" }",
+            "",
+            "must name one place: the users of a namespace are in one",
+        ),
+        ("{ workso = { api_key_env = \"K\" } }", "workso", "unknown key: did you mean workos?"),
+    ] {
+        let key =
+            ["namespace.main.store", key].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".");
+        assert_eq!(one(store), format!("tailor-idp.toml:2: {key}: {text}"), "{store}");
+    }
 }

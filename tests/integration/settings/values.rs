@@ -153,3 +153,45 @@ fn unset_secret_is_an_error_on_read() {
         "the environment variable NO_SUCH_VARIABLE_ANYWHERE is not set: mfa_key_env names it"
     );
 }
+
+#[test]
+fn users_of_services_have_parameters_and_options() {
+    let text = r#"
+[namespace.a]
+store = { auth0 = { domain = "acme.eu.auth0.com", client_id = "id", client_secret_env = "AUTH0_SECRET", connection = "Users" } }
+[namespace.b-1]
+store = { descope = { project_id = "P2abc", management_key_env = "DESCOPE_KEY", timeout = "5s", retries = 0 } }
+[namespace.c-1.store.workos]
+api_key_env = "WORKOS_KEY"
+base_url = "http://127.0.0.1:4100"
+max_requests = 4
+scramble_passwords = true
+count = "walk"
+[namespace.d-1.store.tailor]
+url = "https://app-hash.erp.dev"
+client_id = "id"
+client_secret_env = "TAILOR_SECRET"
+namespace = "main-idp"
+"#
+    .replace("namespace.a]", "namespace.a-1]");
+    let settings = Settings::parse(&text, Path::new("tailor-idp.toml")).unwrap();
+    let shown: Vec<_> = settings
+        .namespaces
+        .values()
+        .map(|namespace| match &namespace.store {
+            StoreLocation::Remote(remote) => remote.to_string(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            "Auth0, acme.eu.auth0.com, connection Users",
+            "Descope, project P2abc",
+            "WorkOS, at http://127.0.0.1:4100/",
+            "Tailor Platform, https://app-hash.erp.dev/, namespace main-idp",
+        ]
+    );
+    let StoreLocation::Remote(workos) = &settings.namespaces["c-1"].store else { panic!("no service") };
+    assert_eq!((workos.options.max_requests, workos.options.scramble_passwords), (4, true));
+}

@@ -101,6 +101,8 @@ pub(super) fn retain_named(found: &mut Vec<UserRecord>, names: &[String]) {
 /// One page of a listing.
 pub(super) async fn list(users: &dyn Users, call: &Call<'_>, request: ListRequest) -> Result<DirectoryPage, IdpError> {
     let ListRequest { query, visible, after, limit } = request;
+    // Policies that name users need no walk.
+    let query = if query.is_unfiltered() { visible.named_users() } else { query };
     if !query.is_unfiltered() {
         let mut found = named(users, call, query).await?;
         found.retain(|user| visible.holds(user));

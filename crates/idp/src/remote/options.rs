@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::directory::{Capabilities, Capability};
 use crate::http;
 
 /// The default time of one call, with all its retries. A script waits for it.
@@ -50,6 +51,14 @@ pub enum Count {
 impl Count {
     /// The maximum number of users that are read to count them: a hundred requests.
     pub const MAX_WALKED: usize = 10_000;
+
+    /// The capabilities of a directory that counts in this way.
+    pub(super) fn restrict(self, capabilities: Capabilities) -> Capabilities {
+        match self {
+            Self::Refuse => capabilities.without(Capability::Visibility),
+            Self::Walk => capabilities,
+        }
+    }
 }
 
 impl Default for RemoteOptions {

@@ -110,6 +110,7 @@ impl Auth0Builder {
         let backend = Backend::new(SERVICE, base, credentials, &options)?;
         // Visibility: filtered by ids or names always, and else if users may be counted by reading them.
         let mut capabilities = Capabilities::all(SERVICE).without(Capability::ResetMails).without(Capability::Factors);
+        capabilities = options.count.restrict(capabilities);
         if !options.scramble_passwords {
             capabilities = capabilities.without(Capability::ClearPassword);
         }

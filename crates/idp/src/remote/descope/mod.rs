@@ -88,6 +88,7 @@ impl DescopeBuilder {
         let credentials = Credentials::Key(format!("{project_id}:{key}").into());
         let backend = Backend::new(SERVICE, base, credentials, &options)?;
         let mut capabilities = Capabilities::all(SERVICE).without(Capability::Factors);
+        capabilities = options.count.restrict(capabilities);
         if !options.scramble_passwords {
             capabilities = capabilities.without(Capability::ClearPassword);
         }

@@ -77,7 +77,8 @@ impl TailorBuilder {
         let request = Box::new(move || token_request(&client_id, &client_secret));
         let credentials = Credentials::Token { cache: TokenCache::default(), request };
         let backend = Backend::new(SERVICE, url, credentials, &options)?;
-        Ok(Tailor { backend, namespace, capabilities: Capabilities::all(SERVICE), options })
+        let capabilities = options.count.restrict(Capabilities::all(SERVICE));
+        Ok(Tailor { backend, namespace, capabilities, options })
     }
 }
 

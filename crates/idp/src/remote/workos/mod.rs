@@ -73,8 +73,9 @@ impl WorkOsBuilder {
             .without(Capability::Disable)
             .without(Capability::ResetMails)
             .without(Capability::Factors);
+        capabilities = options.count.restrict(capabilities);
         if options.count == Count::Refuse {
-            capabilities = capabilities.without(Capability::Totals).without(Capability::Visibility);
+            capabilities = capabilities.without(Capability::Totals);
         }
         if !options.scramble_passwords {
             capabilities = capabilities.without(Capability::ClearPassword);

@@ -1,5 +1,7 @@
 //! A fake of Auth0: the token endpoint and the users of the Management API v2, as their documents describe them.
 
+#![allow(clippy::result_large_err, reason = "an answer is a response either way")]
+
 #[path = "auth0/search.rs"]
 mod search;
 #[path = "auth0/state.rs"]

@@ -177,7 +177,7 @@ async fn invokers_who_may_read_some_users_list_those_they_name_and_all_only_by_c
     assert_eq!((names(&page), page.total_count), (readable.to_vec(), 3));
     world.calls();
     let refused = failure(refusing.users(&anonymous, ListUsers::default()).await);
-    let detail = "Auth0 does not support an exact total (count = \"walk\" reads all users for it)";
+    let detail = "Auth0 does not support listing only the users whom the permission lets the caller read";
     assert_eq!(refused, (Code::Unimplemented, detail.to_owned()));
     assert_eq!(world.calls(), Vec::<String>::new());
     let page = idp(Count::Walk).users(&anonymous, ListUsers::default()).await.unwrap();
