@@ -172,7 +172,7 @@ impl<S: SettingsOverrides> DatabaseArgs<S> {
         self.db.as_deref().map_or(Ok(()), require_database)?;
         let sources = select_namespaces(file.as_ref(), &names, self.db.as_deref(), &self.settings)?;
         let mut selected = Vec::new();
-        for source in skip_in_memory(sources, &self.namespace)? {
+        for source in require_databases(sources, &self.namespace)? {
             let create = file.is_some() && matches!(missing, MissingNamespace::Create);
             if create || self.exists(&source, file.is_some())? {
                 selected.push(source);
@@ -230,7 +230,11 @@ impl<S: SettingsOverrides> NamespaceArgs<S> {
                 StoreLocation::Sqlite(_) if create => {}
                 StoreLocation::Sqlite(path) => require_namespace(path, &name)?,
                 StoreLocation::Remote(_) => {}
-                _ => return Err(if file.is_some() { is_in_memory(&name) } else { no_database_given() }.into()),
+                _ => {
+                    return Err(
+                        if file.is_some() { no_database(&name, &source.store) } else { no_database_given() }.into()
+                    );
+                }
             }
         }
         Ok((name, open_idp(sources, mfa_key).await?))
@@ -255,7 +259,7 @@ impl<S: SettingsOverrides> NamespaceArgs<S> {
         }
         self.db.as_deref().map_or(Ok(()), require_database)?;
         let sources = select_namespaces(file, &publishing, self.db.as_deref(), &self.settings)?;
-        let sources = skip_in_memory(sources, &[])?;
+        let sources = require_databases(sources, &[])?;
         let names = sources.iter().map(|source| source.name.clone()).collect();
         Ok((names, open_idp(sources, None).await?))
     }
@@ -317,21 +321,38 @@ impl<S: SettingsOverrides> NamespaceArgs<S> {
     }
 }
 
-/// Drops the namespaces in memory, which belong to other processes. It is an error if none is left or one was named.
-fn skip_in_memory(sources: Vec<NamespaceSource>, named: &[NamespaceName]) -> Result<Vec<NamespaceSource>, UsageError> {
-    let (selected, in_memory): (Vec<_>, Vec<_>) =
+/// Drops the namespaces without a database: those in memory belong to other processes. It is an error if none is left or one was
+/// named.
+fn require_databases(
+    sources: Vec<NamespaceSource>,
+    named: &[NamespaceName],
+) -> Result<Vec<NamespaceSource>, UsageError> {
+    let (selected, others): (Vec<_>, Vec<_>) =
         sources.into_iter().partition(|source| matches!(source.store, StoreLocation::Sqlite(_)));
-    for NamespaceSource { name, .. } in in_memory {
+    for NamespaceSource { name, store, .. } in others {
         if selected.is_empty() || named.contains(&name) {
-            return Err(is_in_memory(&name));
+            return Err(no_database(&name, &store));
         }
-        output::note("note", &format!("namespace {name} is left out: its users live in memory"));
+        output::note("note", &format!("namespace {name} is left out: its users {}", whereabouts(&store)));
     }
     Ok(selected)
 }
 
-fn is_in_memory(name: &NamespaceName) -> UsageError {
-    UsageError(format!("the users of namespace {name} live in memory: --db PATH names a database"))
+/// The error for a namespace without a database.
+fn no_database(name: &NamespaceName, store: &StoreLocation) -> UsageError {
+    let hint = match store {
+        StoreLocation::Remote(_) => "its mails and events are that service's",
+        _ => "--db PATH names a database",
+    };
+    UsageError(format!("the users of namespace {name} {}: {hint}", whereabouts(store)))
+}
+
+/// Where users are who are in no database.
+fn whereabouts(store: &StoreLocation) -> String {
+    match store {
+        StoreLocation::Remote(remote) => format!("are at another service ({remote})"),
+        _ => "live in memory".to_owned(),
+    }
 }
 
 fn no_database_given() -> UsageError {
