@@ -22,7 +22,7 @@ pub enum StoreLocation {
     /// In a SQLite database at this path, already joined to the folder of the settings file.
     Sqlite(PathBuf),
     /// At another identity service.
-    Remote(RemoteEntry),
+    Remote(Box<RemoteEntry>),
 }
 
 /// A namespace of a settings file.
@@ -81,7 +81,7 @@ fn read_store(section: &Section<'_, '_>, folder: &Path) -> Option<StoreLocation>
             }
             let mut found = path.map(|path| StoreLocation::Sqlite(folder.join(path)));
             for service in remote::SERVICES {
-                found = remote::read(&table, service).map(StoreLocation::Remote).or(found);
+                found = remote::read(&table, service).map(|entry| StoreLocation::Remote(Box::new(entry))).or(found);
             }
             match table.entries().count() {
                 0 => table.own_fault(format!("must be {STORES}")),
