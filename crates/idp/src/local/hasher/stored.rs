@@ -201,13 +201,18 @@ fn scrypt(hash: Box<PasswordHash>) -> Result<StoredHash<'static>, UnusableHash> 
     Ok(StoredHash::Scrypt(hash))
 }
 
-fn pbkdf2(kind: &'static str, hash: Box<PasswordHash>) -> Result<StoredHash<'static>, UnusableHash> {
+fn pbkdf2(kind: &'static str, mut hash: Box<PasswordHash>) -> Result<StoredHash<'static>, UnusableHash> {
     require(kind, &hash, &["i"])?;
     let iterations = decimal(kind, &hash.params, "i")?;
     limit(kind, "the number of iterations", iterations.into(), MAX_PBKDF2_ITERATIONS.into())?;
     let minimum = pbkdf2::Params::MIN_ROUNDS;
     if iterations < minimum {
         return Err(malformed(kind, format!("i is at least {minimum}, got {iterations}")));
+    }
+    // Without `l`, the crate assumes 32 bytes; most programs write other lengths without saying so.
+    if let (None, Some(output)) = (hash.params.get("l"), &hash.hash) {
+        let length = u32::try_from(output.len()).map_err(|error| malformed(kind, error))?;
+        hash.params.add_decimal("l", length).map_err(|error| malformed(kind, error))?;
     }
     pbkdf2::Params::try_from(&*hash).map_err(|error| malformed(kind, error))?;
     Ok(StoredHash::Pbkdf2(hash))
@@ -334,6 +339,7 @@ mod tests {
             "$pbkdf2-sha256$i=0",
             "$pbkdf2-sha256$i=999",
             "$pbkdf2-sha256$i=x",
+            "$pbkdf2-sha256$i=1000,l=31",
         ] {
             fault_of(beginning);
         }
@@ -351,6 +357,19 @@ mod tests {
             (
                 "$pbkdf2-sha256$i=4096,l=40$c2FsdFNBTFRzYWx0U0FMVHNhbHRTQUxUc2FsdFNBTFRzYWx0$NIyJ28vTKy8y2BS4EW6EzysXNH68GAAYHE4qH7jdU+HGNVGMfaxH6Q",
                 "passwordPASSWORDpassword",
+            ),
+            // Without a length: crypto.pbkdf2Sync of Node.js, with 20, 32 and 64 bytes.
+            ("$pbkdf2-sha256$i=1000$c29kaXVtIGNobG9yaWRlIQ$wjNPKNOWKwdDZ70MMYWcpXx2G+4", "correct horse"),
+            ("$pbkdf2-sha256$i=1000$c29kaXVtIGNobG9yaWRlIQ$wjNPKNOWKwdDZ70MMYWcpXx2G+5vTLRnPJ4tcYizufQ", "correct horse"),
+            (
+                "$pbkdf2-sha256$i=1000$c29kaXVtIGNobG9yaWRlIQ$wjNPKNOWKwdDZ70MMYWcpXx2G+5vTLRnPJ4tcYizufTVY20d4TtTGHL97bAPFhgkKWy8x0OEmSPctOiEdVRwjA",
+                "correct horse",
+            ),
+            ("$pbkdf2-sha512$i=1000$c29kaXVtIGNobG9yaWRlIQ$gePykWCQHl+2hAMaKOS7ZjRskjQ", "correct horse"),
+            ("$pbkdf2-sha512$i=1000$c29kaXVtIGNobG9yaWRlIQ$gePykWCQHl+2hAMaKOS7ZjRskjRELho336h9oKCUMkM", "correct horse"),
+            (
+                "$pbkdf2-sha512$i=1000$c29kaXVtIGNobG9yaWRlIQ$gePykWCQHl+2hAMaKOS7ZjRskjRELho336h9oKCUMkPjiTAC4yPAK/E6wJE+wGF1dufJ8Y9ladgizcCTGMa4HA",
+                "correct horse",
             ),
             // OpenBSD's form, from the tests of crypt_blowfish.
             ("$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW", "U*U"),
