@@ -1,7 +1,11 @@
 //! How commands fail: error types, messages and exit codes.
 
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::Path;
 use std::process::ExitCode;
 
+use tailor_idp::idp::{Code, IdpError};
 use tailor_idp::settings::SettingsError;
 
 use super::output;
@@ -40,9 +44,21 @@ pub(super) fn print(error: &anyhow::Error) {
 pub(super) fn exit_code(error: &anyhow::Error) -> ExitCode {
     if error.is::<Interrupted>() {
         ExitCode::from(INTERRUPTED_EXIT_CODE)
-    } else if error.is::<UsageError>() {
+    } else if error.is::<UsageError>() || is_invalid_argument(error) {
         ExitCode::from(USAGE_EXIT_CODE)
     } else {
         ExitCode::FAILURE
     }
+}
+
+/// Whether a value of the command line breaks a rule: these commands pass nothing else to the identity provider.
+fn is_invalid_argument(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<IdpError>().is_some_and(|error| error.code() == Code::InvalidArgument)
+}
+
+/// Opens a file that is named on the command line for reading.
+pub(super) fn open_named(path: &Path) -> std::io::Result<File> {
+    let file = File::open(path)?;
+    // A folder can be opened, and fails when it is read.
+    if file.metadata()?.is_dir() { Err(ErrorKind::IsADirectory.into()) } else { Ok(file) }
 }

@@ -44,7 +44,8 @@ Examples:
   tailor-idp users list --db users.db
   tailor-idp test handlers
 
-Exit codes: 0 done, 1 the script or the database failed, 2 wrong use. TAILOR_IDP_LOG=debug shows what the program does."
+Exit codes: 0 done; 1 what was read or run failed: a script, the settings, an import, the database; 2 wrong use; 130 interrupted.
+TAILOR_IDP_LOG=debug shows what the program does."
 )]
 struct Cli {
     #[command(subcommand)]

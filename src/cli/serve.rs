@@ -1,5 +1,6 @@
 //! `tailor-idp serve`: the password-reset page and the mail worker.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -49,9 +50,10 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) async fn execute(self) -> anyhow::Result<()> {
+        let addresses = self.addresses().await?;
         let (idp, file) = self.database.open(MissingNamespace::Create).await?;
         let listener =
-            TcpListener::bind(&self.listen).await.with_context(|| format!("cannot listen on {}", self.listen))?;
+            TcpListener::bind(&*addresses).await.with_context(|| format!("cannot listen on {}", self.listen))?;
         let address = listener.local_addr()?;
         let base_url = self.transport.base_url(&address.to_string(), file.as_ref())?;
         let server = Server::new(idp.clone(), base_url.clone())?;
@@ -69,6 +71,15 @@ impl Serve {
             tracing::warn!("stopped while a mail was being sent: it is sent again later");
         }
         Ok(())
+    }
+
+    /// The addresses to listen on: several if a name has several.
+    async fn addresses(&self) -> Result<Vec<SocketAddr>, UsageError> {
+        let found = tokio::net::lookup_host(&self.listen).await;
+        let wrong = |error| {
+            UsageError(format!("--listen {}: {error}: give ADDRESS:PORT, such as {DEFAULT_LISTEN}", self.listen))
+        };
+        found.map(Iterator::collect).map_err(wrong)
     }
 
     /// The mail worker, unless this process is not to send mails.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,13 +13,16 @@ use tailor_idp::idp::store::SqliteDatabase;
 use tailor_idp::idp::{MfaKey, NameKind, NamespaceName, NamespaceSettings, Permission, Router, RouterBuilder};
 use tailor_idp::settings::{FILE_NAME, FunctionLimits, NamespaceEntry, StoreLocation};
 
-use super::error::UsageError;
+use super::error::{UsageError, open_named};
 use super::overrides::{ChangeFlags, SettingsOverrides};
 use super::settings::{SettingsArgs, SettingsFile};
 use super::{mfa_key, output};
 
 /// The namespace that the platform's documentation uses.
 const DEFAULT_NAMESPACE: &str = "builtin-idp";
+
+/// The beginning of every SQLite database, by its file format.
+const SQLITE_HEADER: &[u8] = b"SQLite format 3\0";
 
 /// A namespace that is to be opened.
 struct NamespaceSource {
@@ -79,7 +83,7 @@ async fn open_idp(sources: Vec<NamespaceSource>, mfa_key: Option<MfaKey>) -> any
             Entry::Occupied(open) => open.into_mut(),
             Entry::Vacant(new) => {
                 let database = match new.key() {
-                    Some(path) => SqliteDatabase::open(path).with_context(|| path.display().to_string())?,
+                    Some(path) => open_database(path)?,
                     None => SqliteDatabase::in_memory()?,
                 };
                 new.insert(database)
@@ -370,8 +374,29 @@ fn require_database(path: &Path) -> Result<(), UsageError> {
 /// The names of the namespaces of a database, which must exist.
 fn namespaces_of(path: &Path) -> anyhow::Result<Vec<String>> {
     require_database(path)?;
-    let database = SqliteDatabase::open(path).with_context(|| path.display().to_string())?;
-    Ok(database.namespaces()?)
+    Ok(open_database(path)?.namespaces()?)
+}
+
+/// Opens a database. It is wrong usage if the path cannot be that of one.
+fn open_database(path: &Path) -> anyhow::Result<SqliteDatabase> {
+    SqliteDatabase::open(path).map_err(|error| {
+        let error = anyhow::Error::from(error).context(path.display().to_string());
+        if can_be_database(path) { error } else { UsageError(format!("{error:#}")).into() }
+    })
+}
+
+/// Whether this is a readable file that begins as a database does, or a new file can be in its folder.
+fn can_be_database(path: &Path) -> bool {
+    let mut beginning = Vec::new();
+    let read = open_named(path).and_then(|file| file.take(SQLITE_HEADER.len() as u64).read_to_end(&mut beginning));
+    match read {
+        Ok(_) => SQLITE_HEADER.starts_with(&beginning),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            folder.unwrap_or(Path::new(".")).is_dir()
+        }
+        Err(_) => false,
+    }
 }
 
 fn require_namespace(path: &Path, name: &NamespaceName) -> anyhow::Result<()> {

@@ -113,3 +113,45 @@ fn explain_without_a_user_names_both_flags_for_it() {
     assert_eq!(code, Some(2));
     assert!(text.contains("cannot be used with"), "{text}");
 }
+
+#[test]
+fn help_names_all_exit_codes() {
+    for command in ["", "users import", "test", "run"] {
+        let help = unwrapped(command);
+        let (_, codes) = help.split_once("Exit codes:").unwrap_or_default();
+        for code in ["0 ", "1 ", "2 wrong use", "130 "] {
+            assert!(codes.contains(code), "{command}: {code}: {codes}");
+        }
+    }
+}
+
+#[test]
+fn wrong_values_on_the_command_line_exit_with_2() {
+    let folder = tempfile::TempDir::new().unwrap();
+    std::fs::write(folder.path().join("main.js"), "export default () => 1").unwrap();
+    std::fs::write(folder.path().join("text.txt"), "not a database").unwrap();
+    let run = |command: &str| End::of(program().args(command.split(' ')).current_dir(folder.path()));
+    assert_eq!(run("users create ana@example.com --db users.db").code, Some(0));
+    for command in [
+        "run main.js --db .",
+        "run main.js --db nowhere/users.db",
+        "run main.js --db text.txt",
+        "users list --db .",
+        "users list --db text.txt",
+        "run main.js --config .",
+        "check .",
+        "users import . --db users.db",
+        "users import nowhere.jsonl --db users.db",
+        "users list --db users.db --first 0",
+        "users list --db users.db --after x",
+        "users create ana --db users.db",
+        "serve --db users.db --listen 8787",
+        "serve --db users.db --listen 127.0.0.1",
+    ] {
+        let end = run(command);
+        assert_eq!((end.code, end.stdout.as_str()), (Some(2), ""), "{command}: {}", end.stderr);
+        assert!(end.stderr.contains("error: "), "{command}: {}", end.stderr);
+    }
+    let listen = run("serve --db users.db --listen 8787").stderr;
+    assert!(listen.ends_with(": give ADDRESS:PORT, such as 127.0.0.1:8787\n"), "{listen}");
+}

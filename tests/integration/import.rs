@@ -275,3 +275,17 @@ fn killed_import_keeps_committed_batches_and_next_import_adds_the_rest() {
     let there = by_id.query_map([], |row| row.get(0)).unwrap().collect::<Result<Vec<String>, _>>().unwrap();
     assert!(there.iter().eq((0..USERS).map(name).collect::<Vec<_>>().iter()), "the order of ids is that of the lines");
 }
+
+#[test]
+fn import_fails_when_every_line_is_left_out() {
+    let folder = place("{\"name\": \"ana\"}\n[]\n");
+    let end = run(&folder, "users import users.jsonl --skip-faulty");
+    let stderr = "\
+users.jsonl:1: name must be an e-mail address: got \"ana\"
+users.jsonl:2: not a JSON object
+error: every line is wrong: nobody was imported
+";
+    assert_eq!(end, End { code: Some(1), stdout: String::new(), stderr: stderr.to_owned() });
+    std::fs::write(folder.path().join("users.jsonl"), "\n").unwrap();
+    assert_eq!(run(&folder, "users import users.jsonl --skip-faulty").code, Some(0), "no line is wrong");
+}

@@ -20,7 +20,7 @@ use tokio::sync::{oneshot, watch};
 
 use self::check::Checked;
 use self::lines::{Block, Blocks};
-use super::error::{Interrupted, UsageError};
+use super::error::{Interrupted, UsageError, open_named};
 use super::{output, signal};
 
 /// Maximum bytes of lines in a batch. Two batches are in memory at once. A million users with common hashes take less.
@@ -51,7 +51,10 @@ const MAX_PRINTED_NAMES: usize = 20;
 #[command(after_help = "\
 Examples:
   tailor-idp users import users.jsonl --db users.db
-  zcat users.jsonl.gz | tailor-idp users import - --db users.db --json")]
+  zcat users.jsonl.gz | tailor-idp users import - --db users.db --json
+
+Exit codes: 0 imported, even if names were taken; 1 a line is wrong (with --skip-faulty: every line) or the database failed;
+2 wrong use; 130 interrupted.")]
 pub(super) struct Import {
     /// The file; - is stdin, which is copied to a temporary file first
     file: PathBuf,
@@ -70,12 +73,13 @@ impl Import {
     pub(super) async fn execute(self, idp: &Router, namespace: &str, json: bool) -> anyhow::Result<()> {
         let stop = signal::stopped()?;
         let name = if self.file == Path::new("-") { "stdin".into() } else { self.file.display().to_string() };
-        let Some(mut file) = self.open(stop.clone()).await.with_context(|| format!("cannot read {name}"))? else {
+        let Some(mut file) = self.open(stop.clone()).await? else {
             return Err(interrupted(&Tally::default()).into());
         };
         let checked = check_file(&file, idp, namespace, &stop).await.with_context(|| format!("cannot read {name}"))?;
         let Some(Checked { users, faults }) = checked else { return Err(interrupted(&Tally::default()).into()) };
         let faulty = faults.print(&name, self.skip_faulty)?;
+        anyhow::ensure!(users > 0 || faulty.is_empty(), "every line is wrong: nobody was imported");
 
         file.rewind()?;
         let bar = bar(users, "importing");
@@ -101,7 +105,8 @@ impl Import {
         let from: Box<dyn Read + Send> = if self.file == Path::new("-") {
             Box::new(std::io::stdin())
         } else {
-            let file = File::open(&self.file).map_err(|error| UsageError(error.to_string()))?;
+            let file = open_named(&self.file)
+                .map_err(|error| UsageError(format!("cannot read {}: {error}", self.file.display())))?;
             if file.metadata()?.is_file() {
                 return Ok(Some(file));
             }
@@ -111,7 +116,10 @@ impl Import {
         let (done, copied) = oneshot::channel();
         std::thread::Builder::new().spawn(move || done.send(copy_to_temporary(from)))?;
         tokio::select! {
-            copied = copied => Ok(Some(copied.context("the copying thread died")??)),
+            copied = copied => {
+                let copied = copied.context("the copying thread died")?;
+                copied.map(Some).with_context(|| format!("cannot read {}", self.file.display()))
+            }
             _ = stop.wait_for(|stop| *stop) => Ok(None),
         }
     }

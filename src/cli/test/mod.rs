@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 use self::case::Case;
 use self::report::{CaseResult, Report};
 use self::runner::{Runner, Verdict};
-use super::error::{AlreadyPrinted, UsageError};
+use super::error::{AlreadyPrinted, Interrupted, UsageError};
 use super::{output, signal};
 
 /// Default time limit of a case.
@@ -59,7 +59,8 @@ Examples:
   tailor-idp test handlers/sign-up --update
   tailor-idp test --junit report.xml
 
-Exit codes: 0 all passed, 1 some did not, 2 wrong use: no case, or one that is written wrongly.")]
+Exit codes: 0 all passed, 1 some did not, 2 wrong use: no case, or one that is written wrongly,
+130 interrupted.")]
 pub(super) struct Test {
     /// Folders with cases, at any depth, or single cases [default: this folder]. Skips hidden folders, node_modules,
     /// target and links to folders
@@ -118,9 +119,13 @@ impl Test {
         if self.list {
             return cases.iter().try_for_each(|case| output::print(&case.name));
         }
-        let results = self.run(&cases).await?;
+        let (results, is_interrupted) = self.run(&cases).await?;
         if let Some(path) = &self.junit {
             junit::write(path, &results, start.elapsed())?;
+        }
+        if is_interrupted {
+            output::note("error", "interrupted");
+            return Err(Interrupted.into());
         }
         let passed = |result: &CaseResult<'_>| !matches!(result.verdict, Verdict::Failed(_) | Verdict::NotRun);
         if results.iter().all(passed) { Ok(()) } else { Err(AlreadyPrinted.into()) }
@@ -154,8 +159,9 @@ impl Test {
         (self.filter.is_empty() || self.filter.iter().any(matches)) && !self.skip.iter().any(|skip| name.contains(skip))
     }
 
-    /// Runs the cases, several at once, and reports each. Returns the results sorted by name.
-    async fn run<'a>(&self, cases: &'a [Arc<Case>]) -> anyhow::Result<Vec<CaseResult<'a>>> {
+    /// Runs the cases, several at once, and reports each. Returns the results sorted by name, and whether the run was
+    /// interrupted.
+    async fn run<'a>(&self, cases: &'a [Arc<Case>]) -> anyhow::Result<(Vec<CaseResult<'a>>, bool)> {
         let start = Instant::now();
         let program = std::env::current_exe().context("cannot tell which program this is")?;
         let runner = Runner { program, update: self.update, timeout: self.timeout, stop: signal::stopped()? };
@@ -191,9 +197,7 @@ impl Test {
         }
         results.sort_by(|one, other| one.case.name.cmp(&other.case.name));
         report.finish(&results, self.slowest, start.elapsed());
-        if *runner.stop.borrow() {
-            output::note("error", "interrupted");
-        }
-        Ok(results)
+        let is_interrupted = *runner.stop.borrow();
+        Ok((results, is_interrupted))
     }
 }

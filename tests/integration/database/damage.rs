@@ -1,4 +1,5 @@
-//! Files that are not intact databases: the program names what is wrong with the file, and exits with 1.
+//! Files that are not intact databases: the program names what is wrong with the file, and exits with 1; with
+//! 2 if the path cannot be that of a database.
 
 use std::path::Path;
 
@@ -11,15 +12,15 @@ use super::{place, place_with_users, program_on};
 use crate::database_files::{DAMAGED, overwrite, overwrite_users};
 use crate::support::End;
 
-/// Checks that commands that create missing databases refuse this file with this text.
-fn check_refused(path: &Path, expected: &str) {
+/// Checks that commands that create missing databases refuse this file with this exit code and text.
+fn check_refused(path: &Path, code: i32, expected: &str) {
     let scratch = TempDir::new().unwrap();
     let script = scratch.path().join("script.js");
     std::fs::write(&script, "export default () => 'never run'").unwrap();
     for arguments in [["users", "create", "ana@example.com"], ["run", script.to_str().unwrap(), "--arg={}"]] {
         let end = End::of(&mut program_on(path, &arguments));
         let stderr = format!("error: {}: {expected}\n", path.display());
-        assert_eq!(end, End { code: Some(1), stdout: String::new(), stderr });
+        assert_eq!(end, End { code: Some(code), stdout: String::new(), stderr });
     }
 }
 
@@ -54,14 +55,14 @@ async fn script_gets_internal_error_without_detail_when_pages_are_overwritten() 
 async fn program_reports_truncated_file_as_damaged() {
     let (_folder, path) = place_with_users(600).await;
     overwrite(&path, |bytes| bytes.truncate(bytes.len() / 2));
-    check_refused(&path, DAMAGED);
+    check_refused(&path, 1, DAMAGED);
 }
 
 #[test]
 fn program_refuses_text_file() {
     let (_folder, path) = place();
     std::fs::write(&path, "short\n").unwrap();
-    check_refused(&path, "the file is not a SQLite database");
+    check_refused(&path, 2, "the file is not a SQLite database");
 }
 
 #[test]
@@ -69,7 +70,7 @@ fn program_refuses_database_of_another_program() {
     let (_folder, path) = place();
     let sql = "CREATE TABLE recipes (name); INSERT INTO recipes VALUES ('soup')";
     Connection::open(&path).unwrap().execute_batch(sql).unwrap();
-    check_refused(&path, "cannot open the database: it is the database of another program (it has \"recipes\")");
+    check_refused(&path, 1, "cannot open the database: it is the database of another program (it has \"recipes\")");
 }
 
 #[tokio::test]
@@ -82,7 +83,7 @@ async fn program_refuses_newer_schema() {
     let text = format!(
         "the database has schema version 99, and this program knows versions up to {known}: use a newer program"
     );
-    check_refused(&path, &text);
+    check_refused(&path, 1, &text);
 }
 
 #[cfg(unix)]
@@ -91,7 +92,7 @@ fn program_names_missing_folders_and_paths_that_are_not_files() {
     let folder = TempDir::new().unwrap();
     let missing = folder.path().join("missing");
     let text = format!("cannot open the database: there is no folder {}", missing.display());
-    check_refused(&missing.join("users.db"), &text);
-    check_refused(folder.path(), "cannot open the database: Is a directory (os error 21)");
+    check_refused(&missing.join("users.db"), 2, &text);
+    check_refused(folder.path(), 2, "cannot open the database: Is a directory (os error 21)");
     assert!(!missing.exists(), "no folder is created");
 }

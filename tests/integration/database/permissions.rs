@@ -99,5 +99,5 @@ async fn program_reports_unreadable_file() {
     let end = place.end(&["users", "list"], &place.path);
     let stderr =
         format!("error: {}: cannot open the database: Permission denied (os error 13)\n", place.path.display());
-    assert_eq!(end, End { code: Some(1), stdout: String::new(), stderr });
+    assert_eq!(end, End { code: Some(2), stdout: String::new(), stderr });
 }

@@ -99,7 +99,7 @@ fn interrupt_ends_cases_and_removes_temporary_files() {
     let child = child_of(running.id());
     send_signal(running.id(), Signal::INT);
     let output = running.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(130));
     assert_eq!(
         without_durations(&String::from_utf8(output.stdout).unwrap()),
         "\n1 case: 0 passed, 1 not run, in TIME\n"
