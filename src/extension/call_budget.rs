@@ -75,7 +75,9 @@ impl CallBudget {
         let admission = match &self.policy {
             Policy::Unlimited => Admission::Run,
             Policy::Limited { calls, .. } if self.made.get() >= *calls => {
-                let detail = format!("an execution makes at most {calls} calls of tailor.idp: use several executions");
+                let detail = format!(
+                    "an execution makes at most {calls} calls of tailor.idp (function.max_calls in the settings): use several executions"
+                );
                 return Err(Refusal::Exhausted(IdpError::new(Code::ResourceExhausted, detail)));
             }
             // No permit is left while a call waits.

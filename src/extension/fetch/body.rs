@@ -13,7 +13,7 @@ use deno_error::JsErrorBox;
 use tokio::time::{Instant, timeout_at};
 
 use super::error::FetchError;
-use super::settings::BodyLimits;
+use super::settings::{BodyLimit, BodyLimits};
 
 /// The body of a response, read by the script.
 pub(super) struct ResponseBody {
@@ -38,17 +38,17 @@ struct Reader {
 /// The bytes that the body of a request may still have.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Allowance {
-    limit: u64,
+    limit: BodyLimit,
     remaining: u64,
 }
 
 impl Allowance {
-    pub(super) fn new(limit: u64) -> Self {
-        Self { limit, remaining: limit }
+    pub(super) fn new(limit: BodyLimit) -> Self {
+        Self { limit, remaining: limit.bytes }
     }
 
     /// Consumes bytes. Fails with the limit if it is exceeded.
-    fn consume(&mut self, bytes: usize) -> Result<(), u64> {
+    fn consume(&mut self, bytes: usize) -> Result<(), BodyLimit> {
         self.remaining = self.remaining.checked_sub(bytes as u64).ok_or(self.limit)?;
         Ok(())
     }
@@ -73,8 +73,8 @@ impl ResponseBody {
 
     /// Fails if the limit is below this size.
     fn check(&self, size: u64) -> Result<(), FetchError> {
-        let limit = if self.is_streamed.get() { self.limits.streamed } else { self.limits.whole };
-        if size > limit { Err(FetchError::ResponseTooLarge(limit)) } else { Ok(()) }
+        let limit = self.limits.of(self.is_streamed.get());
+        if size > limit.bytes { Err(FetchError::ResponseTooLarge(limit)) } else { Ok(()) }
     }
 }
 

@@ -4,6 +4,7 @@ use std::error::Error;
 
 use super::client::ClientError;
 use super::policy::Denial;
+use super::settings::BodyLimit;
 
 #[derive(Debug, thiserror::Error, deno_error::JsError)]
 pub(super) enum FetchError {
@@ -14,14 +15,14 @@ pub(super) enum FetchError {
     #[error(transparent)]
     Client(#[from] ClientError),
     #[class(type)]
-    #[error("fetch is over its limit of {0} requests")]
+    #[error("fetch is over its limit of {0} requests (function.fetch.max_requests in the settings)")]
     TooManyRequests(u32),
     #[class(type)]
-    #[error("the body of the request is over the limit of {0} bytes")]
-    RequestTooLarge(u64),
+    #[error("the body of the request is over the limit of {0}")]
+    RequestTooLarge(BodyLimit),
     #[class(type)]
-    #[error("the body of the response is over the limit of {0} bytes")]
-    ResponseTooLarge(u64),
+    #[error("the body of the response is over the limit of {0}")]
+    ResponseTooLarge(BodyLimit),
     #[class("DOMExceptionTimeoutError")]
     #[error("fetch took longer than it may")]
     TimedOut,
@@ -61,8 +62,22 @@ pub(super) fn denial_of(error: &reqwest::Error) -> Option<FetchError> {
     None
 }
 
+/// Text of the cause of a failed request. Says how to trust a private authority.
+pub(super) fn explain(error: &reqwest::Error) -> String {
+    let cause = root_cause(error).to_string();
+    // By its text: the type is of a version of rustls that the client chooses.
+    if cause.ends_with(UNKNOWN_ISSUER) {
+        format!("{cause} (function.fetch.ca in the settings, or --fetch-ca)")
+    } else {
+        cause
+    }
+}
+
+/// The end of the text of rustls for a certificate of an authority that is not trusted.
+const UNKNOWN_ISSUER: &str = "invalid peer certificate: UnknownIssuer";
+
 /// The root cause. The errors between the client and the socket are of no use to scripts.
-pub(super) fn root_cause<'e>(error: &'e (dyn Error + 'static)) -> &'e (dyn Error + 'static) {
+fn root_cause<'e>(error: &'e (dyn Error + 'static)) -> &'e (dyn Error + 'static) {
     let mut error = error;
     while let Some(source) = error.source() {
         error = source;

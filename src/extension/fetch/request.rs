@@ -17,7 +17,7 @@ use url::Url;
 
 use super::Fetch;
 use super::body::{Allowance, RequestBody, ResponseBody};
-use super::error::{FetchError, denial_of, root_cause};
+use super::error::{FetchError, denial_of, explain};
 use super::settings::BodyLimits;
 
 /// Deadline for a timeout that overflows the clock. The same value as tokio uses.
@@ -102,7 +102,7 @@ pub(super) fn op_fetch(
         (true, Some(data), _) => {
             let bytes: Vec<u8> = data.0.into();
             if bytes.len() as u64 > limits.whole {
-                return Err(FetchError::RequestTooLarge(limits.whole));
+                return Err(FetchError::RequestTooLarge(limits.of(false)));
             }
             Some(Body::from(bytes))
         }
@@ -112,8 +112,8 @@ pub(super) fn op_fetch(
                 length = (lower == upper && upper > 0).then_some(upper);
             }
             // Blobs and form data, whose length is known, are in memory.
-            let limit = if length.is_some() { limits.whole } else { limits.streamed };
-            if length.is_some_and(|length| length > limit) {
+            let limit = limits.of(length.is_none());
+            if length.is_some_and(|length| length > limit.bytes) {
                 return Err(FetchError::RequestTooLarge(limit));
             }
             let allowance = Cell::new(Allowance::new(limit));
@@ -167,12 +167,12 @@ pub(super) async fn op_fetch_send(
         Err(Failure::Network(error)) => {
             // JavaScript throws `TypeError: fetch failed` with the second text as its cause.
             let error = error.without_url();
-            let error = Some((error.to_string(), root_cause(&error).to_string()));
+            let error = Some((error.to_string(), explain(&error)));
             return Ok(FetchResponse { error, ..FetchResponse::default() });
         }
     };
-    let most = limits.streamed.max(limits.whole);
-    if response.content_length().is_some_and(|length| length > most) {
+    let most = limits.highest();
+    if response.content_length().is_some_and(|length| length > most.bytes) {
         return Err(FetchError::ResponseTooLarge(most));
     }
     let status = response.status();

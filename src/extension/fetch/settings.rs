@@ -30,6 +30,30 @@ pub(super) struct BodyLimits {
     pub(super) streamed: u64,
 }
 
+impl BodyLimits {
+    /// The limit of bodies in memory, or of streamed ones.
+    pub(super) fn of(self, is_streamed: bool) -> BodyLimit {
+        if is_streamed {
+            BodyLimit { bytes: self.streamed, setting: "function.fetch.max_streamed_body" }
+        } else {
+            BodyLimit { bytes: self.whole, setting: "function.fetch.max_body" }
+        }
+    }
+
+    /// The higher limit: the one for a body of which it is not known yet how it will be read.
+    pub(super) fn highest(self) -> BodyLimit {
+        self.of(self.streamed > self.whole)
+    }
+}
+
+/// One of the limits, for messages: the setting says what to do.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("{bytes} bytes ({setting} in the settings)")]
+pub(super) struct BodyLimit {
+    pub(super) bytes: u64,
+    setting: &'static str,
+}
+
 /// Policy and limits of `fetch` in one execution. The default allows no hosts.
 #[derive(Clone)]
 pub struct FetchSettings {

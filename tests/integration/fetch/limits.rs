@@ -1,16 +1,20 @@
 //! Limits on time, size and number of requests, and cancellation at the end of a script.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pretty_assertions::assert_eq;
 use serde_json::json;
-use tailor_idp::function::{FetchPolicy, FetchSettings};
+use tailor_idp::function::{FetchPolicy, FetchSettings, FunctionRuntime, Invocation, Script};
+use tailor_idp::idp::Router;
 
 use super::{Server, run, run_on, settings};
 
-const RESPONSE_TOO_LARGE: &str = "TypeError: the body of the response is over the limit of 1000 bytes";
-const STREAM_TOO_LARGE: &str = "TypeError: the body of the response is over the limit of 100000 bytes";
-const REQUEST_TOO_LARGE: &str = "TypeError: the body of the request is over the limit of 1000 bytes";
+const RESPONSE_TOO_LARGE: &str =
+    "TypeError: the body of the response is over the limit of 1000 bytes (function.fetch.max_body in the settings)";
+const STREAM_TOO_LARGE: &str = "TypeError: the body of the response is over the limit of 100000 bytes (function.fetch.max_streamed_body in the settings)";
+const REQUEST_TOO_LARGE: &str =
+    "TypeError: the body of the request is over the limit of 1000 bytes (function.fetch.max_body in the settings)";
 
 fn small() -> FetchSettings {
     settings(&["api.example"]).max_body(1000).max_streamed_body(100_000)
@@ -91,7 +95,7 @@ async fn request_body_is_limited_in_size_whole_and_streamed() {
             await attempt(() => post('\u{e9}'.repeat(501))), await attempt(() => post(new Blob([new Uint8Array(1001)]))),
             await attempt(() => post(endless))];";
     let result = run(&server, small(), body).await;
-    let streamed = "TypeError: fetch failed (Error: the body of the request is over the limit of 100000 bytes)";
+    let streamed = "TypeError: fetch failed (Error: the body of the request is over the limit of 100000 bytes (function.fetch.max_streamed_body in the settings))";
     assert_eq!(result, json!(["200 hello", REQUEST_TOO_LARGE, REQUEST_TOO_LARGE, REQUEST_TOO_LARGE, streamed]));
 }
 
@@ -119,7 +123,7 @@ async fn request_limit_counts_redirects_per_execution() {
     let expected = json!([
         "200 hello",
         "200 hello",
-        "TypeError: fetch is over its limit of 3 requests",
+        "TypeError: fetch is over its limit of 3 requests (function.fetch.max_requests in the settings)",
         "TypeError: fetch is not allo"
     ]);
     assert_eq!(run_on(&runtime, &server, body).await, expected);
@@ -149,4 +153,41 @@ fn defaults_match_platform() {
     assert_eq!(tailor_idp::function::DEFAULT_FETCH_MAX_BODY, 10 * 1024 * 1024);
     assert_eq!(tailor_idp::function::DEFAULT_FETCH_MAX_STREAMED_BODY, 100 * 1024 * 1024);
     assert_eq!(FetchSettings::default().allowed(), &FetchPolicy::default());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_of_fetch_show_the_frames_of_the_script_only() {
+    let server = Server::start().await;
+    let body = "
+        const stack = (fail) => fail().catch(({ stack }) => stack.split('\\n').slice(1).map((line) => line.trim()));
+        const get = (path) => fetch(`http://api.example:${port}${path}`);
+        return [
+            await stack(async () => (await get('/flood')).text()),
+            await stack(async () => { for await (const chunk of (await get('/flood')).body); }),
+            await stack(function refused() { return fetch('http://other.example/'); }),
+            await stack(function mapped() { return Promise.all([1].map(function one() { return fetch('http://other.example/'); })); }),
+            await stack(async () => new Function('return fetch(\"http://other.example/\")')()),
+        ];";
+    let stacks = run(&server, small(), body).await;
+    let functions = |index: usize| -> Vec<String> {
+        let frames = stacks[index].as_array().unwrap().iter().map(|frame| frame.as_str().unwrap());
+        frames.map(|frame| frame.split_whitespace().nth(1).unwrap_or_default().to_owned()).collect()
+    };
+    let text = stacks.to_string();
+    assert!(!text.contains("ext:") && !text.contains("new Promise"), "{text}");
+    assert_eq!(functions(1), [""; 0], "a chunk is read by the runtime alone: {text}");
+    assert_eq!(functions(2)[0], "refused", "{text}");
+    assert_eq!(functions(3)[..3], ["one", "mapped", "stack"], "{text}");
+    assert_eq!(functions(4)[0], "new", "a built-in that the script calls: {text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uncaught_error_of_a_body_names_no_file_of_the_runtime() {
+    let server = Server::start().await;
+    let runtime = FunctionRuntime::builder(Arc::new(Router::builder().build())).fetch(small()).build();
+    let url = format!("http://api.example:{}/flood", server.port());
+    let text = format!("export default async () => {{ for await (const chunk of (await fetch('{url}')).body); }};");
+    let script = Script::new("file:///handler.js".parse().unwrap(), text);
+    let error = runtime.run(&script, Invocation::new(json!({}))).await.result.unwrap_err();
+    assert_eq!(error.stack_trace.as_deref(), Some(STREAM_TOO_LARGE));
 }

@@ -40,7 +40,9 @@ async fn private_authority_is_trusted_only_where_the_host_names_it() {
     let server = server().await;
     let body = "return await attempt(() => text(`https://api.example:${port}/`));";
     let settings = settings(&["api.example"]);
-    let untrusted = json!("TypeError: fetch failed (Error: invalid peer certificate: UnknownIssuer)");
+    let untrusted = json!(
+        "TypeError: fetch failed (Error: invalid peer certificate: UnknownIssuer (function.fetch.ca in the settings, or --fetch-ca))"
+    );
     assert_eq!(run(&server, settings.clone(), body).await, untrusted);
     assert_eq!(run(&server, settings.clone().trust(&authorities(OTHER)), body).await, untrusted);
     let both = format!("{OTHER}{AUTHORITY}");

@@ -163,7 +163,7 @@ async fn calls_beyond_the_limit_reject_and_script_continues() {
         const all = await Promise.all([1, 2, 3, 4, 5, 6].map(call));
         return [all.filter((end) => end === 'ok').length, all[5], (await call()) === all[5]]";
     let text = "RESOURCE_EXHAUSTED: users failed: code: 'Some resource has been exhausted', \
-                message: \"an execution makes at most 5 calls of tailor.idp: use several executions\"";
+                message: \"an execution makes at most 5 calls of tailor.idp (function.max_calls in the settings): use several executions\"";
     let execution = run(limits, body).await;
     assert_eq!(execution.result.unwrap(), json!([5, text, true]));
 }
