@@ -125,10 +125,15 @@ fn location(frame: &JsStackFrame) -> Option<SourceLocation> {
     Some(SourceLocation { file, line, column })
 }
 
-/// First stack frame, as a line of a stack trace.
+/// First stack frame, as a line of a stack trace. None if it is of an extension: where no frame is left, V8 gives the place that
+/// threw.
 fn top_frame(error: &JsError) -> Option<String> {
-    let frame = error.frames.first()?;
+    let frame = error.frames.first().filter(|frame| !is_of_extension(frame.file_name.as_deref()))?;
     Some(format!("\n    at {}:{}:{}", frame.file_name.as_ref()?, frame.line_number?, frame.column_number?))
+}
+
+fn is_of_extension(file: Option<&str>) -> bool {
+    file.is_some_and(|name| name.starts_with("ext:"))
 }
 
 fn stalled_module() -> ExecutionError {

@@ -177,7 +177,7 @@ async fn errors_of_fetch_show_the_frames_of_the_script_only() {
     assert!(!text.contains("ext:") && !text.contains("new Promise"), "{text}");
     assert_eq!(functions(1), [""; 0], "a chunk is read by the runtime alone: {text}");
     assert_eq!(functions(2)[0], "refused", "{text}");
-    assert_eq!(functions(3)[..3], ["one", "mapped", "stack"], "{text}");
+    assert_eq!(functions(3)[..3], ["one", "Array.map", "mapped"], "{text}");
     assert_eq!(functions(4)[0], "new", "a built-in that the script calls: {text}");
 }
 

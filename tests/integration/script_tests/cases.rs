@@ -96,7 +96,7 @@ fn failed_before_command_fails_case() {
     ]);
     let end = folder.test(&["--update"]);
     assert_eq!(end.code, Some(1));
-    let text = "it: [\"users\", \"create\", \"no address\"] failed:\n --- exit code\n 1\n";
+    let text = "it: [\"users\", \"create\", \"no address\"] failed:\n --- exit code\n 2\n";
     assert!(end.stdout.contains(text), "{}", end.stdout);
     assert!(!folder.path("it/expected.txt").exists());
 }

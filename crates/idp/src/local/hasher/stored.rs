@@ -360,13 +360,19 @@ mod tests {
             ),
             // Without a length: crypto.pbkdf2Sync of Node.js, with 20, 32 and 64 bytes.
             ("$pbkdf2-sha256$i=1000$c29kaXVtIGNobG9yaWRlIQ$wjNPKNOWKwdDZ70MMYWcpXx2G+4", "correct horse"),
-            ("$pbkdf2-sha256$i=1000$c29kaXVtIGNobG9yaWRlIQ$wjNPKNOWKwdDZ70MMYWcpXx2G+5vTLRnPJ4tcYizufQ", "correct horse"),
+            (
+                "$pbkdf2-sha256$i=1000$c29kaXVtIGNobG9yaWRlIQ$wjNPKNOWKwdDZ70MMYWcpXx2G+5vTLRnPJ4tcYizufQ",
+                "correct horse",
+            ),
             (
                 "$pbkdf2-sha256$i=1000$c29kaXVtIGNobG9yaWRlIQ$wjNPKNOWKwdDZ70MMYWcpXx2G+5vTLRnPJ4tcYizufTVY20d4TtTGHL97bAPFhgkKWy8x0OEmSPctOiEdVRwjA",
                 "correct horse",
             ),
             ("$pbkdf2-sha512$i=1000$c29kaXVtIGNobG9yaWRlIQ$gePykWCQHl+2hAMaKOS7ZjRskjQ", "correct horse"),
-            ("$pbkdf2-sha512$i=1000$c29kaXVtIGNobG9yaWRlIQ$gePykWCQHl+2hAMaKOS7ZjRskjRELho336h9oKCUMkM", "correct horse"),
+            (
+                "$pbkdf2-sha512$i=1000$c29kaXVtIGNobG9yaWRlIQ$gePykWCQHl+2hAMaKOS7ZjRskjRELho336h9oKCUMkM",
+                "correct horse",
+            ),
             (
                 "$pbkdf2-sha512$i=1000$c29kaXVtIGNobG9yaWRlIQ$gePykWCQHl+2hAMaKOS7ZjRskjRELho336h9oKCUMkPjiTAC4yPAK/E6wJE+wGF1dufJ8Y9ladgizcCTGMa4HA",
                 "correct horse",
