@@ -1,8 +1,5 @@
 //! How commands fail: error types, messages and exit codes.
 
-use std::fs::File;
-use std::io::ErrorKind;
-use std::path::Path;
 use std::process::ExitCode;
 
 use tailor_idp::idp::{Code, IdpError};
@@ -10,7 +7,8 @@ use tailor_idp::settings::SettingsError;
 
 use super::output;
 
-const USAGE_EXIT_CODE: u8 = 2;
+/// The exit code of wrong usage.
+pub(super) const USAGE_EXIT_CODE: u8 = 2;
 /// The exit code that shells report for SIGINT.
 pub(super) const INTERRUPTED_EXIT_CODE: u8 = 130;
 
@@ -54,11 +52,4 @@ pub(super) fn exit_code(error: &anyhow::Error) -> ExitCode {
 /// Whether a value of the command line breaks a rule: these commands pass nothing else to the identity provider.
 fn is_invalid_argument(error: &anyhow::Error) -> bool {
     error.downcast_ref::<IdpError>().is_some_and(|error| error.code() == Code::InvalidArgument)
-}
-
-/// Opens a file that is named on the command line for reading.
-pub(super) fn open_named(path: &Path) -> std::io::Result<File> {
-    let file = File::open(path)?;
-    // A folder can be opened, and fails when it is read.
-    if file.metadata()?.is_dir() { Err(ErrorKind::IsADirectory.into()) } else { Ok(file) }
 }

@@ -15,7 +15,7 @@ use tailor_idp::settings::json_from_toml;
 use super::error::UsageError;
 use super::overrides::NoFlags;
 use super::store::NamespaceArgs;
-use super::{invoker, output, users};
+use super::{files, invoker, output, users};
 
 /// Say whether a permission allows an operation, and which policy decides
 ///
@@ -214,7 +214,7 @@ fn parse<T: serde::de::DeserializeOwned>(origin: &str, text: &str) -> Result<T, 
 
 /// Reads a permission from a file: the whole document, or its key `permission`.
 fn read_permission(path: &Path) -> anyhow::Result<PermissionConfig> {
-    let text = std::fs::read_to_string(path)?;
+    let text = files::read_text(path)?;
     let is_json = path.extension().is_some_and(|extension| extension == "json");
     let mut value: Value = if is_json { serde_json::from_str(&text)? } else { json_from_toml(&text)? };
     if let Some(inner) = value.get_mut("permission") {

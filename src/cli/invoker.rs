@@ -6,6 +6,7 @@ use serde_json::Value;
 use tailor_idp::idp::Invoker;
 
 use super::error::UsageError;
+use super::files;
 
 /// Fields of an invoker: name, expected type, and whether it is required.
 const FIELDS: [(&str, &str, bool); 5] = [
@@ -21,7 +22,7 @@ pub(super) fn read(given: &str) -> Result<Option<Invoker>, UsageError> {
     let (origin, text) = if is_inline(given) {
         ("--invoker".to_owned(), given.to_owned())
     } else {
-        let text = std::fs::read_to_string(Path::new(given));
+        let text = files::read_text(Path::new(given));
         let text = text.map_err(|error| UsageError(format!("cannot read --invoker {given}: {error}")))?;
         (given.to_owned(), text)
     };

@@ -5,6 +5,7 @@ mod enrollment;
 mod error;
 mod events;
 mod explain;
+mod files;
 mod import;
 mod init;
 mod inspect;

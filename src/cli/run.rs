@@ -20,7 +20,7 @@ use super::error::{self, AlreadyPrinted, Interrupted, UsageError};
 use super::inspect::{self, Debugger, InspectArgs};
 use super::store::ScriptStoreArgs;
 use super::watch::FileWatch;
-use super::{invoker, output, signal};
+use super::{files, invoker, output, signal};
 
 /// Time that threads have to end after the run.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -235,7 +235,7 @@ impl Run {
         let (origin, text) = match (&self.arg, &self.arg_file, &self.stdin) {
             (Some(text), _, _) => ("--arg".to_owned(), text.clone()),
             (_, Some(path), _) if path != Path::new("-") => {
-                let text = std::fs::read_to_string(path)
+                let text = files::read_text(path)
                     .map_err(|error| UsageError(format!("cannot read --arg-file {}: {error}", path.display())))?;
                 (path.display().to_string(), text)
             }
@@ -247,7 +247,9 @@ impl Run {
                         let mut text = String::new();
                         let read = std::io::stdin().read_to_string(&mut text);
                         read.map_err(|error| UsageError(format!("cannot read the argument from stdin: {error}")))?;
-                        self.stdin_text.get_or_init(|| text).clone()
+                        self.stdin_text
+                            .get_or_init(|| text.trim_start_matches(files::BYTE_ORDER_MARK).to_owned())
+                            .clone()
                     }
                 };
                 ("stdin".to_owned(), text)

@@ -6,7 +6,8 @@ use clap::Args;
 use tailor_idp::idp::{NamespaceName, NamespaceSettings, Permission};
 use tailor_idp::settings::{FILE_NAME, Settings};
 
-use super::error::{self, UsageError};
+use super::error::UsageError;
+use super::files;
 use super::overrides::SettingsOverrides;
 
 /// The settings of the namespaces: a file, or defaults with overrides.
@@ -39,7 +40,7 @@ impl SettingsFile {
 
     /// Loads a file that was named on the command line, by a flag of this name: it is wrong usage if it cannot be read.
     pub(super) fn load_named(flag: &str, path: PathBuf) -> anyhow::Result<Self> {
-        if let Err(error) = error::open_named(&path) {
+        if let Err(error) = files::open(&path) {
             return Err(UsageError(format!("cannot read {flag}{}: {error}", path.display())).into());
         }
         Self::load(path)

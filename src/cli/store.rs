@@ -13,10 +13,10 @@ use tailor_idp::idp::store::SqliteDatabase;
 use tailor_idp::idp::{MfaKey, NameKind, NamespaceName, NamespaceSettings, Permission, Router, RouterBuilder};
 use tailor_idp::settings::{FILE_NAME, FunctionLimits, NamespaceEntry, StoreLocation};
 
-use super::error::{UsageError, open_named};
+use super::error::UsageError;
 use super::overrides::{ChangeFlags, SettingsOverrides};
 use super::settings::{SettingsArgs, SettingsFile};
-use super::{mfa_key, output};
+use super::{files, mfa_key, output};
 
 /// The namespace that the platform's documentation uses.
 const DEFAULT_NAMESPACE: &str = "builtin-idp";
@@ -388,7 +388,7 @@ fn open_database(path: &Path) -> anyhow::Result<SqliteDatabase> {
 /// Whether this is a readable file that begins as a database does, or a new file can be in its folder.
 fn can_be_database(path: &Path) -> bool {
     let mut beginning = Vec::new();
-    let read = open_named(path).and_then(|file| file.take(SQLITE_HEADER.len() as u64).read_to_end(&mut beginning));
+    let read = files::open(path).and_then(|file| file.take(SQLITE_HEADER.len() as u64).read_to_end(&mut beginning));
     match read {
         Ok(_) => SQLITE_HEADER.starts_with(&beginning),
         Err(error) if error.kind() == ErrorKind::NotFound => {

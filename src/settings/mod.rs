@@ -99,7 +99,8 @@ impl Settings {
     ///
     /// As for [`load`](Self::load).
     pub fn parse(text: &str, file: &Path) -> Result<Self, SettingsError> {
-        let reader = Reader::new(text);
+        // Editors on Windows put a byte-order mark first.
+        let reader = Reader::new(text.strip_prefix('\u{feff}').unwrap_or(text));
         let tree = reader.parse();
         let folder = file.parent().unwrap_or(Path::new(""));
         let settings = tree.as_ref().and_then(|tree| read(&reader, tree, folder));

@@ -155,3 +155,24 @@ fn wrong_values_on_the_command_line_exit_with_2() {
     let listen = run("serve --db users.db --listen 8787").stderr;
     assert!(listen.ends_with(": give ADDRESS:PORT, such as 127.0.0.1:8787\n"), "{listen}");
 }
+
+#[test]
+fn byte_order_marks_of_files_are_skipped() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), format!("\u{feff}{text}")).unwrap();
+    write("main.js", "export default (args) => [args, tailor.context.getInvoker().id];");
+    write("args.json", "[1]");
+    write("invoker.json", r#"{"id": "ana", "type": "user"}"#);
+    write("tailor-idp.toml", "[namespace.main]\nstore = { sqlite = \"users.db\" }\npermission = \"allow-all\"\n");
+    write("permission.toml", "read = [{ conditions = [] }]\n");
+    write("users.jsonl", "{\"name\": \"ana@example.com\"}\n");
+    for (command, expected) in [
+        ("check", "tailor-idp.toml is valid\n"),
+        ("run main.js --arg-file args.json --invoker invoker.json", "[\n  [\n    1\n  ],\n  \"ana\"\n]\n"),
+        ("users import users.jsonl", "imported 1 user"),
+        ("explain --operation read --permission permission.toml --user ana@example.com", "read: allowed"),
+    ] {
+        let end = End::of(program().args(command.split(' ')).current_dir(folder.path()));
+        assert!(end.code == Some(0) && end.stdout.starts_with(expected), "{command}: {end:#?}");
+    }
+}

@@ -13,6 +13,9 @@ pub(super) const MAX_LINE: usize = 64 * 1024;
 /// Bytes of a [`Block`], without the rest of its last line. Large enough to amortise handing it to a thread.
 const BLOCK_BYTES: u64 = 1024 * 1024;
 
+/// The UTF-8 form of the mark that editors on Windows put at the beginning of a file.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// A run of complete lines of a file.
 #[derive(Default)]
 pub(super) struct Block {
@@ -68,11 +71,13 @@ impl<R: BufRead> Blocks<R> {
                 unread = self.input.skip_until(b'\n')?;
             }
         }
+        let is_marked = self.position == 0 && text.starts_with(BYTE_ORDER_MARK);
+        let at = if is_marked { BYTE_ORDER_MARK.len() } else { 0 };
         let line = self.lines + 1;
         let whole = text.iter().filter(|byte| **byte == b'\n').count();
         self.lines += whole as u64 + u64::from(!text.ends_with(b"\n"));
         self.position += (text.len() + unread) as u64;
-        Ok(Some(Block { text, at: 0, line, position: self.position }))
+        Ok(Some(Block { text, at, line, position: self.position }))
     }
 }
 
@@ -160,6 +165,12 @@ mod tests {
     fn block_numbers_lines_and_skips_blank_ones() {
         assert_eq!(lines(b"a\n\n  \r\nbb\r\nccc"), [(1, 1), (4, 2), (5, 3)]);
         assert_eq!(lines(b""), []);
+    }
+
+    #[test]
+    fn blocks_skip_a_byte_order_mark_at_the_beginning_only() {
+        assert_eq!(lines(b"\xef\xbb\xbfab\n\xef\xbb\xbfcd"), [(1, 2), (2, 5)]);
+        assert_eq!(lines(b"\xef\xbb\xbf"), []);
     }
 
     #[test]

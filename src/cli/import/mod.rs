@@ -20,8 +20,8 @@ use tokio::sync::{oneshot, watch};
 
 use self::check::Checked;
 use self::lines::{Block, Blocks};
-use super::error::{Interrupted, UsageError, open_named};
-use super::{output, signal};
+use super::error::{Interrupted, UsageError};
+use super::{files, output, signal};
 
 /// Maximum bytes of lines in a batch. Two batches are in memory at once. A million users with common hashes take less.
 const MAX_BATCH_BYTES: usize = 256 * 1024 * 1024;
@@ -105,7 +105,7 @@ impl Import {
         let from: Box<dyn Read + Send> = if self.file == Path::new("-") {
             Box::new(std::io::stdin())
         } else {
-            let file = open_named(&self.file)
+            let file = files::open(&self.file)
                 .map_err(|error| UsageError(format!("cannot read {}: {error}", self.file.display())))?;
             if file.metadata()?.is_file() {
                 return Ok(Some(file));

@@ -6,6 +6,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use tailor_idp::settings::{FILE_NAME, Settings};
 
+use crate::cli::files;
+
 /// File names of a case's script.
 pub(super) const SCRIPTS: [&str; 3] = ["main.js", "main.ts", "main.mts"];
 pub(super) const CASE_FILE: &str = "case.json";
@@ -114,7 +116,7 @@ impl Case {
 }
 
 fn read(folder: &Path) -> Result<CaseFile, String> {
-    match std::fs::read_to_string(folder.join(CASE_FILE)) {
+    match files::read_text(&folder.join(CASE_FILE)) {
         Ok(text) => serde_json::from_str(&text).map_err(|error| error.to_string()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(CaseFile::default()),
         Err(error) => Err(format!("cannot be read: {error}")),

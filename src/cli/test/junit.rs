@@ -44,7 +44,7 @@ pub(super) fn write(path: &Path, results: &[CaseResult<'_>], time: Duration) -> 
 
 fn status(result: &CaseResult<'_>) -> TestCaseStatus {
     match &result.verdict {
-        Verdict::Passed | Verdict::Updated => TestCaseStatus::success(),
+        Verdict::Passed | Verdict::Updated(_) => TestCaseStatus::success(),
         Verdict::Skipped(reason) => {
             let mut status = TestCaseStatus::skipped();
             status.set_message(escape(reason));

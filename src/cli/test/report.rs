@@ -43,7 +43,10 @@ impl Report {
     pub(super) fn case(&self, CaseResult { case, verdict, time }: &CaseResult<'_>) {
         let (style, word, more) = match verdict {
             Verdict::Passed => (GOOD, "ok", String::new()),
-            Verdict::Updated => (NOTABLE, "updated", format!(": wrote {}", case.expectation_name())),
+            Verdict::Updated(code) => {
+                let exit = if *code == 0 { String::new() } else { format!(" (exit code {code})") };
+                (NOTABLE, "updated", format!(": wrote {}{exit}", case.expectation_name()))
+            }
             Verdict::Failed(_) => (BAD, "FAILED", String::new()),
             Verdict::Skipped(reason) => (NOTABLE, "left out", format!(": {reason}")),
             Verdict::NotRun => return,
@@ -95,7 +98,7 @@ fn summary(results: &[CaseResult<'_>]) -> String {
     type IsKind = fn(&Verdict) -> bool;
     const KINDS: [(&str, Style, IsKind); 5] = [
         ("passed", GOOD, |verdict| matches!(verdict, Verdict::Passed)),
-        ("updated", NOTABLE, |verdict| matches!(verdict, Verdict::Updated)),
+        ("updated", NOTABLE, |verdict| matches!(verdict, Verdict::Updated(_))),
         ("failed", BAD, |verdict| matches!(verdict, Verdict::Failed(_))),
         ("left out", NOTABLE, |verdict| matches!(verdict, Verdict::Skipped(_))),
         ("not run", NOTABLE, |verdict| matches!(verdict, Verdict::NotRun)),

@@ -15,12 +15,16 @@ use url::Url;
 use super::case::{ARGUMENT_FILE, Case};
 use super::expectation::{self, Line};
 use super::process::{self, Output, ProcessError};
+use crate::cli::error::USAGE_EXIT_CODE;
+
+/// The beginning of the expected output of a case that is meant to be wrong usage, with [`USAGE_EXIT_CODE`].
+const EXPECTED_USAGE_ERROR: &str = "--- exit code\n2\n";
 
 /// Outcome of a case.
 pub(super) enum Verdict {
     Passed,
-    /// The expected output did not match or was missing, and was written.
-    Updated,
+    /// The expected output did not match or was missing, and was written. The script ended with this exit code.
+    Updated(i32),
     Failed(Failure),
     /// Not run with this engine, for this reason.
     Skipped(String),
@@ -71,10 +75,17 @@ impl Runner {
             return Ok(Verdict::Passed);
         }
         // Do not write the output of a crash, which has no exit code, as the expected output.
-        if self.update && status.code().is_some() {
+        if let Some(code) = status.code().filter(|_| self.update) {
+            let is_expected = expected.as_ref().is_some_and(|expected| expected.starts_with(EXPECTED_USAGE_ERROR));
+            if code == i32::from(USAGE_EXIT_CODE) && !is_expected {
+                return Err(failed(format!(
+                    "the script was not run, so nothing is written to {}: mend the case\n{actual}",
+                    case.expectation_name()
+                )));
+            }
             let written = std::fs::write(&path, expectation::generalize(&actual));
             written.map_err(|error| failed(format!("{} cannot be written: {error}", case.expectation_name())))?;
-            return Ok(Verdict::Updated);
+            return Ok(Verdict::Updated(code));
         }
         Ok(Verdict::Failed(match expected {
             Some(expected) => Failure::Differs { difference: expectation::difference(&expected, &actual), actual },

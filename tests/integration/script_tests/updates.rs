@@ -69,3 +69,29 @@ fn unwritable_expectation_fails_case() {
     assert_eq!(end.code, Some(1));
     assert!(end.stdout.contains("it: it/expected.txt cannot be written: "), "{}", end.stdout);
 }
+
+#[test]
+fn update_says_that_the_script_failed() {
+    let folder =
+        Folder::new(&[("bad/main.js", "export default () => { throw new Error('no'); };"), ("bad/args.json", "{}")]);
+    let end = folder.test(&["--update"]);
+    assert_eq!(
+        without_durations(&end.stdout),
+        "updated   bad (TIME): wrote bad/expected.txt (exit code 1)\n\n1 case: 0 passed, 1 updated, in TIME\n"
+    );
+    assert_eq!(end.code, Some(0));
+}
+
+#[test]
+fn update_refuses_to_expect_wrong_usage() {
+    for (file, text) in
+        [("case.json", r#"{"flags": ["--bogus"]}"#), ("case.json", r#"{"invoker": {"id": 1}}"#), ("args.json", "{")]
+    {
+        let folder =
+            Folder::new(&[("it/main.js", HELLO), ("it/expected.txt", HELLO_EXPECTED), (&format!("it/{file}"), text)]);
+        let end = folder.test(&["--update"]);
+        let headline = "it: the script was not run, so nothing is written to it/expected.txt: mend the case\n";
+        assert!(end.stdout.contains(headline) && end.stdout.contains("error: "), "{}", end.stdout);
+        assert_eq!((end.code, folder.read("it/expected.txt").as_str()), (Some(1), HELLO_EXPECTED));
+    }
+}
