@@ -51,6 +51,10 @@ fn warnings(settings: &Settings) -> Vec<String> {
     {
         warnings.push(format!("namespace {name} has enableMfa, and no mfa_key_env names the key of MFA secrets"));
     }
+    for (name, NamespaceEntry { settings, .. }) in &settings.namespaces {
+        let unmatched = settings.permission.unmatched_names(settings.user_auth_policy.name_kind());
+        warnings.extend(unmatched.iter().map(|fault| format!("namespace.{name}.permission.{fault}")));
+    }
     let publishes = settings.namespaces.values().any(|entry| entry.settings.publish_user_events);
     if settings.webhook.is_some() && !publishes {
         warnings.push("events.webhook gets nothing: no namespace has publishUserEvents".to_owned());

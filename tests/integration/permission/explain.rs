@@ -94,8 +94,8 @@ fn explain_reports_invalid_arguments_and_all_faults_of_permission() {
     assert_eq!(
         with(&["--operation", "read"]),
         "error: permission.json is no permission:\n  red: unknown operation \"red\": did you mean \"read\"?\n  \
-         read.0.conditions: is missing: write conditions = [] for a policy that matches everybody\n  \
-         read.1.conditions: is missing: write conditions = [] for a policy that matches everybody\n"
+         read[0].conditions: is missing: write conditions = [] for a policy that matches everybody\n  \
+         read[1].conditions: is missing: write conditions = [] for a policy that matches everybody\n"
     );
     assert!(with(&["--operation", "raed"]).contains("one of create, read, update, delete"));
     std::fs::write(folder.path().join("permission.json"), "{}").unwrap();

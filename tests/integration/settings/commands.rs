@@ -166,6 +166,32 @@ warning: namespace customers has enableMfa, and no mfa_key_env names the key of 
 }
 
 #[test]
+fn check_warns_of_names_in_policies_that_no_user_can_have() {
+    let settings = r#"
+[namespace.main]
+store = "memory"
+[namespace.main.permission]
+read = [
+  { conditions = [[{ idpUser = "name" }, "=", "ana@example.com"], ["Ana@example.com", "!=", { idpUser = "name" }]] },
+  { conditions = [[{ idpUser = "name" }, "not in", ["bo@example.com", "bo@BÜCHER.example"]], [{ idpUser = "id" }, "=", "ANA"]] },
+]
+[namespace.text]
+store = "memory"
+userAuthPolicy.useNonEmailIdentifier = true
+permission.read = [{ conditions = [[{ idpUser = "name" }, "=", "Ana@example.com"]] }]
+"#;
+    let folder = Folder::new(&[("tailor-idp.toml", settings)]);
+    let end = folder.run(&["check"]);
+    let text = "names are compared in normal form";
+    let expected = format!(
+        "warning: namespace.main.permission.read[0].conditions[1]: no user is named \"Ana@example.com\": {text}, \"ana@example.com\"
+warning: namespace.main.permission.read[1].conditions[0]: no user is named \"bo@BÜCHER.example\": {text}, \"bo@xn--bcher-kva.example\"
+"
+    );
+    assert_eq!((end.code, end.stderr), (Some(0), expected));
+}
+
+#[test]
 fn check_prints_all_errors_and_fails() {
     let folder = Folder::new(&[("bad.toml", "[namespace.main]\nlang = \"fr\"\nstore = 1\n")]);
     assert_eq!(

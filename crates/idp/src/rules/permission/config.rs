@@ -41,12 +41,26 @@ impl Default for PermissionConfig {
 
 /// A violation in a [`PermissionConfig`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}{}{text}", path.join("."), if path.is_empty() { "" } else { ": " })]
+#[error("{}{}{text}", joined(path), if path.is_empty() { "" } else { ": " })]
 pub struct PermissionFault {
     /// The path to the violation: keys and indexes such as `read`, `0`, `conditions`, `1`.
     pub path: Vec<String>,
     /// The violation.
     pub text: String,
+}
+
+/// The path as text: `read[0].conditions[1]`.
+fn joined(path: &[String]) -> String {
+    let mut text = String::new();
+    for step in path {
+        let is_index = !step.is_empty() && step.bytes().all(|byte| byte.is_ascii_digit());
+        match (is_index && !text.is_empty(), text.is_empty()) {
+            (true, _) => text.push_str(&format!("[{step}]")),
+            (false, true) => text.push_str(step),
+            (false, false) => text.push_str(&format!(".{step}")),
+        }
+    }
+    text
 }
 
 // By hand, for an error text that names both forms.

@@ -11,6 +11,7 @@
 mod compile;
 mod config;
 mod explanation;
+mod lint;
 mod policy;
 #[cfg(test)]
 mod tests;

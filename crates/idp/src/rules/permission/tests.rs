@@ -19,7 +19,7 @@ fn faults(value: Value) -> Vec<String> {
 
 /// The faults of one condition for `operation`, without the path to it.
 fn condition_faults(operation: &str, condition: Value) -> Vec<String> {
-    let prefix = format!("{operation}.0.conditions.0");
+    let prefix = format!("{operation}[0].conditions[0]");
     let faults = faults(json!({ operation: [{ "conditions": [condition] }] }));
     faults.iter().map(|fault| fault.strip_prefix(&prefix).unwrap_or(fault).to_owned()).collect()
 }
@@ -119,14 +119,14 @@ fn compile_rejects_policies_without_conditions() {
         json!({}),
     ];
     for policy in policies {
-        let fault = format!("read.0.conditions: {missing}");
+        let fault = format!("read[0].conditions: {missing}");
         let faults = faults(json!({ "read": [policy.clone()] }));
         assert_eq!(faults.last(), Some(&fault), "{policy}: {faults:?}");
     }
     let misspelled = json!({ "delete": [{ "condition": [] }] });
-    assert_eq!(faults(misspelled), [r#"delete.0.condition: unknown key "condition": did you mean "conditions"?"#]);
+    assert_eq!(faults(misspelled), [r#"delete[0].condition: unknown key "condition": did you mean "conditions"?"#]);
     let null = json!({ "delete": [{ "conditions": null }] });
-    assert_eq!(faults(null), ["delete.0.conditions: expected a list of conditions: got null"]);
+    assert_eq!(faults(null), ["delete[0].conditions: expected a list of conditions: got null"]);
 }
 
 #[test]
@@ -277,18 +277,18 @@ fn compile_reports_all_faults_with_their_paths() {
     let expected = [
         r#"updte: unknown operation "updte": did you mean "update"?"#,
         r#"list: unknown operation "list": expected "create", "read", "update", "delete", "sendPasswordResetEmail" or "unenrollMfa""#,
-        r#"read.0.conditions.0.0.idpUser: unknown field "nam": did you mean "name"?"#,
-        r#"read.0.conditions.0.1: unknown operator "==": did you mean "="?"#,
-        "read.0.conditions.0.2: a literal is a string, a boolean, or a list of those: got a number",
-        r#"read.0.permits: unknown key "permits": did you mean "permit"?"#,
-        "update.0.conditions.0.0: update has no idpUser: use oldIdpUser, as the user is, or newIdpUser, as the user would be",
-        "update.0.conditions.0.2.user: the key of an attribute is empty",
-        "update.1.conditions: is missing: write conditions = [] for a policy that matches everybody",
+        r#"read[0].conditions[0][0].idpUser: unknown field "nam": did you mean "name"?"#,
+        r#"read[0].conditions[0][1]: unknown operator "==": did you mean "="?"#,
+        "read[0].conditions[0][2]: a literal is a string, a boolean, or a list of those: got a number",
+        r#"read[0].permits: unknown key "permits": did you mean "permit"?"#,
+        "update[0].conditions[0][0]: update has no idpUser: use oldIdpUser, as the user is, or newIdpUser, as the user would be",
+        "update[0].conditions[0][2].user: the key of an attribute is empty",
+        "update[1].conditions: is missing: write conditions = [] for a policy that matches everybody",
         "delete: expected a list of policies: got an object",
-        "create.0: expected a policy, { conditions, permit, description }: got a string",
-        "create.1.permit: expected true or false: got a string",
-        "create.1.conditions: expected a list of conditions: got an object",
-        "create.1.description: expected a string: got a number",
+        "create[0]: expected a policy, { conditions, permit, description }: got a string",
+        "create[1].permit: expected true or false: got a string",
+        "create[1].conditions: expected a list of conditions: got an object",
+        "create[1].description: expected a string: got a number",
     ];
     assert_eq!(faults, expected);
 }
@@ -303,42 +303,42 @@ fn compile_rejects_malformed_conditions() {
     assert_eq!(one("read", json!("x")), ": a condition is [left, operator, right]: got a string");
     assert_eq!(one("read", json!([])), ": a condition is [left, operator, right]: got 0 elements");
     assert_eq!(one("read", json!([id, "="])), ": a condition is [left, operator, right]: got 2 elements");
-    assert_eq!(one("read", json!([id, "=", ["1"]])), ".2: a list where one value belongs");
-    assert_eq!(one("read", json!([["1"], "in", ["1"]])), ".0: a list where one value belongs");
+    assert_eq!(one("read", json!([id, "=", ["1"]])), "[2]: a list where one value belongs");
+    assert_eq!(one("read", json!([["1"], "in", ["1"]])), "[0]: a list where one value belongs");
     let no_list = r#"where a list belongs: on the right of "not in" stands a list, or an attribute of the invoker's"#;
-    assert_eq!(one("read", json!([id, "not in", "1"])), format!(".2: a string {no_list}"));
-    assert_eq!(one("read", json!([id, "not in", id])), format!(r#".2: {{ idpUser: "id" }} {no_list}"#));
-    assert_eq!(one("read", json!([id, "not in", { "user": "id" }])), format!(r#".2: {{ user: "id" }} {no_list}"#));
+    assert_eq!(one("read", json!([id, "not in", "1"])), format!("[2]: a string {no_list}"));
+    assert_eq!(one("read", json!([id, "not in", id])), format!(r#"[2]: {{ idpUser: "id" }} {no_list}"#));
+    assert_eq!(one("read", json!([id, "not in", { "user": "id" }])), format!(r#"[2]: {{ user: "id" }} {no_list}"#));
     assert_eq!(
         one("read", json!([id, "in", []])),
-        ".2: an empty list: nothing is in it, so the condition decides nothing"
+        "[2]: an empty list: nothing is in it, so the condition decides nothing"
     );
     let literal = "a literal is a string, a boolean, or a list of those: got";
-    assert_eq!(one("read", json!([id, "in", ["1", ["2"]]])), format!(".2.1: {literal} a list"));
-    assert_eq!(one("read", json!([id, "in", ["1", {}]])), format!(".2.1: {literal} an object"));
-    assert_eq!(one("read", json!([null, "=", "1"])), format!(".0: {literal} null"));
+    assert_eq!(one("read", json!([id, "in", ["1", ["2"]]])), format!("[2][1]: {literal} a list"));
+    assert_eq!(one("read", json!([id, "in", ["1", {}]])), format!("[2][1]: {literal} an object"));
+    assert_eq!(one("read", json!([null, "=", "1"])), format!("[0]: {literal} null"));
     let kinds = r#""user", "idpUser", "oldIdpUser" or "newIdpUser""#;
-    assert_eq!(one("read", json!([{}, "=", "1"])), format!(".0: an operand has one key, {kinds}: got 0"));
+    assert_eq!(one("read", json!([{}, "=", "1"])), format!("[0]: an operand has one key, {kinds}: got 0"));
     let two = json!({ "user": "id", "idpUser": "id" });
-    assert_eq!(one("read", json!([two, "=", "1"])), format!(".0: an operand has one key, {kinds}: got 2"));
+    assert_eq!(one("read", json!([two, "=", "1"])), format!("[0]: an operand has one key, {kinds}: got 2"));
     assert_eq!(
         one("read", json!([{ "idpuser": "id" }, "=", "1"])),
-        r#".0: unknown operand "idpuser": did you mean "idpUser"?"#
+        r#"[0]: unknown operand "idpuser": did you mean "idpUser"?"#
     );
     assert_eq!(
         one("read", json!([{ "xyz": "id" }, "=", "1"])),
-        format!(r#".0: unknown operand "xyz": expected {kinds}"#)
+        format!(r#"[0]: unknown operand "xyz": expected {kinds}"#)
     );
-    assert_eq!(one("read", json!([{ "user": 1 }, "=", "1"])), ".0.user: expected a string: got a number");
+    assert_eq!(one("read", json!([{ "user": 1 }, "=", "1"])), "[0].user: expected a string: got a number");
     assert_eq!(
         one("read", json!([{ "idpUser": "email" }, "=", "1"])),
-        r#".0.idpUser: unknown field "email": expected "id", "name" or "disabled""#
+        r#"[0].idpUser: unknown field "email": expected "id", "name" or "disabled""#
     );
-    assert_eq!(one("read", json!([id, 1, "1"])), r#".1: an operator is "=", "!=", "in" or "not in": got a number"#);
-    assert_eq!(one("read", json!([id, "not_in", ["1"]])), r#".1: unknown operator "not_in": did you mean "not in"?"#);
+    assert_eq!(one("read", json!([id, 1, "1"])), r#"[1]: an operator is "=", "!=", "in" or "not in": got a number"#);
+    assert_eq!(one("read", json!([id, "not_in", ["1"]])), r#"[1]: unknown operator "not_in": did you mean "not in"?"#);
     for operation in ["create", "read", "delete", "sendPasswordResetEmail", "unenrollMfa"] {
         for kind in ["oldIdpUser", "newIdpUser"] {
-            let expected = format!(".0: only update has {kind}: use idpUser");
+            let expected = format!("[0]: only update has {kind}: use idpUser");
             assert_eq!(one(operation, json!([{ kind: "id" }, "=", "1"])), expected, "{operation}");
         }
     }
