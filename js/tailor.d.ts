@@ -128,6 +128,10 @@ declare namespace tailor.idp {
    * The error that a failed call rejects with. The message has the format of the platform:
    *
    *     deleteUser failed: code: 'Some requested entity was not found', message: "user not found: ghost"
+   *
+   * A type only: there is no class of this name at run time, so `instanceof` cannot test for it. In TypeScript:
+   *
+   *     const { code } = error as tailor.idp.ClientError;
    */
   interface ClientError extends Error {
     readonly code: ErrorCode;

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use pretty_assertions::assert_eq;
 use regex::Regex;
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// Set to `1` to skip these tests without a compiler.
@@ -33,15 +33,6 @@ fn compiler() -> Option<PathBuf> {
 
 /// The errors of all handlers in `samples`, as `file:line TScode: text`, or `None` without a compiler.
 fn errors(samples: &str, libraries: &[&str]) -> Option<Vec<String>> {
-    static ERROR: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"(?m)^(?:[^(\n]*/)?([^(/\n]+)\((\d+),\d+\): error (TS\d+: .*)$").unwrap());
-
-    let compiler = compiler()?;
-    let scratch = TempDir::new().unwrap();
-    let types = Command::new(env!("CARGO_BIN_EXE_tailor-idp")).arg("types").output().unwrap();
-    assert!(types.status.success(), "`tailor-idp types` failed");
-    let declarations = scratch.path().join("tailor.d.ts");
-    std::fs::write(&declarations, types.stdout).unwrap();
     let options = json!({
         "noEmit": true,
         "strict": true,
@@ -54,6 +45,19 @@ fn errors(samples: &str, libraries: &[&str]) -> Option<Vec<String>> {
         "lib": libraries,
         "types": [],
     });
+    errors_with(samples, options)
+}
+
+fn errors_with(samples: &str, options: Value) -> Option<Vec<String>> {
+    static ERROR: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"(?m)^(?:[^(\n]*/)?([^(/\n]+)\((\d+),\d+\): error (TS\d+: .*)$").unwrap());
+
+    let compiler = compiler()?;
+    let scratch = TempDir::new().unwrap();
+    let types = Command::new(env!("CARGO_BIN_EXE_tailor-idp")).arg("types").output().unwrap();
+    assert!(types.status.success(), "`tailor-idp types` failed");
+    let declarations = scratch.path().join("tailor.d.ts");
+    std::fs::write(&declarations, types.stdout).unwrap();
     let include = [declarations, folder().join(samples).join("*")];
     let project = json!({ "compilerOptions": options, "include": include }).to_string();
     std::fs::write(scratch.path().join("tsconfig.json"), project).unwrap();
@@ -117,9 +121,20 @@ fn wrong_handlers_give_errors_named_in_comments() {
 }
 
 #[test]
+fn right_handlers_compile_with_the_configuration_of_the_readme() {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let (_, rest) = readme.split_once("```json\n{\n  \"compilerOptions\"").unwrap();
+    let (text, _) = rest.split_once("\n```").unwrap();
+    let project: Value = serde_json::from_str(&format!("{{\"compilerOptions\"{text}")).unwrap();
+    if let Some(errors) = errors_with("right", project["compilerOptions"].clone()) {
+        assert_eq!(errors, Vec::<String>::new());
+    }
+}
+
+#[test]
 fn lock_file_pins_compiler_without_registry_address() {
     let lock = std::fs::read_to_string(folder().join("package-lock.json")).unwrap();
-    let lock: serde_json::Value = serde_json::from_str(&lock).unwrap();
+    let lock: Value = serde_json::from_str(&lock).unwrap();
     let packages = lock["packages"].as_object().unwrap();
     let pinned: Vec<_> = packages.keys().filter(|name| !name.is_empty()).collect();
     assert_eq!(pinned, ["node_modules/typescript"]);
