@@ -289,3 +289,30 @@ error: every line is wrong: nobody was imported
     std::fs::write(folder.path().join("users.jsonl"), "\n").unwrap();
     assert_eq!(run(&folder, "users import users.jsonl --skip-faulty").code, Some(0), "no line is wrong");
 }
+
+/// Needs Node.js; set the variable to 1 to skip the test.
+#[test]
+fn recipe_for_node_writes_hashes_that_are_imported() {
+    if std::env::var_os("TAILOR_IDP_SKIP_TYPES").is_some_and(|value| value == "1") {
+        return;
+    }
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/import.md")).unwrap();
+    let (_, rest) = page.split_once("```js\n").unwrap();
+    let (recipe, _) = rest.split_once("```").unwrap();
+    let use_of_it = r#"
+        const { pbkdf2Sync, scryptSync } = require("node:crypto");
+        const salt = Buffer.from("sodium chloride!");
+        const print = (name, passwordHash) => console.log(JSON.stringify({ name, passwordHash }));
+        print("a@example.com", scryptHash(salt, scryptSync("correct horse", salt, 64)));
+        print("b@example.com", scryptHash(salt, scryptSync("correct horse", salt, 32, { N: 1024, r: 4, p: 2 }), { N: 1024, r: 4, p: 2 }));
+        print("c@example.com", pbkdf2Hash(salt, pbkdf2Sync("correct horse", salt, 1000, 64, "sha512"), 1000, "sha512"));
+        print("d@example.com", pbkdf2Hash(salt, pbkdf2Sync("correct horse", salt, 1000, 20, "sha256"), 1000, "sha256"));
+    "#;
+    let output = std::process::Command::new("node").args(["-e", &format!("{recipe}{use_of_it}")]).output();
+    let output = output.unwrap_or_else(|error| panic!("node (TAILOR_IDP_SKIP_TYPES=1 skips this): {error}"));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let folder = place(&String::from_utf8(output.stdout).unwrap());
+    let end = run(&folder, "users import users.jsonl");
+    assert_eq!((end.code, end.stderr.as_str()), (Some(0), ""));
+    assert_eq!(listed(&folder).len(), 4);
+}
