@@ -34,7 +34,7 @@ impl Check {
             None => SettingsFile::load(SettingsFile::find(Path::new("")).ok_or_else(missing)?)?,
         };
         let faults = secret_faults(&file.settings);
-        anyhow::ensure!(faults.is_empty(), faults.join("\n"));
+        anyhow::ensure!(faults.is_empty(), faults.join("\nerror: "));
         output::print(summary(&file).trim_end())?;
         warnings(&file.settings).iter().for_each(|warning| output::note("warning", warning));
         Ok(())
@@ -112,7 +112,7 @@ fn namespace_summary(settings: &Settings, name: &NamespaceName, entry: &Namespac
         ("passwords", passwords(policy)),
         ("sign-in", sign_in(policy)),
         ("MFA", mfa(policy)),
-        ("returns to", list_or_any(&policy.allowed_return_origins)),
+        ("returns to", list_or_any(&normalized(&policy.allowed_return_origins))),
         ("events", events),
         ("mail", format!("{}; language {}", mail(settings), entry.settings.lang)),
     ];
@@ -184,6 +184,12 @@ fn mfa(policy: &UserAuthPolicy) -> String {
             format!("{state}, as {:?}", policy.mfa_issuer())
         }
     }
+}
+
+/// The origins as they are compared, without a default port.
+fn normalized(origins: &[String]) -> Vec<String> {
+    let origin = |text: &String| Url::parse(text).map_or(text.clone(), |url| url.origin().ascii_serialization());
+    origins.iter().map(origin).collect()
 }
 
 fn list_or_any(entries: &[String]) -> String {

@@ -24,6 +24,7 @@ mod transport;
 mod users;
 mod watch;
 
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -89,6 +90,11 @@ pub(crate) fn main() -> ExitCode {
             error::exit_code(&error)
         }
     }
+}
+
+/// Parses a number of a flag that is at least 1.
+fn positive(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| format!("give a whole number from 1 to {}", usize::MAX))
 }
 
 fn dispatch(command: Command) -> anyhow::Result<()> {

@@ -282,5 +282,6 @@ fn print_stats(execution: &Execution) {
     let cpu = usage.cpu_time.map_or("not known".to_owned(), milliseconds);
     let heap = usage.peak_heap as f64 / (1024.0 * 1024.0);
     let text = format!("time {}, CPU {cpu}, heap {heap:.1} MB at its peak", milliseconds(usage.wall_time));
-    output::note("stats", &format!("{text}, {} log lines", execution.logs.len()));
+    let lines = if execution.logs.len() == 1 { "line" } else { "lines" };
+    output::note("stats", &format!("{text}, {} log {lines}", execution.logs.len()));
 }

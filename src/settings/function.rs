@@ -150,9 +150,16 @@ pub(super) fn time(text: &str, example: &str) -> Result<Duration, String> {
 fn size(text: &str, example: &str, bounds: RangeInclusive<u64>) -> Result<u64, String> {
     match quantity(text, &[("MB", 1), ("GB", 1024)]) {
         Some(mb) if bounds.contains(&mb) => Ok(mb * MB),
-        Some(_) => Err(format!("must be between {}MB and {}MB: got {text:?}", bounds.start(), bounds.end())),
+        Some(_) => {
+            Err(format!("must be between {} and {}: got {text:?}", shown(*bounds.start()), shown(*bounds.end())))
+        }
         None => Err(not_a("size", example, text)),
     }
+}
+
+/// A size as it is written, in the largest unit that it is a multiple of.
+fn shown(mb: u64) -> String {
+    if mb.is_multiple_of(1024) { format!("{}GB", mb / 1024) } else { format!("{mb}MB") }
 }
 
 /// Parses a whole number with a unit. Returns it in the unit whose factor is 1.

@@ -21,7 +21,7 @@ use tokio::sync::{oneshot, watch};
 use self::check::Checked;
 use self::lines::{Block, Blocks};
 use super::error::{Interrupted, UsageError};
-use super::{files, output, signal};
+use super::{files, output, positive, signal};
 
 /// Maximum bytes of lines in a batch. Two batches are in memory at once. A million users with common hashes take less.
 const MAX_BATCH_BYTES: usize = 256 * 1024 * 1024;
@@ -61,7 +61,7 @@ pub(super) struct Import {
 
     /// Number of users per transaction. Large batches are faster for millions of users; small ones block other writers for
     /// less time (a million: seconds) and take less memory (a million: up to 1 GB)
-    #[arg(long, value_name = "N", default_value = "1000000")]
+    #[arg(long, value_name = "N", default_value = "1000000", value_parser = positive)]
     batch: NonZeroUsize,
 
     /// Leave out lines that are invalid, and import the others

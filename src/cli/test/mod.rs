@@ -24,7 +24,7 @@ use self::case::Case;
 use self::report::{CaseResult, Report};
 use self::runner::{Runner, Verdict};
 use super::error::{AlreadyPrinted, Interrupted, UsageError};
-use super::{output, signal};
+use super::{output, positive, signal};
 
 /// Default time limit of a case.
 const DEFAULT_TIMEOUT: &str = "60s";
@@ -92,7 +92,7 @@ pub(super) struct Test {
     fail_fast: bool,
 
     /// Number of cases to run at once [default: one per processor core]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = positive)]
     jobs: Option<NonZeroUsize>,
 
     /// Time limit of a case, such as 500ms, 5s or 2m

@@ -178,7 +178,7 @@ fn fetch_settings_are_validated() {
             "tailor-idp.toml:4: function.fetch.allow: must be a host such as \"api.example.com\", \"api.example.com:8443\", \
              \"*.example.com\", \"10.0.0.7\" or \"*\": got \"https://example.com/\"",
             "tailor-idp.toml:5: function.fetch.timeout: must be between 1ms and 24h: got \"0s\"",
-            "tailor-idp.toml:6: function.fetch.max_body: must be between 1MB and 1024MB: got \"2GB\"",
+            "tailor-idp.toml:6: function.fetch.max_body: must be between 1MB and 1GB: got \"2GB\"",
             "tailor-idp.toml:7: function.fetch.max_requests: must be between 1 and 100000: got 0",
             "tailor-idp.toml:8: function.fetch.proxy: unknown key: expected allow, timeout, max_body, max_streamed_body, max_requests, \
              ca",

@@ -153,7 +153,7 @@ fn check_rejects_unusable_secrets() {
     let check = |hook, key| folder.run_with(&["check"], |program| program.env("HOOK", hook).env("KEY", key));
     let wrong = check("short", "short");
     let text = "error: HOOK (events.webhook.secret_env): a webhook's secret has at least 16 bytes: got 5\n\
-                KEY (mfa_key_env): an MFA key is 32 random bytes in base64\n";
+                error: KEY (mfa_key_env): an MFA key is 32 random bytes in base64\n";
     assert_eq!(wrong, end(1, "", text));
     let right = check("sixteen and more", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
     assert_eq!((right.code, right.stderr.as_str()), (Some(0), ""));
