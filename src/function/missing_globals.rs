@@ -37,6 +37,17 @@ const MISSING: &[(&[&str], &str, &str)] = &[
         "an object of browsers",
         "replace it in the bundle, as with esbuild's --define:navigator=undefined, or use a build of the package for servers",
     ),
+    (&["location"], "the address of a page in browsers", "pass URLs in the argument"),
+    (
+        &["localStorage", "sessionStorage"],
+        "a store of browsers",
+        "keep values in variables, since nothing outlives an execution, or in another service",
+    ),
+    (&["XMLHttpRequest"], "a client of browsers for HTTP", "use fetch"),
+    (&["WebSocket"], "a connection of browsers", "use fetch"),
+    (&["Worker"], "a thread of browsers", "functions have one thread: split the work into several executions"),
+    (&["alert", "confirm", "prompt"], "a dialog of browsers", "use console.log"),
+    (&["Bun"], "the API of the runtime Bun", "use the web's APIs, such as fetch, crypto and streams"),
     (
         &["window", "document"],
         "an object of browsers",
@@ -149,6 +160,9 @@ mod tests {
             explain("process is not defined").is_some_and(|text| text.starts_with("process is not defined: it is "))
         );
         assert!(explain("'Buffer' is not defined").is_some());
+        for name in ["location", "sessionStorage", "XMLHttpRequest", "WebSocket", "Worker", "alert", "Bun", "window"] {
+            assert!(explain(&format!("{name} is not defined")).is_some_and(|text| text.contains("; ")), "{name}");
+        }
         for message in ["processes is not defined", "process is not a function", "", "is not defined"] {
             assert_eq!(explain(message), None);
         }
