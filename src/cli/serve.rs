@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 use tailor_idp::idp::Router;
-use tailor_idp::idp::mail::MailWorker;
+use tailor_idp::idp::mail::{MailTransport, MailWorker};
 use tailor_idp::server::Server;
 use tokio::net::TcpListener;
 use url::Url;
@@ -66,6 +66,9 @@ impl Serve {
             }
         });
         output::note("listening", &format!("on {address}, links start with {base_url}"));
+        if base_url.host_str().is_some_and(|host| matches!(host, "0.0.0.0" | "[::]")) {
+            output::note("note", "no browser reaches this address: --base-url URL is the one that links start with");
+        }
         server.run(listener, stopped).await;
         if tokio::time::timeout(MAIL_GRACE_PERIOD, mails).await.is_err() {
             tracing::warn!("stopped while a mail was being sent: it is sent again later");
@@ -91,6 +94,11 @@ impl Serve {
             output::note("note", &format!("mails stay in the queue: {NO_TRANSPORT}"));
             return Ok(None);
         };
+        let to = match &settings.transport {
+            MailTransport::Folder(folder) => format!("are written into {}", folder.display()),
+            MailTransport::Smtp(server) => format!("are sent over {}", server.host),
+        };
+        output::note("mails", &to);
         Ok(Some(MailWorker::new(idp, settings).map_err(|error| UsageError(error.to_string()))?))
     }
 }

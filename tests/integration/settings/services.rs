@@ -75,6 +75,16 @@ fn serve_exits_with_success_on_signal_right_after_start() {
 }
 
 #[test]
+fn serve_says_where_mails_go_and_which_links_no_browser_reaches() {
+    let folder = with("");
+    let mut local = Running::serve(&folder, &["--mail-dir", "letters"]);
+    assert_eq!(local.notes_until("mails: "), "mails: are written into letters\n");
+    let mut all = Running::start(&folder, &["serve", "--listen", "0.0.0.0:0", "--mail-dir", "letters"], &[]);
+    let notes = all.notes_until("note: ");
+    assert!(notes.ends_with("--base-url URL is the one that links start with\n"), "{notes}");
+}
+
+#[test]
 fn secret_is_read_only_if_no_flag_replaces_it() {
     let folder = with(SMTP);
     folder.run(&["users", "create", "ana@example.com"]);
