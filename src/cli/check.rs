@@ -96,7 +96,14 @@ fn function_summary(settings: &Settings) -> String {
     let memory = function.memory / (1024 * 1024);
     let hosts = if hosts.is_empty() { "nothing".to_owned() } else { hosts };
     let (time, calls) = (function.timeout.as_secs_f64(), function.max_calls);
-    format!("\nfunctions\n  time    {time} s\n  memory  {memory} MB\n  calls   {calls}\n  fetch   {hosts}\n")
+    let mut text =
+        format!("\nfunctions\n  time    {time} s\n  memory  {memory} MB\n  calls   {calls}\n  fetch   {hosts}\n");
+    if !fetch.allowed().to_string().is_empty() {
+        let (body, streamed, requests) = fetch.maxima();
+        let [body, streamed] = [body, streamed].map(|bytes| bytes / (1024 * 1024));
+        let _ = writeln!(text, "          {requests} requests; bodies of {body} MB, streamed {streamed} MB");
+    }
+    text
 }
 
 fn namespace_summary(settings: &Settings, name: &NamespaceName, entry: &NamespaceEntry) -> String {

@@ -137,6 +137,11 @@ impl FetchSettings {
         self
     }
 
+    /// The limits as `max_body`, `max_streamed_body` (bytes) and `max_requests`, for a summary.
+    pub fn maxima(&self) -> (u64, u64, u32) {
+        (self.limits.whole, self.limits.streamed, self.max_requests)
+    }
+
     /// The allowed hosts.
     pub fn allowed(&self) -> &FetchPolicy {
         &self.policy

@@ -192,6 +192,23 @@ warning: namespace.main.permission.read[1].conditions[0]: no user is named \"bo@
 }
 
 #[test]
+fn check_prints_limits_of_fetch_and_origins_as_they_are_compared() {
+    let settings = r#"
+[namespace.main]
+store = "memory"
+userAuthPolicy.allowedReturnOrigins = ["https://APP.example.com:443"]
+[function.fetch]
+allow = ["api.example.com"]
+max_body = "2MB"
+max_requests = 7
+"#;
+    let end = Folder::new(&[("tailor-idp.toml", settings)]).run(&["check"]);
+    assert!(end.stdout.contains("  returns to              https://app.example.com\n"), "{end:#?}");
+    let fetch = "  fetch   api.example.com\n          7 requests; bodies of 2 MB, streamed 100 MB\n";
+    assert!(end.stdout.ends_with(fetch), "{end:#?}");
+}
+
+#[test]
 fn check_prints_all_errors_and_fails() {
     let folder = Folder::new(&[("bad.toml", "[namespace.main]\nlang = \"fr\"\nstore = 1\n")]);
     assert_eq!(
