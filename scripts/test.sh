@@ -20,7 +20,10 @@ trap list_left_out EXIT
 component_installed() { cargo "$1" --version >/dev/null 2>&1 || { have rustup && rustup component add "$2"; }; }
 
 smtp_server_installed() { npm_ci tests/mail --omit=optional; }
-workos_installed() { npm_ci tests/workos --ignore-scripts --omit=optional; }
+# The emulator does not run with every version of Node.js.
+workos_installed() {
+  npm_ci tests/workos --ignore-scripts --omit=optional && node --input-type=module --eval 'await import("workos/emulate")'
+}
 typescript_installed() { npm_ci tests/types --omit=optional; }
 
 chromium_installed() { have chromium || have chromium-browser || have google-chrome; }
@@ -50,7 +53,7 @@ fi
 [ -z "${TAILOR_IDP_SKIP_SMTP:-}" ] || left_out+=("mails to an SMTP server: Node.js, npm or the server's packages are not available")
 
 (workos_installed) >&2 || export TAILOR_IDP_SKIP_WORKOS=1
-[ -z "${TAILOR_IDP_SKIP_WORKOS:-}" ] || left_out+=("users at WorkOS's emulator: Node.js, npm or the emulator's package is not available")
+[ -z "${TAILOR_IDP_SKIP_WORKOS:-}" ] || left_out+=("users at WorkOS's emulator: Node.js (20 or newer), npm or the emulator's package is not available")
 [ -d ../shared/spec/openapi ] || left_out+=("checks of requests against published descriptions of services: they are not available")
 
 if [ "$ENGINE" = quickjs ]; then
