@@ -81,9 +81,14 @@ where
     Ok(found.into_iter().flatten().collect())
 }
 
+/// Whether a name is an e-mail address by its form.
+pub(super) fn is_email(name: &str) -> bool {
+    name.contains('@')
+}
+
 /// Whether `name`, normalised, is the name of a user. Other programs create addresses in any case.
 pub(super) fn is_name(user_name: &str, name: &str) -> bool {
-    user_name == name || (name.contains('@') && user_name.to_lowercase() == name)
+    user_name == name || (is_email(name) && user_name.to_lowercase() == name)
 }
 
 /// Drops the users whom nobody asked for: a filter that a service ignores must not list everybody.

@@ -1,8 +1,11 @@
 //! Random passwords that nobody knows: the user cannot sign in until a password is set.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::directory::PasswordUpdate;
 use crate::model::{IdpError, Password, internal};
 use crate::random;
 
@@ -20,6 +23,15 @@ pub(super) fn random_password() -> Result<Password, IdpError> {
 
 fn has_run(text: &str) -> bool {
     text.as_bytes().windows(3).any(|run| run.iter().all(|byte| *byte == run[0]))
+}
+
+/// The password that a change sets: where it clears the password, one that nobody knows.
+pub(super) fn password_to_set(update: &PasswordUpdate) -> Result<Option<Cow<'_, Password>>, IdpError> {
+    Ok(match update {
+        PasswordUpdate::Keep => None,
+        PasswordUpdate::Clear => Some(Cow::Owned(random_password()?)),
+        PasswordUpdate::Set(password) => Some(Cow::Borrowed(password.expose())),
+    })
 }
 
 #[cfg(test)]

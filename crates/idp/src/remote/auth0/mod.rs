@@ -20,14 +20,14 @@ use self::steps::{Step, name_fields, steps};
 use self::window::{PAGE, Page, Place, WINDOW};
 use self::wire::{Auth0User, FIELDS, UserPage};
 use super::backend::{Backend, Call, Credentials};
-use super::listing::{self, ServicePage, Users};
+use super::listing::{self, ServicePage, Users, is_email};
 use super::options::{Count, InvalidRemote, RemoteOptions};
 use super::request::{Authorization, Request, is_segment};
-use super::scramble::random_password;
+use super::scramble::{password_to_set, random_password};
 use super::token::TokenCache;
 use crate::directory::{
-    CallContext, Capabilities, Capability, Directory, DirectoryPage, ListRequest, PasswordUpdate, UserChange,
-    user_already_exists, user_not_found,
+    CallContext, Capabilities, Capability, Directory, DirectoryPage, ListRequest, UserChange, user_already_exists,
+    user_not_found,
 };
 use crate::model::{Code, CreateUser, IdpError, Password, UserKey, UserRecord};
 
@@ -153,11 +153,6 @@ fn check_connection(connection: &str) -> Result<(), InvalidRemote> {
          at most {MAX_CONNECTION}): got {connection:?}"
     );
     Err(InvalidRemote::Parameter { key: "connection", fault })
-}
-
-/// Whether a name is an e-mail address by its form. Others are usernames.
-fn is_email(name: &str) -> bool {
-    name.contains('@')
 }
 
 /// The error beyond the users that Auth0 gives in pages.
@@ -368,15 +363,8 @@ impl Directory for Auth0 {
         let name = name.as_ref().map(|name| name.to_lowercase()).filter(|name| *name != user.name);
         let name = name.as_deref();
         name.map_or(Ok(()), |name| self.check_rename(user, name))?;
-        let scrambled;
-        let password = match password {
-            PasswordUpdate::Keep => None,
-            PasswordUpdate::Clear => {
-                scrambled = random_password()?;
-                Some(&scrambled)
-            }
-            PasswordUpdate::Set(password) => Some(password.expose()),
-        };
+        let password = password_to_set(password)?;
+        let password = password.as_deref();
         let call = self.backend.call(context);
         let steps = steps(&self.connection, name, password, *disabled);
         if let Some(name) = name

@@ -3,9 +3,9 @@
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value, json};
 
-use super::is_email;
 use super::refusal::Written;
 use crate::model::Password;
+use crate::remote::listing::is_email;
 
 /// One request that changes a user.
 pub(super) struct Step<'a> {

@@ -3,11 +3,12 @@
 use secrecy::ExposeSecret;
 use serde_json::json;
 
-use super::{Descope, is_email, is_unknown_user, parse, refusal, refused_name, user_not_found, with_reason};
+use super::{Descope, is_unknown_user, parse, refusal, refused_name, user_not_found, with_reason};
 use crate::directory::user_already_exists;
 use crate::model::{IdpError, Password, UserRecord};
 use crate::remote::backend::Call;
 use crate::remote::failure::Failure;
+use crate::remote::listing::is_email;
 use crate::remote::request::Request;
 
 /// The paths of the calls.

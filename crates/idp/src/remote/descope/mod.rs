@@ -13,13 +13,13 @@ use self::changes::Changes;
 use self::wire::{DescopeAnswer, DescopeError, DescopeUser};
 use super::backend::{Backend, Call, Credentials};
 use super::failure::Failure;
-use super::listing::{self, ServicePage, Users, find_in_parts, is_name, retain_named, retain_with_ids};
+use super::listing::{self, ServicePage, Users, find_in_parts, is_email, is_name, retain_named, retain_with_ids};
 use super::options::{Count, InvalidRemote, RemoteOptions};
 use super::request::{Answer, Authorization, Request};
-use super::scramble::random_password;
+use super::scramble::password_to_set;
 use crate::directory::{
-    CallContext, Capabilities, Capability, Directory, DirectoryPage, ListRequest, PasswordUpdate, UserChange,
-    user_already_exists, user_not_found,
+    CallContext, Capabilities, Capability, Directory, DirectoryPage, ListRequest, UserChange, user_already_exists,
+    user_not_found,
 };
 use crate::model::{CreateUser, IdpError, SendPasswordResetEmail, UserKey, UserRecord, shortened};
 
@@ -321,15 +321,8 @@ impl Directory for Descope {
     ) -> Result<UserRecord, IdpError> {
         let UserChange { name, password, disabled } = change;
         let disabled = disabled.filter(|disabled| *disabled != user.disabled);
-        let scrambled;
-        let password = match password {
-            PasswordUpdate::Keep => None,
-            PasswordUpdate::Clear => {
-                scrambled = random_password()?;
-                Some(&scrambled)
-            }
-            PasswordUpdate::Set(password) => Some(password.expose()),
-        };
+        let password = password_to_set(password)?;
+        let password = password.as_deref();
         let call = self.backend.call(context);
         let mut changes = Changes::of(self, &call, user.clone());
         // The safest first: nobody is let in by half of an update.
@@ -395,11 +388,6 @@ impl Descope {
     fn user_of(&self, call: &Call<'_>, answer: DescopeAnswer, unknown: &str) -> Result<DescopeUser, IdpError> {
         answer.user.ok_or_else(|| call.failed_write(Failure::Malformed("no user".to_owned()), unknown))
     }
-}
-
-/// Whether a name is also the user's e-mail address.
-fn is_email(name: &str) -> bool {
-    name.contains('@')
 }
 
 /// The content of an answer. Errors are recognised by their code, whatever the status.

@@ -11,13 +11,13 @@ use url::Url;
 use self::wire::{UserList, WorkOsError, WorkOsUser};
 use super::backend::{Backend, Call, Credentials};
 use super::failure::Failure;
-use super::listing::{self, ServicePage, Users};
+use super::listing::{self, ServicePage, Users, is_email};
 use super::options::{Count, InvalidRemote, RemoteOptions};
 use super::request::{Request, is_not_found, is_segment};
-use super::scramble::random_password;
+use super::scramble::password_to_set;
 use crate::directory::{
-    CallContext, Capabilities, Capability, Directory, DirectoryPage, ListRequest, PasswordUpdate, UserChange,
-    user_already_exists, user_not_found,
+    CallContext, Capabilities, Capability, Directory, DirectoryPage, ListRequest, UserChange, user_already_exists,
+    user_not_found,
 };
 use crate::model::{CreateUser, IdpError, Password, UserKey, UserRecord, shortened};
 
@@ -97,7 +97,7 @@ impl WorkOs {
 
     /// Names of users are their e-mail addresses.
     fn check_email(&self, name: &str) -> Result<(), IdpError> {
-        if name.contains('@') {
+        if is_email(name) {
             return Ok(());
         }
         Err(self.capabilities.unsupported("users whose name is no e-mail address"))
@@ -115,7 +115,7 @@ impl WorkOs {
     }
 
     async fn by_name(&self, call: &Call<'_>, name: &str) -> Result<Option<UserRecord>, IdpError> {
-        if !name.contains('@') {
+        if !is_email(name) {
             return Ok(None);
         }
         let request = Request::new(Method::GET, &USERS).query("email", name).query("limit", PAGE.to_string());
@@ -189,15 +189,8 @@ impl Directory for WorkOs {
         let UserChange { name, password, disabled: _ } = change;
         let name = name.as_deref().filter(|name| *name != user.name);
         name.map_or(Ok(()), |name| self.check_email(name))?;
-        let scrambled;
-        let password = match password {
-            PasswordUpdate::Keep => None,
-            PasswordUpdate::Clear => {
-                scrambled = random_password()?;
-                Some(&scrambled)
-            }
-            PasswordUpdate::Set(password) => Some(password.expose()),
-        };
+        let password = password_to_set(password)?;
+        let password = password.as_deref();
         if name.is_none() && password.is_none() {
             return Ok(user.clone());
         }
