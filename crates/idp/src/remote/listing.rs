@@ -21,6 +21,11 @@ pub(super) trait Users: Send + Sync {
     /// How users are counted where the service's total does not hold.
     fn count(&self) -> Count;
 
+    /// Whether the service's pages have the number of all users. If they never have, a page is not read in vain.
+    fn gives_total(&self) -> bool {
+        true
+    }
+
     /// The user with this key, read consistently.
     async fn find(&self, call: &Call<'_>, key: UserKey<'_>) -> Result<Option<UserRecord>, IdpError>;
 
@@ -113,7 +118,7 @@ pub(super) async fn list(users: &dyn Users, call: &Call<'_>, request: ListReques
         found.retain(|user| visible.holds(user));
         return Ok(named_page(found, after.as_deref(), limit));
     }
-    if visible.is_everybody() {
+    if visible.is_everybody() && users.gives_total() {
         let page = gather(users, call, after.clone(), limit as usize).await?;
         if let Some(total) = page.total {
             return Ok(DirectoryPage { users: page.users, next: page.next, total });

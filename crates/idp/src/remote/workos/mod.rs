@@ -135,6 +135,10 @@ impl Users for WorkOs {
         self.options.count
     }
 
+    fn gives_total(&self) -> bool {
+        false
+    }
+
     async fn find(&self, call: &Call<'_>, key: UserKey<'_>) -> Result<Option<UserRecord>, IdpError> {
         match key {
             UserKey::Id(id) => self.by_id(call, id).await,
