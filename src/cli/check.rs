@@ -74,6 +74,12 @@ fn secret_faults(settings: &Settings) -> Vec<String> {
     if let Some(key) = settings.mfa_key.as_ref().filter(|key| key.read().is_ok()) {
         faults.extend(mfa_key::from_variable(key).err().map(|error| format!("{error:#}")));
     }
+    for entry in settings.namespaces.values() {
+        let StoreLocation::Remote(remote) = &entry.store else { continue };
+        let secret = remote.service.secret();
+        let wrong = remote.secret_faults().unwrap_or_default();
+        faults.extend(wrong.iter().map(|fault| format!("{} ({}): {fault}", secret.variable(), secret.key())));
+    }
     faults
 }
 

@@ -124,7 +124,11 @@ impl Settings {
             MailRoute::Folder(_) => None,
         });
         let webhook = self.webhook.as_ref().map(|webhook| &webhook.secret);
-        [smtp, webhook, self.mfa_key.as_ref()].into_iter().flatten().collect()
+        let services = self.namespaces.values().filter_map(|entry| match &entry.store {
+            StoreLocation::Remote(remote) => Some(remote.service.secret()),
+            StoreLocation::Memory | StoreLocation::Sqlite(_) => None,
+        });
+        [smtp, webhook, self.mfa_key.as_ref()].into_iter().flatten().chain(services).collect()
     }
 }
 

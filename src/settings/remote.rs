@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::sync::Arc;
+
+use secrecy::SecretString;
 use url::Url;
 
 use super::function::{read_key, time};
@@ -9,10 +11,16 @@ use super::reader::Section;
 use super::secret::{MissingSecret, SecretVariable};
 use crate::idp::NamespaceName;
 use crate::idp::directory::Directory;
-use crate::idp::remote::{Auth0, Count, Descope, InvalidRemote, RemoteOptions, Tailor, WorkOs};
+use crate::idp::remote::{
+    Auth0, Auth0Builder, Count, Descope, DescopeBuilder, InvalidRemote, RemoteOptions, Tailor, TailorBuilder, WorkOs,
+    WorkOsBuilder,
+};
 
 /// The keys of `store` that name a service.
 pub(super) const SERVICES: [&str; 4] = ["auth0", "descope", "workos", "tailor"];
+
+/// A well-formed secret, in place of one that is not read yet.
+const STAND_IN: &str = "secret";
 
 /// Valid values of `count`.
 const COUNTS: [(&str, Count); 2] = [("refuse", Count::Refuse), ("walk", Count::Walk)];
@@ -79,29 +87,89 @@ pub enum RemoteError {
     Invalid(#[from] InvalidRemote),
 }
 
+impl RemoteService {
+    /// The secret of the service.
+    pub fn secret(&self) -> &SecretVariable {
+        match self {
+            Self::Auth0 { client_secret: secret, .. }
+            | Self::Descope { management_key: secret, .. }
+            | Self::WorkOs { api_key: secret }
+            | Self::Tailor { client_secret: secret, .. } => secret,
+        }
+    }
+
+    fn builder(&self, secret: SecretString, options: RemoteOptions) -> Builder {
+        match self {
+            Self::Auth0 { domain, client_id, client_secret: _, connection } => {
+                Builder::Auth0(Auth0::builder(domain, client_id, secret, connection).options(options))
+            }
+            Self::Descope { project_id, management_key: _ } => {
+                Builder::Descope(Descope::builder(project_id, secret).options(options))
+            }
+            Self::WorkOs { api_key: _ } => Builder::WorkOs(WorkOs::builder(secret).options(options)),
+            Self::Tailor { url, client_id, client_secret: _, namespace } => {
+                Builder::Tailor(Tailor::builder(url.as_str(), client_id, secret, namespace.as_str()).options(options))
+            }
+        }
+    }
+}
+
+/// The builder of a service's directory.
+enum Builder {
+    Auth0(Auth0Builder),
+    Descope(DescopeBuilder),
+    WorkOs(WorkOsBuilder),
+    Tailor(TailorBuilder),
+}
+
+impl Builder {
+    fn faults(&self) -> Vec<InvalidRemote> {
+        match self {
+            Self::Auth0(builder) => builder.faults(),
+            Self::Descope(builder) => builder.faults(),
+            Self::WorkOs(builder) => builder.faults(),
+            Self::Tailor(builder) => builder.faults(),
+        }
+    }
+
+    fn build(self) -> Result<Arc<dyn Directory>, InvalidRemote> {
+        Ok(match self {
+            Self::Auth0(builder) => Arc::new(builder.build()?),
+            Self::Descope(builder) => Arc::new(builder.build()?),
+            Self::WorkOs(builder) => Arc::new(builder.build()?),
+            Self::Tailor(builder) => Arc::new(builder.build()?),
+        })
+    }
+}
+
 impl RemoteEntry {
+    /// The faults of the secret in the environment; those of all other parameters are faults of the file. Each text follows the
+    /// name of the parameter.
+    ///
+    /// # Errors
+    ///
+    /// [`MissingSecret`].
+    pub fn secret_faults(&self) -> Result<Vec<String>, MissingSecret> {
+        let secret = self.service.secret().read()?;
+        let faults = self.service.builder(secret, self.options.clone()).faults();
+        Ok(faults.iter().map(text_after_key).collect())
+    }
+
     /// The directory of the service, with the secrets read from the environment. Connects at the first call.
     ///
     /// # Errors
     ///
     /// [`RemoteError`].
     pub fn open(&self) -> Result<Arc<dyn Directory>, RemoteError> {
-        let options = self.options.clone();
-        Ok(match &self.service {
-            RemoteService::Auth0 { domain, client_id, client_secret, connection } => {
-                let secret = client_secret.read()?;
-                Arc::new(Auth0::builder(domain, client_id, secret, connection).options(options).build()?)
-            }
-            RemoteService::Descope { project_id, management_key } => {
-                Arc::new(Descope::builder(project_id, management_key.read()?).options(options).build()?)
-            }
-            RemoteService::WorkOs { api_key } => Arc::new(WorkOs::builder(api_key.read()?).options(options).build()?),
-            RemoteService::Tailor { url, client_id, client_secret, namespace } => {
-                let secret = client_secret.read()?;
-                Arc::new(Tailor::builder(url.as_str(), client_id, secret, namespace.as_str()).options(options).build()?)
-            }
-        })
+        let secret = self.service.secret().read()?;
+        Ok(self.service.builder(secret, self.options.clone()).build()?)
     }
+}
+
+/// The text of a fault without the key that it begins with.
+fn text_after_key(fault: &InvalidRemote) -> String {
+    let text = fault.to_string();
+    text.strip_prefix(fault.key()).unwrap_or(&text).trim_start().to_owned()
 }
 
 impl fmt::Display for RemoteEntry {
@@ -154,8 +222,18 @@ pub(super) fn read(store: &Section<'_, '_>, service: &'static str) -> Option<Rem
             }
         }
     };
+    if let Some(service) = &service {
+        check(&section, service, options.clone().unwrap_or_default());
+    }
     section.finish();
     Some(RemoteEntry { service: service?, options: options? })
+}
+
+/// Records the faults of the parameters, but for the secret, which is read on use.
+fn check(section: &Section<'_, '_>, service: &RemoteService, options: RemoteOptions) {
+    for fault in service.builder(STAND_IN.into(), options).faults() {
+        section.fault(fault.key(), text_after_key(&fault));
+    }
 }
 
 fn read_options(section: &Section<'_, '_>) -> Option<RemoteOptions> {
@@ -180,9 +258,7 @@ fn read_options(section: &Section<'_, '_>) -> Option<RemoteOptions> {
     match options.check() {
         Ok(()) => Some(options),
         Err(error) => {
-            let key = error.key();
-            let text = error.to_string();
-            section.fault(key, text.strip_prefix(key).unwrap_or(&text).trim_start());
+            section.fault(error.key(), text_after_key(&error));
             None
         }
     }

@@ -476,6 +476,16 @@ fn parameters_of_services_are_checked() {
         ),
         ("{ descope = { management_key_env = \"K\" } }", "descope.project_id", "is missing"),
         (
+            "{ descope = { project_id = \"2abc\", management_key_env = \"K\" } }",
+            "descope.project_id",
+            "must be the id of a Descope project, P and at most 63 letters and digits: got \"2abc\"",
+        ),
+        (
+            "{ tailor = { url = \"http://app.example.com\", client_id = \"i\", client_secret_env = \"K\", namespace = \"n-1\" } }",
+            "tailor.url",
+            "must start with https:// (http:// only for this machine): got http://app.example.com/",
+        ),
+        (
             "{ workos = { api_key_env = \"K\" }, sqlite = \"users.db\" }",
             "",
             "must name one place: the users of a namespace are in one",
@@ -486,4 +496,22 @@ fn parameters_of_services_are_checked() {
             ["namespace.main.store", key].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".");
         assert_eq!(one(store), format!("tailor-idp.toml:2: {key}: {text}"), "{store}");
     }
+}
+
+#[test]
+fn all_faulty_parameters_of_a_service_are_reported_with_their_lines() {
+    let text = r#"
+[namespace.main.store.auth0]
+domain = "https://acme.eu.auth0.com"
+client_id = "two words"
+client_secret_env = "AUTH0_SECRET"
+connection = "Users and more"
+retries = 11
+"#;
+    let expected = "\
+tailor-idp.toml:3: namespace.main.store.auth0.domain: must be the domain of the Auth0 tenant, such as acme.eu.auth0.com: got \"https://acme.eu.auth0.com\"
+tailor-idp.toml:4: namespace.main.store.auth0.client_id: must be the client id of a machine-to-machine application of the tenant: got \"two words\"
+tailor-idp.toml:6: namespace.main.store.auth0.connection: must be the name of a database connection, such as Username-Password-Authentication (letters, digits and hyphens, at most 128): got \"Users and more\"
+tailor-idp.toml:7: namespace.main.store.auth0.retries: must be at most 10: got 11";
+    assert_eq!(faults(text), expected);
 }

@@ -171,6 +171,19 @@ fn check_rejects_unusable_secrets() {
 }
 
 #[test]
+fn check_warns_of_missing_secrets_of_services_and_rejects_malformed_ones() {
+    let folder =
+        Folder::new(&[("tailor-idp.toml", "[namespace.main.store]\nworkos = { api_key_env = \"WORKOS_KEY\" }\n")]);
+    let missing = folder.run_with(&["check"], |program| program.env_remove("WORKOS_KEY"));
+    let key = "namespace.main.store.workos.api_key_env";
+    let warning = format!("warning: the environment variable WORKOS_KEY is not set: {key} names it\n");
+    assert_eq!((missing.code, missing.stderr), (Some(0), warning));
+    let malformed = folder.run_with(&["check"], |program| program.env("WORKOS_KEY", "sk_test hidden"));
+    let text = format!("error: WORKOS_KEY ({key}): must be the secret key of a WorkOS environment, without spaces\n");
+    assert_eq!(malformed, end(1, "", &text));
+}
+
+#[test]
 fn check_warns_of_webhook_without_publishing_namespace() {
     let webhook = "[events.webhook]\nurl = \"https://ana.example.com/hook\"\nsecret_env = \"HOOK\"\n";
     let folder = Folder::new(&[("tailor-idp.toml", &format!("{OPEN}{webhook}"))]);

@@ -120,6 +120,21 @@ impl InvalidRemote {
     }
 }
 
+/// The faults among the results of checks.
+pub(super) fn faults_of(checks: impl IntoIterator<Item = Result<(), InvalidRemote>>) -> Vec<InvalidRemote> {
+    checks.into_iter().filter_map(Result::err).collect()
+}
+
+/// Fails with the first of the faults, if there is one.
+pub(super) fn first_fault(faults: Vec<InvalidRemote>) -> Result<(), InvalidRemote> {
+    faults.into_iter().next().map_or(Ok(()), Err)
+}
+
+/// Whether a text has the characters of client credentials (RFC 6749, appendix A), without spaces: those come from copying.
+pub(super) fn is_credential(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 /// Why a URL cannot be the address of a service.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum AddressFault {

@@ -21,7 +21,7 @@ use self::window::{PAGE, Page, Place, WINDOW};
 use self::wire::{Auth0User, FIELDS, UserPage};
 use super::backend::{Backend, Call, Credentials};
 use super::listing::{self, ServicePage, Users, is_email};
-use super::options::{Count, InvalidRemote, RemoteOptions};
+use super::options::{Count, InvalidRemote, RemoteOptions, faults_of, first_fault, is_credential};
 use super::request::{Authorization, Request, is_segment};
 use super::scramble::{password_to_set, random_password};
 use super::token::TokenCache;
@@ -84,16 +84,27 @@ impl Auth0Builder {
         self
     }
 
+    /// All faults of the parameters and the options. Nothing is asked of the service.
+    pub fn faults(&self) -> Vec<InvalidRemote> {
+        let Self { domain, client_id, client_secret, connection, options } = self;
+        faults_of([
+            tenant(domain).map(drop),
+            check_client_id(client_id),
+            check_client_secret(client_secret),
+            check_connection(connection),
+            options.check(),
+        ])
+    }
+
     /// Builds the directory. Connects at the first request.
     ///
     /// # Errors
     ///
-    /// [`InvalidRemote`].
+    /// The first of the [`faults`](Self::faults).
     pub fn build(self) -> Result<Auth0, InvalidRemote> {
+        first_fault(self.faults())?;
         let Self { domain, client_id, client_secret, connection, options } = self;
         let base = tenant(&domain)?;
-        check_client(&client_id, &client_secret)?;
-        check_connection(&connection)?;
         let audience = format!("{base}api/v2/");
         let token_request = move || {
             let form = vec![
@@ -128,17 +139,20 @@ fn tenant(domain: &str) -> Result<Url, InvalidRemote> {
     })
 }
 
-fn check_client(id: &str, secret: &SecretString) -> Result<(), InvalidRemote> {
-    let is_token = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
-    if !is_token(id) {
-        let fault = format!("must be the client id of a machine-to-machine application of the tenant: got {id:?}");
-        return Err(InvalidRemote::Parameter { key: "client_id", fault });
+fn check_client_id(id: &str) -> Result<(), InvalidRemote> {
+    if is_credential(id) {
+        return Ok(());
     }
-    if !is_token(secret.expose_secret()) {
-        let fault = "must be the client secret of the application, without spaces".to_owned();
-        return Err(InvalidRemote::Parameter { key: "client_secret", fault });
+    let fault = format!("must be the client id of a machine-to-machine application of the tenant: got {id:?}");
+    Err(InvalidRemote::Parameter { key: "client_id", fault })
+}
+
+fn check_client_secret(secret: &SecretString) -> Result<(), InvalidRemote> {
+    if is_credential(secret.expose_secret()) {
+        return Ok(());
     }
-    Ok(())
+    let fault = "must be the client secret of the application, without spaces".to_owned();
+    Err(InvalidRemote::Parameter { key: "client_secret", fault })
 }
 
 fn check_connection(connection: &str) -> Result<(), InvalidRemote> {

@@ -14,7 +14,7 @@ use self::wire::{DescopeAnswer, DescopeError, DescopeUser};
 use super::backend::{Backend, Call, Credentials};
 use super::failure::Failure;
 use super::listing::{self, ServicePage, Users, find_in_parts, is_email, is_name, retain_named, retain_with_ids};
-use super::options::{Count, InvalidRemote, RemoteOptions};
+use super::options::{Count, InvalidRemote, RemoteOptions, faults_of, first_fault, is_credential};
 use super::request::{Answer, Authorization, Request};
 use super::scramble::password_to_set;
 use crate::directory::{
@@ -72,20 +72,22 @@ impl DescopeBuilder {
         self
     }
 
+    /// All faults of the parameters and the options. Nothing is asked of the service.
+    pub fn faults(&self) -> Vec<InvalidRemote> {
+        let Self { project_id, management_key, options } = self;
+        faults_of([base_url(project_id).map(drop), check_key(management_key), options.check()])
+    }
+
     /// Builds the directory. Connects at the first request.
     ///
     /// # Errors
     ///
-    /// [`InvalidRemote`].
+    /// The first of the [`faults`](Self::faults).
     pub fn build(self) -> Result<Descope, InvalidRemote> {
+        first_fault(self.faults())?;
         let Self { project_id, management_key, options } = self;
         let base = base_url(&project_id)?;
-        let key = management_key.expose_secret();
-        if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-            let fault = "must be a management key of the Descope company, without spaces".to_owned();
-            return Err(InvalidRemote::Parameter { key: "management_key", fault });
-        }
-        let credentials = Credentials::Key(format!("{project_id}:{key}").into());
+        let credentials = Credentials::Key(format!("{project_id}:{}", management_key.expose_secret()).into());
         let backend = Backend::new(SERVICE, base, credentials, &options)?;
         let mut capabilities = Capabilities::all(SERVICE).without(Capability::Factors);
         capabilities = options.count.restrict(capabilities);
@@ -114,6 +116,14 @@ fn base_url(project_id: &str) -> Result<Url, InvalidRemote> {
         None => "https://api.descope.com".to_owned(),
     };
     Url::parse(&url).map_err(|error| InvalidRemote::Client(error.to_string()))
+}
+
+fn check_key(key: &SecretString) -> Result<(), InvalidRemote> {
+    if is_credential(key.expose_secret()) {
+        return Ok(());
+    }
+    let fault = "must be a management key of the Descope company, without spaces".to_owned();
+    Err(InvalidRemote::Parameter { key: "management_key", fault })
 }
 
 impl Descope {

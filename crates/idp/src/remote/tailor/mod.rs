@@ -15,7 +15,7 @@ use self::wire::{Operation, PlatformUser, UserConnection};
 use super::backend::{Backend, Call, Credentials};
 use super::failure::Failure;
 use super::listing::{self, ServicePage, Users, find_in_parts, is_name, retain_named, retain_with_ids};
-use super::options::{AddressFault, Count, InvalidRemote, RemoteOptions};
+use super::options::{AddressFault, Count, InvalidRemote, RemoteOptions, faults_of, first_fault, is_credential};
 use super::request::{Authorization, Request};
 use super::token::TokenCache;
 use crate::directory::{
@@ -61,19 +61,28 @@ impl TailorBuilder {
         self
     }
 
+    /// All faults of the parameters and the options. Nothing is asked of the service.
+    pub fn faults(&self) -> Vec<InvalidRemote> {
+        let Self { url, client_id, client_secret, namespace, options } = self;
+        faults_of([
+            application_url(url).map(drop),
+            check_credential("client_id", client_id),
+            check_credential("client_secret", client_secret.expose_secret()),
+            platform_namespace(namespace).map(drop),
+            options.check(),
+        ])
+    }
+
     /// Builds the directory. Connects at the first request.
     ///
     /// # Errors
     ///
-    /// [`InvalidRemote`].
+    /// The first of the [`faults`](Self::faults).
     pub fn build(self) -> Result<Tailor, InvalidRemote> {
+        first_fault(self.faults())?;
         let Self { url, client_id, client_secret, namespace, options } = self;
         let url = application_url(&url)?;
-        check_credential("client_id", &client_id)?;
-        check_credential("client_secret", client_secret.expose_secret())?;
-        let namespace = NamespaceName::new(&namespace).map_err(|error| {
-            invalid("namespace", format!("must be the name of the platform's IdP namespace: {error}"))
-        })?;
+        let namespace = platform_namespace(&namespace)?;
         let request = Box::new(move || token_request(&client_id, &client_secret));
         let credentials = Credentials::Token { cache: TokenCache::default(), request };
         let backend = Backend::new(SERVICE, url, credentials, &options)?;
@@ -106,9 +115,13 @@ fn application_url(url: &str) -> Result<Url, InvalidRemote> {
     }
 }
 
-/// The characters of client credentials (RFC 6749, appendix A), without spaces: those come from copying.
+fn platform_namespace(name: &str) -> Result<NamespaceName, InvalidRemote> {
+    NamespaceName::new(name)
+        .map_err(|error| invalid("namespace", format!("must be the name of the platform's IdP namespace: {error}")))
+}
+
 fn check_credential(key: &'static str, value: &str) -> Result<(), InvalidRemote> {
-    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_graphic()) {
+    if is_credential(value) {
         return Ok(());
     }
     Err(invalid(key, "must be the credentials of a machine user of the application, without spaces"))

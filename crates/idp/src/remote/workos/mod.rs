@@ -12,7 +12,7 @@ use self::wire::{UserList, WorkOsError, WorkOsUser};
 use super::backend::{Backend, Call, Credentials};
 use super::failure::Failure;
 use super::listing::{self, ServicePage, Users, is_email};
-use super::options::{Count, InvalidRemote, RemoteOptions};
+use super::options::{Count, InvalidRemote, RemoteOptions, faults_of, first_fault, is_credential};
 use super::request::{Request, is_not_found, is_segment};
 use super::scramble::password_to_set;
 use crate::directory::{
@@ -55,18 +55,20 @@ impl WorkOsBuilder {
         self
     }
 
+    /// All faults of the parameters and the options. Nothing is asked of the service.
+    pub fn faults(&self) -> Vec<InvalidRemote> {
+        let Self { api_key, options } = self;
+        faults_of([check_key(api_key), options.check()])
+    }
+
     /// Builds the directory. Connects at the first request.
     ///
     /// # Errors
     ///
-    /// [`InvalidRemote`].
+    /// The first of the [`faults`](Self::faults).
     pub fn build(self) -> Result<WorkOs, InvalidRemote> {
+        first_fault(self.faults())?;
         let Self { api_key, options } = self;
-        let key = api_key.expose_secret();
-        if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-            let fault = "must be the secret key of a WorkOS environment, without spaces".to_owned();
-            return Err(InvalidRemote::Parameter { key: "api_key", fault });
-        }
         let base = Url::parse(BASE_URL).map_err(|error| InvalidRemote::Client(error.to_string()))?;
         let backend = Backend::new(SERVICE, base, Credentials::Key(api_key), &options)?;
         let mut capabilities = Capabilities::all(SERVICE)
@@ -82,6 +84,14 @@ impl WorkOsBuilder {
         }
         Ok(WorkOs { backend, capabilities, options })
     }
+}
+
+fn check_key(key: &SecretString) -> Result<(), InvalidRemote> {
+    if is_credential(key.expose_secret()) {
+        return Ok(());
+    }
+    let fault = "must be the secret key of a WorkOS environment, without spaces".to_owned();
+    Err(InvalidRemote::Parameter { key: "api_key", fault })
 }
 
 impl WorkOs {
