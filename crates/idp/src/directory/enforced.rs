@@ -32,7 +32,7 @@ const MAX_FIRST: i64 = 1000;
 /// the time driver of tokio.
 pub struct Enforced {
     namespace: NamespaceName,
-    directory: Arc<dyn Directory>,
+    pub(super) directory: Arc<dyn Directory>,
     settings: Arc<NamespaceSettings>,
     seal_key: OnceLock<SealKey>,
     writes: WriteQueues,
@@ -269,7 +269,7 @@ impl Enforced {
     }
 
     /// The context in the namespace of the directory, whatever namespace it names.
-    fn own<'a>(&self, context: &'a CallContext) -> Cow<'a, CallContext> {
+    pub(super) fn own<'a>(&self, context: &'a CallContext) -> Cow<'a, CallContext> {
         if context.namespace == self.namespace {
             return Cow::Borrowed(context);
         }
@@ -337,7 +337,7 @@ impl Enforced {
     }
 
     /// Checks that no user has the name in its former spelling. The directory checks the normal form.
-    async fn check_free(&self, context: &CallContext, former_name: Option<&str>) -> Result<(), IdpError> {
+    pub(super) async fn check_free(&self, context: &CallContext, former_name: Option<&str>) -> Result<(), IdpError> {
         let Some(name) = former_name else { return Ok(()) };
         match self.directory.get(context, UserKey::Name(name)).await? {
             Some(_) => Err(user_already_exists(name)),
@@ -393,7 +393,10 @@ impl Enforced {
         self.policy().check_password(password)
     }
 
-    fn check_capabilities(&self, needs: impl IntoIterator<Item = (bool, Capability)>) -> Result<(), IdpError> {
+    pub(super) fn check_capabilities(
+        &self,
+        needs: impl IntoIterator<Item = (bool, Capability)>,
+    ) -> Result<(), IdpError> {
         let capabilities = self.capabilities();
         needs.into_iter().filter(|(needed, _)| *needed).try_for_each(|(_, capability)| capabilities.require(capability))
     }
@@ -415,11 +418,11 @@ impl Enforced {
         Ok((UserQuery { ids: sorted("query.ids", ids)?, names: sorted("query.names", names)? }, former))
     }
 
-    fn policy(&self) -> &UserAuthPolicy {
+    pub(super) fn policy(&self) -> &UserAuthPolicy {
         &self.settings.user_auth_policy
     }
 
-    fn user_of(&self, record: UserRecord) -> User {
+    pub(super) fn user_of(&self, record: UserRecord) -> User {
         user_of(self.policy(), record)
     }
 }

@@ -13,6 +13,7 @@ mod enforced;
 mod identity_provider;
 mod named_page;
 mod page_token;
+mod transfer;
 mod write_queues;
 
 use async_trait::async_trait;
@@ -24,6 +25,7 @@ pub use enforced::Enforced;
 pub(crate) use enforced::{mfa_disabled, user_already_exists, user_not_found, user_of};
 pub use identity_provider::IdentityProvider;
 pub(crate) use named_page::named_page;
+pub use transfer::{MissingRight, ScanPage};
 pub(crate) use write_queues::WriteQueues;
 
 use crate::model::{
@@ -181,6 +183,60 @@ pub trait Directory: Send + Sync + 'static {
     async fn list(&self, context: &CallContext, request: ListRequest) -> Result<DirectoryPage, IdpError> {
         let _ = (context, request);
         Err(self.capabilities().unsupported("listing users"))
+    }
+
+    /// One page of all users, in creation order, without a total: for hosts that export or move users. By default, a page of
+    /// [`list`](Self::list).
+    ///
+    /// # Errors
+    ///
+    /// As described at [`Directory`].
+    async fn scan(&self, context: &CallContext, after: Option<String>, limit: u32) -> Result<ScanPage, IdpError> {
+        let request = ListRequest { query: UserQuery::default(), visible: Predicate::everybody(), after, limit };
+        let DirectoryPage { users, next, total: _ } = self.list(context, request).await?;
+        Ok(ScanPage { users, next })
+    }
+
+    /// Asks the backend for one user, whoever that is, and returns the rights that it does not grant, as far as it says. By
+    /// default, looks up a name that nobody has.
+    ///
+    /// # Errors
+    ///
+    /// As described at [`Directory`].
+    async fn check_access(&self, context: &CallContext) -> Result<Vec<MissingRight>, IdpError> {
+        self.get(context, UserKey::Name("nobody@example.invalid")).await.map(|_| Vec::new())
+    }
+
+    /// Checks that the backend can have users with this name, which the rules of the namespace permit.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::Unimplemented`](crate::model::Code::Unimplemented).
+    fn check_name(&self, name: &str) -> Result<(), IdpError> {
+        let _ = name;
+        Ok(())
+    }
+
+    /// Whether [`create_with_hash`](Self::create_with_hash) takes this hash. By default, `false`.
+    fn takes_hash(&self, hash: &PasswordHash) -> bool {
+        let _ = hash;
+        false
+    }
+
+    /// Creates a user without a password, but with a hash of another program that the directory
+    /// [takes](Self::takes_hash).
+    ///
+    /// # Errors
+    ///
+    /// As of [`create`](Self::create).
+    async fn create_with_hash(
+        &self,
+        context: &CallContext,
+        user: CreateUser,
+        hash: &PasswordHash,
+    ) -> Result<UserRecord, IdpError> {
+        let _ = (context, user, hash);
+        Err(self.capabilities().unsupported("password hashes"))
     }
 
     /// Creates a user. Needs [`Capability::Create`].

@@ -32,6 +32,7 @@ pub use reset_token::ResetToken;
 pub use resets::{PasswordReset, ResetPasswordError};
 pub use sign_in::{MfaState, SignIn};
 pub(crate) use users::StoreDirectory;
+pub use users::StoredPassword;
 
 use crate::directory::{WriteQueues, user_of};
 use crate::model::{NamespaceName, Timestamp, User, UserRecord};

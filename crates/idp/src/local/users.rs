@@ -13,6 +13,17 @@ use crate::model::{
 };
 use crate::store::{Batch, Mutation, NewUser, PageRequest, PasswordChange, QueueName, StoreError, UserPatch, UserRef};
 
+/// The password of a user as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoredPassword {
+    /// The user has no password.
+    None,
+    /// The hash of the password.
+    Hash(PasswordHash),
+    /// A text that is no hash, which no password matches.
+    Malformed,
+}
+
 /// The users in a store as a [`Directory`]. Not public: writes go through the rules.
 pub(crate) struct StoreDirectory {
     local: Arc<LocalDirectory>,
@@ -152,6 +163,20 @@ impl LocalDirectory {
     /// The hash of a password that has passed the policy.
     pub(super) async fn hash(&self, password: Password) -> Result<PasswordHash, IdpError> {
         self.hasher.hash(password).await.map_err(internal)
+    }
+
+    /// The password of a user as it is stored, for hosts that export or move users. `None` if the user does not exist any more.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::Unavailable`](crate::model::Code::Unavailable) if the store cannot be read.
+    pub async fn stored_password(&self, user_id: &str) -> Result<Option<StoredPassword>, IdpError> {
+        let credentials = self.store.credentials(UserKey::Id(user_id)).await.map_err(failed)?;
+        Ok(credentials.map(|credentials| match credentials.password {
+            Ok(None) => StoredPassword::None,
+            Ok(Some(hash)) => StoredPassword::Hash(hash),
+            Err(_) => StoredPassword::Malformed,
+        }))
     }
 
     async fn has_password(&self, user: &UserRecord) -> Result<bool, IdpError> {

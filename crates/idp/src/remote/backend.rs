@@ -101,6 +101,14 @@ impl Backend {
         Ok(Self { inner: Arc::new(inner), runtime: Some(runtime) })
     }
 
+    /// The scopes of the access token, separated by spaces. `None` if there is no token yet, or the service does not name them.
+    pub(super) async fn granted_scopes(&self) -> Option<String> {
+        match &self.inner.credentials {
+            Credentials::Token { cache, .. } => cache.scope().await,
+            Credentials::Key(_) => None,
+        }
+    }
+
     /// Starts a call, which ends at the deadline of the context or after the timeout of the options, whichever is first.
     pub(super) fn call(&self, context: &CallContext) -> Call<'_> {
         let until = Instant::now() + self.inner.timeout;

@@ -7,7 +7,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::backend::Call;
 use super::options::Count;
-use crate::directory::{Capabilities, DirectoryPage, ListRequest, named_page};
+use crate::directory::{Capabilities, DirectoryPage, ListRequest, ScanPage, named_page};
 use crate::model::{IdpError, UserKey, UserQuery, UserRecord};
 
 /// The number of users that are looked up at once for one listing. The options limit the requests of all calls together.
@@ -127,6 +127,22 @@ pub(super) async fn list(users: &dyn Users, call: &Call<'_>, request: ListReques
     let mut all = walk(users, call).await?;
     all.retain(|user| visible.holds(user));
     Ok(named_page(all, after.as_deref(), limit))
+}
+
+/// One page of all users, whether or not the service gives a total.
+pub(super) async fn scan(
+    users: &dyn Users,
+    call: &Call<'_>,
+    after: Option<String>,
+    limit: u32,
+) -> Result<ScanPage, IdpError> {
+    let ServicePage { users, next, total: _ } = gather(users, call, after, limit as usize).await?;
+    Ok(ScanPage { users, next })
+}
+
+/// Asks the service for one user.
+pub(super) async fn check_access(users: &dyn Users, call: &Call<'_>) -> Result<(), IdpError> {
+    users.page(call, None, 1).await.map(drop)
 }
 
 /// The users with the ids and names of the query, all of them: at most as many as a filter has entries.

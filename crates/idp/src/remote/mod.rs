@@ -25,6 +25,7 @@ mod backend;
 mod circuit;
 mod descope;
 mod failure;
+mod foreign_hash;
 mod listing;
 mod options;
 mod request;

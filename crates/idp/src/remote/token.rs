@@ -19,6 +19,8 @@ const DEFAULT_LIFETIME: u64 = 300;
 pub(super) struct TokenAnswer {
     access_token: SecretString,
     expires_in: Option<u64>,
+    /// The scopes that were granted, separated by spaces.
+    scope: Option<String>,
 }
 
 /// An access token of the client-credentials grant. One request for a new one is in flight at a time.
@@ -29,6 +31,7 @@ pub(super) struct TokenCache(Mutex<Option<Token>>);
 struct Token {
     secret: SecretString,
     until: Instant,
+    scope: Option<String>,
 }
 
 impl TokenCache {
@@ -41,13 +44,18 @@ impl TokenCache {
         if let Some(token) = token.as_ref().filter(|token| Instant::now() < token.until) {
             return Ok(token.secret.clone());
         }
-        let TokenAnswer { access_token, expires_in } =
+        let TokenAnswer { access_token, expires_in, scope } =
             request().await.map_err(|failure| Failure::Token(Box::new(failure)))?;
         let lifetime = Duration::from_secs(expires_in.unwrap_or(DEFAULT_LIFETIME));
         // Of a short lifetime, a tenth: the token is used at least once.
         let until = Instant::now() + lifetime.saturating_sub(MARGIN.min(lifetime / 10));
-        *token = Some(Token { secret: access_token.clone(), until });
+        *token = Some(Token { secret: access_token.clone(), until, scope });
         Ok(access_token)
+    }
+
+    /// The scopes of the token in the cache, if the service named them.
+    pub(super) async fn scope(&self) -> Option<String> {
+        self.0.lock().await.as_ref()?.scope.clone()
     }
 
     /// Removes a token that the service refused, unless it was replaced meanwhile.
@@ -68,7 +76,7 @@ mod tests {
     use super::*;
 
     fn answer(token: &str, expires_in: u64) -> TokenAnswer {
-        TokenAnswer { access_token: token.into(), expires_in: Some(expires_in) }
+        TokenAnswer { access_token: token.into(), expires_in: Some(expires_in), scope: None }
     }
 
     #[tokio::test]

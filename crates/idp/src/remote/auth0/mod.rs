@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use url::Url;
 
-use self::refusal::{Scope, Written, is_unknown_id, uncreated, unread, unwritten};
+use self::refusal::{Scope, Written, is_unknown_id, missing_scopes, uncreated, unread, unwritten};
 use self::steps::{Step, name_fields, steps};
 use self::window::{PAGE, Page, Place, WINDOW};
 use self::wire::{Auth0User, FIELDS, UserPage};
@@ -26,8 +26,8 @@ use super::request::{Authorization, Request, is_segment};
 use super::scramble::{password_to_set, random_password};
 use super::token::TokenCache;
 use crate::directory::{
-    CallContext, Capabilities, Capability, Directory, DirectoryPage, ListRequest, UserChange, user_already_exists,
-    user_not_found,
+    CallContext, Capabilities, Capability, Directory, DirectoryPage, ListRequest, MissingRight, ScanPage, UserChange,
+    user_already_exists, user_not_found,
 };
 use crate::model::{Code, CreateUser, IdpError, Password, UserKey, UserRecord};
 
@@ -346,6 +346,16 @@ impl Directory for Auth0 {
 
     async fn list(&self, context: &CallContext, request: ListRequest) -> Result<DirectoryPage, IdpError> {
         listing::list(self, &self.backend.call(context), request).await
+    }
+
+    async fn scan(&self, context: &CallContext, after: Option<String>, limit: u32) -> Result<ScanPage, IdpError> {
+        listing::scan(self, &self.backend.call(context), after, limit).await
+    }
+
+    async fn check_access(&self, context: &CallContext) -> Result<Vec<MissingRight>, IdpError> {
+        listing::check_access(self, &self.backend.call(context)).await?;
+        let granted = self.backend.granted_scopes().await;
+        Ok(granted.map_or_else(Vec::new, |granted| missing_scopes(&granted)))
     }
 
     async fn create(&self, context: &CallContext, user: CreateUser) -> Result<UserRecord, IdpError> {

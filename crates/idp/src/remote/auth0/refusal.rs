@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 
 use super::SERVICE;
 use super::wire::Auth0Error;
-use crate::directory::{user_already_exists, user_not_found};
+use crate::directory::{Capability, MissingRight, user_already_exists, user_not_found};
 use crate::model::{Code, IdpError, internal, shortened};
 use crate::remote::backend::Call;
 use crate::remote::failure::Failure;
@@ -19,6 +19,18 @@ pub(super) enum Scope {
 }
 
 impl Scope {
+    const ALL: [Self; 4] = [Self::Read, Self::Create, Self::Update, Self::Delete];
+
+    /// What cannot be done without it. Nothing at all without [`Read`](Self::Read): changes read the user first.
+    fn capabilities(self) -> &'static [Capability] {
+        match self {
+            Self::Read => &Capability::ALL,
+            Self::Create => &[Capability::Create],
+            Self::Update => &[Capability::Update, Capability::Rename, Capability::ClearPassword, Capability::Disable],
+            Self::Delete => &[Capability::Delete],
+        }
+    }
+
     const fn name(self) -> &'static str {
         match self {
             Self::Read => "read:users",
@@ -27,6 +39,16 @@ impl Scope {
             Self::Delete => "delete:users",
         }
     }
+}
+
+/// The scopes that are not among those of the access token.
+pub(super) fn missing_scopes(granted: &str) -> Vec<MissingRight> {
+    let missing = Scope::ALL.into_iter().filter(|scope| !granted.split_whitespace().any(|name| name == scope.name()));
+    let right = |scope: Scope| MissingRight {
+        right: format!("the scope {}", scope.name()),
+        capabilities: scope.capabilities().to_vec(),
+    };
+    missing.map(right).collect()
 }
 
 /// The host's text of a refusal for lack of a right.

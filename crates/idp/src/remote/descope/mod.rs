@@ -1,6 +1,7 @@
 //! Descope.
 
 mod changes;
+mod creation;
 mod wire;
 
 use async_trait::async_trait;
@@ -10,18 +11,20 @@ use serde_json::{Value, json};
 use url::Url;
 
 use self::changes::Changes;
+use self::creation::{hashed_password, new_user, secrets_of};
 use self::wire::{DescopeAnswer, DescopeError, DescopeUser};
 use super::backend::{Backend, Call, Credentials};
 use super::failure::Failure;
+use super::foreign_hash::ForeignHash;
 use super::listing::{self, ServicePage, Users, find_in_parts, is_email, is_name, retain_named, retain_with_ids};
 use super::options::{Count, InvalidRemote, RemoteOptions, faults_of, first_fault, is_credential};
 use super::request::{Answer, Authorization, Request};
 use super::scramble::password_to_set;
 use crate::directory::{
-    CallContext, Capabilities, Capability, Directory, DirectoryPage, ListRequest, UserChange, user_already_exists,
+    CallContext, Capabilities, Capability, Directory, DirectoryPage, ListRequest, MissingRight, ScanPage, UserChange,
     user_not_found,
 };
-use crate::model::{CreateUser, IdpError, SendPasswordResetEmail, UserKey, UserRecord, shortened};
+use crate::model::{CreateUser, IdpError, PasswordHash, SendPasswordResetEmail, UserKey, UserRecord, shortened};
 
 /// The name of the service in errors.
 const SERVICE: &str = "Descope";
@@ -196,20 +199,6 @@ impl Descope {
         Ok(users)
     }
 
-    /// The error for a name or a password that Descope refuses at creation.
-    async fn refused_creation(&self, call: &Call<'_>, user: &CreateUser, failure: Failure) -> IdpError {
-        let Some(error) = refusal(&failure) else { return call.failed_write(failure, "the user was created") };
-        if self.name_is_taken(call, &error, &user.name, None).await {
-            return user_already_exists(&user.name);
-        }
-        match user.password {
-            // It could be the password.
-            Some(_) => IdpError::invalid_argument(with_reason("Descope refuses the user or the password", error)),
-            None => refused_name(&user.name),
-        }
-        .with_source(failure)
-    }
-
     /// Whether a refusal means that the name is taken.
     async fn name_is_taken(&self, call: &Call<'_>, error: &DescopeError, name: &str, id: Option<&str>) -> bool {
         // A lookup that fails, too, says nothing more than the refusal.
@@ -291,33 +280,54 @@ impl Directory for Descope {
         listing::list(self, &self.backend.call(context), request).await
     }
 
-    async fn create(&self, context: &CallContext, user: CreateUser) -> Result<UserRecord, IdpError> {
-        let CreateUser { name, password, disabled } = &user;
+    async fn scan(&self, context: &CallContext, after: Option<String>, limit: u32) -> Result<ScanPage, IdpError> {
+        listing::scan(self, &self.backend.call(context), after, limit).await
+    }
+
+    async fn check_access(&self, context: &CallContext) -> Result<Vec<MissingRight>, IdpError> {
+        listing::check_access(self, &self.backend.call(context)).await.map(|()| Vec::new())
+    }
+
+    fn takes_hash(&self, hash: &PasswordHash) -> bool {
+        ForeignHash::of(hash).is_some()
+    }
+
+    async fn create_with_hash(
+        &self,
+        context: &CallContext,
+        user: CreateUser,
+        hash: &PasswordHash,
+    ) -> Result<UserRecord, IdpError> {
         let call = self.backend.call(context);
-        let status = if *disabled { "disabled" } else { "enabled" };
-        let mut body = json!({ "loginId": name, "status": status, "invite": false });
-        if is_email(name) {
-            // Without it, the address would be no address for reset mails.
-            body["email"] = name.as_str().into();
-            body["verifiedEmail"] = true.into();
+        let hash = ForeignHash::of(hash).ok_or_else(|| self.capabilities.unsupported("this kind of password hash"))?;
+        let mut body = new_user(&user);
+        body["hashedPassword"] = hashed_password(&hash);
+        let mut request = self.post(&CREATE, body);
+        for secret in secrets_of(&hash) {
+            request = request.secret(&secret);
         }
-        if let Some(password) = password {
+        let created = self.send_new(&call, &user, request).await?;
+        let lacks_password = created.lacks_password();
+        let user = self.disable_new(&call, created, user.disabled).await?;
+        if lacks_password {
+            let detail = "Descope created the user without the password hash: a password has to be set";
+            return Err(IdpError::failed_precondition(detail));
+        }
+        Ok(user.into_user())
+    }
+
+    async fn create(&self, context: &CallContext, user: CreateUser) -> Result<UserRecord, IdpError> {
+        let call = self.backend.call(context);
+        let mut body = new_user(&user);
+        if let Some(password) = &user.password {
             body["password"] = password.expose_secret().into();
         }
-        let request = self.post(&CREATE, body);
-        let request = password.iter().fold(request, Request::secret);
-        let answer = match call.send(request).await.and_then(|answer| parse(&answer)) {
-            Ok(answer) => answer,
-            Err(failure) => return Err(self.refused_creation(&call, &user, failure).await),
-        };
-        let created = self.user_of(&call, answer, "the user was created")?;
+        let request = user.password.iter().fold(self.post(&CREATE, body), Request::secret);
+        let created = self.send_new(&call, &user, request).await?;
         let lacks_password = created.lacks_password();
         // Not every version of the call takes a status and a password.
-        let mut changes = Changes::of(self, &call, created.into()).after("the user is created");
-        if *disabled && !changes.user().disabled {
-            changes.set_status(true).await?;
-        }
-        if let Some(password) = password.as_ref().filter(|_| lacks_password) {
+        let mut changes = self.disable_new(&call, created, user.disabled).await?;
+        if let Some(password) = user.password.as_ref().filter(|_| lacks_password) {
             changes.set_password(password).await?;
         }
         Ok(changes.into_user())

@@ -19,7 +19,8 @@ use super::options::{AddressFault, Count, InvalidRemote, RemoteOptions, faults_o
 use super::request::{Authorization, Request};
 use super::token::TokenCache;
 use crate::directory::{
-    CallContext, Capabilities, Directory, DirectoryPage, ListRequest, PasswordUpdate, UserChange, user_not_found,
+    CallContext, Capabilities, Directory, DirectoryPage, ListRequest, MissingRight, PasswordUpdate, ScanPage,
+    UserChange, user_not_found,
 };
 use crate::model::{CreateUser, IdpError, NamespaceName, SendPasswordResetEmail, UserKey, UserRecord, shortened};
 
@@ -263,6 +264,14 @@ impl Directory for Tailor {
 
     async fn list(&self, context: &CallContext, request: ListRequest) -> Result<DirectoryPage, IdpError> {
         listing::list(self, &self.backend.call(context), request).await
+    }
+
+    async fn scan(&self, context: &CallContext, after: Option<String>, limit: u32) -> Result<ScanPage, IdpError> {
+        listing::scan(self, &self.backend.call(context), after, limit).await
+    }
+
+    async fn check_access(&self, context: &CallContext) -> Result<Vec<MissingRight>, IdpError> {
+        listing::check_access(self, &self.backend.call(context)).await.map(|()| Vec::new())
     }
 
     async fn create(&self, context: &CallContext, user: CreateUser) -> Result<UserRecord, IdpError> {

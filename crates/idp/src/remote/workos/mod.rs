@@ -11,15 +11,16 @@ use url::Url;
 use self::wire::{UserList, WorkOsError, WorkOsUser};
 use super::backend::{Backend, Call, Credentials};
 use super::failure::Failure;
+use super::foreign_hash::{Argon2id, ForeignHash};
 use super::listing::{self, ServicePage, Users, is_email};
 use super::options::{Count, InvalidRemote, RemoteOptions, faults_of, first_fault, is_credential};
 use super::request::{Request, is_not_found, is_segment};
 use super::scramble::password_to_set;
 use crate::directory::{
-    CallContext, Capabilities, Capability, Directory, DirectoryPage, ListRequest, UserChange, user_already_exists,
-    user_not_found,
+    CallContext, Capabilities, Capability, Directory, DirectoryPage, ListRequest, MissingRight, ScanPage, UserChange,
+    user_already_exists, user_not_found,
 };
-use crate::model::{CreateUser, IdpError, Password, UserKey, UserRecord, shortened};
+use crate::model::{CreateUser, IdpError, Password, PasswordHash, UserKey, UserRecord, shortened};
 
 /// The name of the service in errors.
 const SERVICE: &str = "WorkOS";
@@ -182,16 +183,46 @@ impl Directory for WorkOs {
         listing::list(self, &self.backend.call(context), request).await
     }
 
+    async fn scan(&self, context: &CallContext, after: Option<String>, limit: u32) -> Result<ScanPage, IdpError> {
+        listing::scan(self, &self.backend.call(context), after, limit).await
+    }
+
+    async fn check_access(&self, context: &CallContext) -> Result<Vec<MissingRight>, IdpError> {
+        listing::check_access(self, &self.backend.call(context)).await.map(|()| Vec::new())
+    }
+
+    fn check_name(&self, name: &str) -> Result<(), IdpError> {
+        self.check_email(name)
+    }
+
+    fn takes_hash(&self, hash: &PasswordHash) -> bool {
+        ForeignHash::of(hash).is_some()
+    }
+
+    async fn create_with_hash(
+        &self,
+        context: &CallContext,
+        user: CreateUser,
+        hash: &PasswordHash,
+    ) -> Result<UserRecord, IdpError> {
+        let CreateUser { name, password: _, disabled: _ } = user;
+        let (kind, text) = match ForeignHash::of(hash) {
+            Some(ForeignHash::Bcrypt(text)) => ("bcrypt", text),
+            Some(ForeignHash::Argon2id(Argon2id { phc, .. })) => ("argon2", phc),
+            None => return Err(self.capabilities.unsupported("this kind of password hash")),
+        };
+        let mut fields = fields(Some(&name), None);
+        fields.insert("password_hash".to_owned(), text.into());
+        fields.insert("password_hash_type".to_owned(), kind.into());
+        let request = Request::new(Method::POST, &USERS).secret(&text.into()).json(Value::Object(fields));
+        self.send_new(&self.backend.call(context), &name, request).await
+    }
+
     async fn create(&self, context: &CallContext, user: CreateUser) -> Result<UserRecord, IdpError> {
         let CreateUser { name, password, disabled: _ } = user;
         self.check_email(&name)?;
-        let call = self.backend.call(context);
-        let request = Request::new(Method::POST, &USERS);
-        let answer = call.send(body(request, Some(&name), password.as_ref())).await;
-        let created = answer.and_then(|answer| answer.json::<WorkOsUser>());
-        created.map(UserRecord::from).map_err(|failure| {
-            refused(&failure, Some(&name)).unwrap_or_else(|| call.failed_write(failure, "the user was created"))
-        })
+        let request = body(Request::new(Method::POST, &USERS), Some(&name), password.as_ref());
+        self.send_new(&self.backend.call(context), &name, request).await
     }
 
     async fn update(
@@ -233,6 +264,16 @@ impl Directory for WorkOs {
     }
 }
 
+impl WorkOs {
+    /// Sends the request that creates the user with this name.
+    async fn send_new(&self, call: &Call<'_>, name: &str, request: Request) -> Result<UserRecord, IdpError> {
+        let created = call.send(request).await.and_then(|answer| answer.json::<WorkOsUser>());
+        created.map(UserRecord::from).map_err(|failure| {
+            refused(&failure, Some(name)).unwrap_or_else(|| call.failed_write(failure, "the user was created"))
+        })
+    }
+}
+
 async fn list(call: &Call<'_>, request: Request) -> Result<UserList, IdpError> {
     let answer = call.send(request).await.and_then(|answer| answer.json());
     answer.map_err(|failure| call.failed(failure))
@@ -240,13 +281,14 @@ async fn list(call: &Call<'_>, request: Request) -> Result<UserList, IdpError> {
 
 /// The request with the fields that are given.
 fn body(request: Request, name: Option<&str>, password: Option<&Password>) -> Request {
-    let mut fields = Map::new();
-    if let Some(name) = name {
-        fields.insert("email".to_owned(), name.into());
-    }
-    let Some(password) = password else { return request.json(Value::Object(fields)) };
-    fields.insert("password".to_owned(), password.expose_secret().into());
-    request.secret(password).json(Value::Object(fields))
+    let request = request.json(Value::Object(fields(name, password)));
+    password.into_iter().fold(request, Request::secret)
+}
+
+fn fields(name: Option<&str>, password: Option<&Password>) -> Map<String, Value> {
+    let password = password.map(|password| password.expose_secret());
+    let given = [("email", name), ("password", password)];
+    given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.into()))).collect()
 }
 
 /// The error for a name or a password that WorkOS refuses.
@@ -260,6 +302,9 @@ fn refused(failure: &Failure, name: Option<&str>) -> Option<IdpError> {
         && error.has(&["email_not_available", "user_already_exists"])
     {
         return Some(user_already_exists(name));
+    }
+    if error.has(&["invalid_password_hash"]) {
+        return Some(IdpError::invalid_argument("WorkOS refuses the password hash"));
     }
     if error.has(&["password_strength_error"]) {
         let reasons = error.reasons();

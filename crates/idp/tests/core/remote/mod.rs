@@ -11,9 +11,11 @@ mod fake_tailor;
 #[path = "../../support/openapi.rs"]
 mod openapi;
 
+mod access;
 mod auth0;
 mod descope;
 mod faults;
+mod hashes;
 mod peer;
 mod proxy;
 mod tailor;

@@ -257,6 +257,8 @@ impl Project {
         }
         let password = body["password"].as_str().filter(|_| !self.creates_bare_users).map(ToOwned::to_owned);
         password.as_deref().map_or(Ok(()), check_password)?;
+        let hashed = body.get("hashedPassword").filter(|_| !self.creates_bare_users).map(Value::to_string);
+        let password = password.or(hashed);
         let status = body["status"].as_str().filter(|_| !self.creates_bare_users).unwrap_or("invited").to_owned();
         let (id, created) = self.next();
         let user = DescopeUser {
