@@ -13,21 +13,35 @@ use url::Url;
 
 use super::error::UsageError;
 use super::settings::SettingsFile;
-use super::{mfa_key, output};
+use super::{mfa_key, online, output};
 
 /// Check a settings file and print what it allows
 ///
 /// All faults go to stderr, one per line. A secret whose environment variable is not set is a
 /// warning; one that is set and cannot be used is an error.
+///
+/// Nothing is asked of other services, unless --online is given: then each service is asked for an
+/// access token and for one user, and databases are opened. What each namespace can do and cannot is
+/// printed, with the rights that its credentials lack. Nothing is changed.
 #[derive(Args)]
+#[command(after_help = "\
+Examples:
+  tailor-idp check
+  AUTH0_SECRET=… tailor-idp check --online
+
+Exit codes: 0 valid; 1 a fault in the settings or, with --online, a store that does not work; 2 wrong use.")]
 pub(super) struct Check {
     /// The settings file [default: the nearest tailor-idp.toml, from here upwards]
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
+
+    /// Ask the services and databases of all namespaces whether they work, and what they can do
+    #[arg(long)]
+    online: bool,
 }
 
 impl Check {
-    pub(super) fn execute(self) -> anyhow::Result<()> {
+    pub(super) async fn execute(self) -> anyhow::Result<()> {
         let missing = || UsageError(format!("there is no {FILE_NAME} here or above: `tailor-idp init` writes one"));
         let file = match self.file {
             Some(path) => SettingsFile::load_named("", path)?,
@@ -37,7 +51,7 @@ impl Check {
         anyhow::ensure!(faults.is_empty(), faults.join("\nerror: "));
         output::print(summary(&file).trim_end())?;
         warnings(&file.settings).iter().for_each(|warning| output::note("warning", warning));
-        Ok(())
+        if self.online { online::check(&file.settings).await } else { Ok(()) }
     }
 }
 

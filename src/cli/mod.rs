@@ -5,6 +5,7 @@ mod enrollment;
 mod error;
 mod events;
 mod explain;
+mod export;
 mod files;
 mod import;
 mod init;
@@ -12,8 +13,10 @@ mod inspect;
 mod invoker;
 mod mail;
 mod mfa_key;
+mod online;
 mod output;
 mod overrides;
+mod progress;
 mod run;
 mod serve;
 mod settings;
@@ -21,6 +24,7 @@ mod signal;
 mod store;
 mod test;
 mod transport;
+mod user_pages;
 mod users;
 mod watch;
 
@@ -105,7 +109,7 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Users(users) => tokio.block_on(users.execute()),
         Command::Explain(explain) => tokio.block_on(explain.execute()),
         Command::Events(events) => tokio.block_on(events.execute()),
-        Command::Check(check) => check.execute(),
+        Command::Check(check) => tokio.block_on(check.execute()),
         Command::Init(init) => init.execute(),
         Command::Mail(mail) => tokio.block_on(mail.execute()),
         Command::Serve(serve) => tokio.block_on(serve.execute()),

@@ -95,6 +95,17 @@ async fn open_idp(sources: Vec<NamespaceSource>, mfa_key: Option<MfaKey>) -> any
     Ok(idp.build())
 }
 
+/// Opens a namespace of a settings file. `None` if its database, or the namespace in it, is not there yet: nothing is created.
+pub(super) async fn open_existing(name: &NamespaceName, entry: &NamespaceEntry) -> anyhow::Result<Option<Router>> {
+    if let StoreLocation::Sqlite(path) = &entry.store
+        && !(path.exists() && namespaces_of(path)?.iter().any(|found| found == name.as_str()))
+    {
+        return Ok(None);
+    }
+    let (name, store, settings) = (name.clone(), entry.store.clone(), entry.settings.clone());
+    Ok(Some(open_idp(vec![NamespaceSource { name, store, settings }], None).await?))
+}
+
 /// The stores that a script uses.
 #[derive(Args)]
 pub(super) struct ScriptStoreArgs {

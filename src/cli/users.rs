@@ -11,12 +11,13 @@ use tailor_idp::idp::{
 
 use super::enrollment::EnrollMfa;
 use super::error::UsageError;
+use super::export::Export;
 use super::import::Import;
 use super::overrides::ChangeFlags;
 use super::store::NamespaceArgs;
 use super::{enrollment, output};
 
-/// List, create, import and delete users without a script
+/// List, create, import, export, copy and delete users without a script
 ///
 /// The rules for scripts apply, except the permission. Users are given by id or by name.
 #[derive(Args)]
@@ -25,7 +26,8 @@ Examples:
   tailor-idp users list --db users.db
   tailor-idp users get ana@example.com --db users.db --json
   tailor-idp users create ana@example.com --db users.db --password-stdin < password.txt
-  tailor-idp users import users.jsonl --db users.db")]
+  tailor-idp users import users.jsonl --db users.db
+  tailor-idp users export users.jsonl --db users.db")]
 pub(super) struct Users {
     #[command(subcommand)]
     command: UsersCommand,
@@ -69,6 +71,7 @@ enum UsersCommand {
         disabled: bool,
     },
     Import(Import),
+    Export(Export),
     /// Delete a user
     Delete {
         /// The id or the name
@@ -103,6 +106,7 @@ impl Users {
                 print_user(&idp.create_user(&host, CreateUser { name, password, disabled }).await?, json)
             }
             UsersCommand::Import(import) => import.execute(&idp, host.namespace.as_str(), json).await,
+            UsersCommand::Export(export) => export.execute(&idp, &host, json).await,
             UsersCommand::Delete { user } => {
                 let user = find(&idp, &host, &user).await?;
                 idp.delete_user(&host, &user.id).await?;

@@ -23,6 +23,7 @@ mod live_program;
 mod mail;
 mod mfa;
 mod permission;
+mod providers;
 mod record;
 mod script_tests;
 mod settings;

@@ -4,7 +4,7 @@ mod check;
 mod lines;
 
 use std::fs::File;
-use std::io::{BufReader, IsTerminal, Read, Seek};
+use std::io::{BufReader, Read, Seek};
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use serde_json::json;
 use tailor_idp::idp::store::{ImportObserver, ImportProgress, Imported};
 use tailor_idp::idp::{ImportBatch, ImportError, ImportPassword, Router};
@@ -21,7 +21,7 @@ use tokio::sync::{oneshot, watch};
 use self::check::Checked;
 use self::lines::{Block, Blocks};
 use super::error::{Interrupted, UsageError};
-use super::{files, output, positive, signal};
+use super::{files, output, positive, progress, signal};
 
 /// Maximum bytes of lines in a batch. Two batches are in memory at once. A million users with common hashes take less.
 const MAX_BATCH_BYTES: usize = 256 * 1024 * 1024;
@@ -82,7 +82,7 @@ impl Import {
         anyhow::ensure!(users > 0 || faulty.is_empty(), "every line is wrong: nobody was imported");
 
         file.rewind()?;
-        let bar = bar(users, "importing");
+        let bar = progress::bar(Some(users), "importing");
         let mut tally = Tally { faulty: faulty.len() as u64, ..Tally::default() };
         let source = Source {
             blocks: Blocks::new(BufReader::new(file)),
@@ -132,7 +132,7 @@ async fn check_file(
     namespace: &str,
     stop: &watch::Receiver<bool>,
 ) -> anyhow::Result<Option<Checked>> {
-    let bar = bar(file.metadata()?.len(), "checking");
+    let bar = progress::bar(Some(file.metadata()?.len()), "checking");
     let mut blocks = Blocks::new(BufReader::new(file.try_clone()?));
     let (idp, namespace, stop, shown) = (idp.clone(), namespace.to_owned(), stop.clone(), bar.clone());
     let checked = tokio::task::spawn_blocking(move || check::check(&mut blocks, &idp, &namespace, &shown, &stop)).await;
@@ -153,17 +153,6 @@ fn copy_to_temporary(mut from: impl Read) -> anyhow::Result<File> {
     std::io::copy(&mut from, &mut file)?;
     file.rewind()?;
     Ok(file)
-}
-
-fn bar(length: u64, what: &'static str) -> ProgressBar {
-    // Draw on terminals only.
-    let target =
-        if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let bar = ProgressBar::with_draw_target(Some(length), target).with_message(what);
-    if let Ok(style) = ProgressStyle::with_template("{msg:10} [{bar:30}] {percent:>3} %  {elapsed}") {
-        bar.set_style(style.progress_chars("=> "));
-    }
-    bar
 }
 
 /// Totals of the import.
@@ -318,6 +307,7 @@ fn file_changed(line: u64, fault: &dyn std::fmt::Display) -> anyhow::Error {
 
 #[cfg(test)]
 mod tests {
+    use indicatif::ProgressDrawTarget;
     use pretty_assertions::assert_eq;
 
     use super::*;

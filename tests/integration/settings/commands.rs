@@ -8,10 +8,10 @@ use tempfile::TempDir;
 
 use crate::support::{End, program};
 
-pub(super) struct Folder(TempDir);
+pub(crate) struct Folder(TempDir);
 
 impl Folder {
-    pub(super) fn new(files: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(files: &[(&str, &str)]) -> Self {
         let folder = Self(TempDir::new().unwrap());
         for (name, text) in files {
             let path = folder.path().join(name);
@@ -21,25 +21,25 @@ impl Folder {
         folder
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
 
     /// Runs the program in this folder.
-    pub(super) fn run(&self, arguments: &[&str]) -> End {
+    pub(crate) fn run(&self, arguments: &[&str]) -> End {
         self.run_with(arguments, |program| program)
     }
 
-    pub(super) fn run_with(&self, arguments: &[&str], more: impl FnOnce(&mut Command) -> &mut Command) -> End {
+    pub(crate) fn run_with(&self, arguments: &[&str], more: impl FnOnce(&mut Command) -> &mut Command) -> End {
         End::of(more(program().current_dir(self.path()).args(arguments)))
     }
 }
 
-pub(super) fn end(code: i32, stdout: &str, stderr: &str) -> End {
+pub(crate) fn end(code: i32, stdout: &str, stderr: &str) -> End {
     End { code: Some(code), stdout: stdout.to_owned(), stderr: stderr.to_owned() }
 }
 
-pub(super) const OPEN: &str = "[namespace.main]\nstore = { sqlite = \"users.db\" }\npermission = \"allow-all\"\n";
+pub(crate) const OPEN: &str = "[namespace.main]\nstore = { sqlite = \"users.db\" }\npermission = \"allow-all\"\n";
 const CREATE: &str = "export default async () => (await new tailor.idp.Client(\"main\").createUser({ name: \"ana@example.com\" })).name;";
 
 #[test]

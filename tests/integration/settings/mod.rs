@@ -1,6 +1,6 @@
 //! The settings file.
 
-mod commands;
+pub(crate) mod commands;
 mod faults;
 mod services;
 mod values;
