@@ -1,6 +1,7 @@
 //! The command-line program: argument parsing and dispatch.
 
 mod check;
+mod copy;
 mod enrollment;
 mod error;
 mod events;

@@ -98,7 +98,7 @@ async fn open_idp(sources: Vec<NamespaceSource>, mfa_key: Option<MfaKey>) -> any
 /// Opens a namespace of a settings file. `None` if its database, or the namespace in it, is not there yet: nothing is created.
 pub(super) async fn open_existing(name: &NamespaceName, entry: &NamespaceEntry) -> anyhow::Result<Option<Router>> {
     if let StoreLocation::Sqlite(path) = &entry.store
-        && !(path.exists() && namespaces_of(path)?.iter().any(|found| found == name.as_str()))
+        && !has_namespace(path, name)?
     {
         return Ok(None);
     }
@@ -255,6 +255,43 @@ impl<S: SettingsOverrides> NamespaceArgs<S> {
         Ok((name, open_idp(sources, mfa_key).await?))
     }
 
+    /// Opens the two namespaces of a copy. The first must exist. The second is created with `create`, and else is empty if it
+    /// does not exist.
+    pub(super) async fn open_pair(
+        &self,
+        from: &NamespaceName,
+        to: &NamespaceName,
+        create: bool,
+    ) -> anyhow::Result<Router> {
+        let wrong = |text: &str| Err(UsageError(text.to_owned()).into());
+        let file = self.file()?;
+        match (&file, &self.db) {
+            _ if self.namespace.is_some() => {
+                return wrong("--from and --to name the namespaces: leave out --namespace");
+            }
+            _ if from == to => return wrong("--from and --to are the same namespace: users are copied to another one"),
+            (Some(file), Some(_)) => {
+                let text = "--db replaces the stores of both namespaces: name the database in";
+                return wrong(&format!("{text} {}, or ignore the file with --no-config", file.path.display()));
+            }
+            (None, None) => return Err(no_database_given().into()),
+            _ => {}
+        }
+        let names = [from.clone(), to.clone()];
+        let mut sources = select_namespaces(file.as_ref(), &names, self.db.as_deref(), &self.settings)?;
+        for source in &mut sources {
+            match &source.store {
+                StoreLocation::Memory => return Err(no_database(&source.name, &source.store).into()),
+                StoreLocation::Sqlite(path) if source.name == *from => require_namespace(path, from)?,
+                StoreLocation::Sqlite(path) if !create && !has_namespace(path, to)? => {
+                    source.store = StoreLocation::Memory;
+                }
+                _ => {}
+            }
+        }
+        open_idp(sources, None).await
+    }
+
     /// Opens the namespaces whose events are to be delivered: the named one, else all that publish events by the settings.
     /// Creates the latter if they do not exist yet.
     pub(super) async fn open_publishing(
@@ -408,6 +445,11 @@ fn can_be_database(path: &Path) -> bool {
         }
         Err(_) => false,
     }
+}
+
+/// Whether a namespace is in a database, which need not exist.
+fn has_namespace(path: &Path, name: &NamespaceName) -> anyhow::Result<bool> {
+    Ok(path.exists() && namespaces_of(path)?.iter().any(|found| found == name.as_str()))
 }
 
 fn require_namespace(path: &Path, name: &NamespaceName) -> anyhow::Result<()> {

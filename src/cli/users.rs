@@ -9,6 +9,7 @@ use tailor_idp::idp::{
     UserQuery,
 };
 
+use super::copy::Copy;
 use super::enrollment::EnrollMfa;
 use super::error::UsageError;
 use super::export::Export;
@@ -27,7 +28,8 @@ Examples:
   tailor-idp users get ana@example.com --db users.db --json
   tailor-idp users create ana@example.com --db users.db --password-stdin < password.txt
   tailor-idp users import users.jsonl --db users.db
-  tailor-idp users export users.jsonl --db users.db")]
+  tailor-idp users export users.jsonl --db users.db
+  tailor-idp users copy --from customers --to staff --dry-run")]
 pub(super) struct Users {
     #[command(subcommand)]
     command: UsersCommand,
@@ -72,6 +74,7 @@ enum UsersCommand {
     },
     Import(Import),
     Export(Export),
+    Copy(Copy),
     /// Delete a user
     Delete {
         /// The id or the name
@@ -85,6 +88,9 @@ enum UsersCommand {
 
 impl Users {
     pub(super) async fn execute(self) -> anyhow::Result<()> {
+        if let UsersCommand::Copy(copy) = self.command {
+            return copy.execute(&self.namespace, self.json).await;
+        }
         let create = matches!(self.command, UsersCommand::Create { .. } | UsersCommand::Import(_));
         let mfa_key = match &self.command {
             UsersCommand::EnrollMfa(enroll) => Some(enroll.key(|| self.namespace.mfa_key())?),
@@ -106,6 +112,8 @@ impl Users {
                 print_user(&idp.create_user(&host, CreateUser { name, password, disabled }).await?, json)
             }
             UsersCommand::Import(import) => import.execute(&idp, host.namespace.as_str(), json).await,
+            // Opens two namespaces: see above.
+            UsersCommand::Copy(_) => Ok(()),
             UsersCommand::Export(export) => export.execute(&idp, &host, json).await,
             UsersCommand::Delete { user } => {
                 let user = find(&idp, &host, &user).await?;

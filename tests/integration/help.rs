@@ -7,7 +7,7 @@ use crate::support::{End, program};
 /// The width at which help is wrapped.
 const WIDTH: usize = 100;
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 18] = [
     "",
     "run",
     "test",
@@ -15,6 +15,8 @@ const COMMANDS: [&str; 16] = [
     "check",
     "users",
     "users import",
+    "users export",
+    "users copy",
     "explain",
     "events",
     "events deliver",

@@ -6,6 +6,7 @@ mod emulator;
 #[path = "../../../crates/idp/tests/support/remote/auth0.rs"]
 mod fake_auth0;
 
+mod copy;
 mod export;
 mod online;
 

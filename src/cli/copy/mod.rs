@@ -1,0 +1,113 @@
+//! `tailor-idp users copy`: copies the users of one namespace to another.
+
+mod report;
+mod target;
+
+use clap::Args;
+use indicatif::ProgressBar;
+use tailor_idp::idp::{CallContext, IdentityProvider, ListUsers, NamespaceName, Principal, Router};
+
+use self::report::Report;
+use self::target::Target;
+use super::error::{AlreadyPrinted, Interrupted};
+use super::overrides::ChangeFlags;
+use super::store::NamespaceArgs;
+use super::user_pages::{Patience, Stopped, UserPages};
+use super::{output, progress, signal};
+
+/// Copy all users of one namespace to another
+///
+/// Between any two stores of the settings: databases, and services such as Auth0. A user is known by the name, which the rules of
+/// the namespace --to apply to. Users who are already there are not changed; the report says who is disabled on one side only.
+///
+/// Copied are the name, whether the user is disabled, and the password hash where both sides can: databases give out and take
+/// every hash; WorkOS and Descope take bcrypt and Argon2id hashes; the other services take none. The time of creation is copied
+/// into databases only. Ids and MFA factors are not copied: everybody gets a new id.
+///
+/// After an interruption or a failure, run the same copy again: it adds the rest. Requests that a service refuses for its rate
+/// are repeated, for up to two minutes each.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  tailor-idp users copy --from customers --to staff --dry-run
+  tailor-idp users copy --from customers --to staff
+  tailor-idp users copy --from old-idp --to new-idp --db users.db --no-config
+
+Exit codes: 0 everybody is at the other namespace; 1 some users could not be copied, or a store failed; 2 wrong use;
+130 interrupted.")]
+pub(super) struct Copy {
+    /// The namespace whose users are copied
+    #[arg(long, value_name = "NAME")]
+    from: NamespaceName,
+
+    /// The namespace that gets them
+    #[arg(long, value_name = "NAME")]
+    to: NamespaceName,
+
+    /// Only report what would be copied
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Copy {
+    pub(super) async fn execute(self, namespaces: &NamespaceArgs<ChangeFlags>, json: bool) -> anyhow::Result<()> {
+        let Self { from, to, dry_run } = self;
+        let idp = namespaces.open_pair(&from, &to, !dry_run).await?;
+        let stop = signal::stopped()?;
+        let [from, to] = [from, to].map(|name| CallContext::new(name, Principal::Host));
+        // Before anything is written: wrong credentials of one side are no reason to begin.
+        for context in [&from, &to] {
+            let directory = idp.directory(context.namespace.as_str())?;
+            let checked = directory.check_access(context).await;
+            checked.map_err(|error| anyhow::Error::from(error).context(format!("namespace {}", context.namespace)))?;
+        }
+        let bar = progress::bar(total(&idp, &from).await?, "copying");
+        let patience = Patience::new(stop, bar.clone());
+        let mut report = Report::new(backend(&idp, &from)?, backend(&idp, &to)?, dry_run);
+        let ended = copy(&idp, &from, Target::new(&idp, &from, &to, dry_run)?, patience, &bar, &mut report).await;
+        bar.finish_and_clear();
+        match ended {
+            Ok(()) => {
+                report.print(json)?;
+                if report.has_failures() { Err(AlreadyPrinted.into()) } else { Ok(()) }
+            }
+            Err(Stopped::Interrupted) => {
+                report.print_failures();
+                output::note("interrupted", &report.progress());
+                Err(Interrupted.into())
+            }
+            Err(Stopped::Failed(error)) => {
+                report.print_failures();
+                Err(anyhow::Error::from(error).context(report.progress()))
+            }
+        }
+    }
+}
+
+fn backend(idp: &Router, context: &CallContext) -> anyhow::Result<String> {
+    Ok(idp.directory(context.namespace.as_str())?.capabilities().backend().to_owned())
+}
+
+/// The number of users, for the progress bar. `None` where counting takes long.
+async fn total(idp: &Router, context: &CallContext) -> anyhow::Result<Option<u64>> {
+    if idp.local(context.namespace.as_str()).is_err() {
+        return Ok(None);
+    }
+    let first = ListUsers { first: Some(1), ..ListUsers::default() };
+    Ok(Some(idp.users(context, first).await?.total_count))
+}
+
+async fn copy(
+    idp: &Router,
+    from: &CallContext,
+    mut target: Target,
+    mut patience: Patience,
+    bar: &ProgressBar,
+    report: &mut Report,
+) -> Result<(), Stopped> {
+    let mut pages = UserPages::new(idp, from);
+    while let Some(users) = pages.next(true, &mut patience).await? {
+        target.copy(users, &patience, bar, report).await?;
+    }
+    Ok(())
+}

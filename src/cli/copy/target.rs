@@ -1,0 +1,339 @@
+//! The namespace that gets the users.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::error::Error;
+use std::sync::Arc;
+
+use futures::{StreamExt, stream};
+use indicatif::ProgressBar;
+use tailor_idp::idp::local::{LocalDirectory, StoredPassword};
+use tailor_idp::idp::{
+    CallContext, Code, CreateUser, IdentityProvider, IdpError, ImportError, ImportPassword, ImportUser, ListUsers,
+    NameKind, PasswordHash, Router, Timestamp, User, UserKey, UserQuery, UserRecord,
+};
+
+use super::super::user_pages::{Patience, Stopped, StoredUser};
+use super::report::{Outcome, PasswordState, Report};
+
+/// The number of users who are looked up and created at a service at once. The service's `max_requests` holds besides.
+const PARALLEL: usize = 16;
+
+/// Copies users to a namespace.
+pub(super) struct Target {
+    idp: Router,
+    from: CallContext,
+    to: CallContext,
+    /// The users, if they are in a store.
+    local: Option<Arc<LocalDirectory>>,
+    kind: NameKind,
+    takes_passwords: bool,
+    dry_run: bool,
+    /// The names that the rules have changed, and the names that they were. Two of them can become one.
+    changed: HashMap<String, String>,
+}
+
+/// A user to be copied.
+#[derive(Clone)]
+struct Candidate {
+    /// The name at the target.
+    name: String,
+    source: UserRecord,
+    hash: Option<PasswordHash>,
+    password: PasswordState,
+}
+
+impl Candidate {
+    fn copied(&self) -> Outcome {
+        Outcome::Copied { password: self.password, has_factors: !self.source.mfa_factor_ids.is_empty() }
+    }
+
+    /// What becomes of a user whose name the target has.
+    fn compared_with(&self, there: &User) -> Outcome {
+        match (self.source.disabled, there.disabled) {
+            (true, false) => Outcome::Differing("disabled where it comes from, and enabled there"),
+            (false, true) => Outcome::Differing("enabled where it comes from, and disabled there"),
+            _ => Outcome::AlreadyThere,
+        }
+    }
+}
+
+impl Target {
+    pub(super) fn new(idp: &Router, from: &CallContext, to: &CallContext, dry_run: bool) -> Result<Self, IdpError> {
+        let policy = &idp.directory(to.namespace.as_str())?.settings().user_auth_policy;
+        Ok(Self {
+            kind: policy.name_kind(),
+            takes_passwords: !policy.disable_password_auth,
+            local: idp.local(to.namespace.as_str()).ok().cloned(),
+            idp: idp.clone(),
+            from: from.clone(),
+            to: to.clone(),
+            dry_run,
+            changed: HashMap::new(),
+        })
+    }
+
+    /// Copies one page of users. Reports those who are done even if it fails.
+    pub(super) async fn copy(
+        &mut self,
+        users: Vec<StoredUser>,
+        patience: &Patience,
+        bar: &ProgressBar,
+        report: &mut Report,
+    ) -> Result<(), Stopped> {
+        let mut candidates = Vec::with_capacity(users.len());
+        for user in users {
+            let name = user.record.name.clone();
+            match self.candidate(user, patience).await? {
+                Ok(candidate) => candidates.push(candidate),
+                Err(reason) => {
+                    report.add(name, Outcome::Failed(reason));
+                    bar.inc(1);
+                }
+            }
+        }
+        match self.local.clone() {
+            Some(local) => self.import(&local, candidates, patience, bar, report).await,
+            None => self.create(candidates, patience, bar, report).await,
+        }
+    }
+
+    /// The user as the rules of the target have it, or why the user cannot be there.
+    async fn candidate(&mut self, user: StoredUser, patience: &Patience) -> Result<Result<Candidate, String>, Stopped> {
+        let StoredUser { record, password } = user;
+        let idp = self.idp.clone();
+        let directory = idp.directory(self.to.namespace.as_str())?;
+        let name = match directory.check_new_user(&record.name, record.disabled) {
+            Ok(name) => name,
+            // Whoever is there already needs no right to be created.
+            Err(error) => match self.found(&record.name, patience).await? {
+                Some(there) => there.name,
+                None => return Ok(Err(told(&error))),
+            },
+        };
+        if name != record.name
+            && let Some(other) = self.other_with(&record, &name, patience).await?
+        {
+            return Ok(Err(format!("the name becomes {name}, as that of {other} does")));
+        }
+        let (hash, password) = match password {
+            None => (None, PasswordState::Unknown),
+            Some(StoredPassword::None) => (None, PasswordState::None),
+            Some(StoredPassword::Malformed) => (None, PasswordState::NotTaken),
+            Some(StoredPassword::Hash(hash)) => {
+                let is_taken = self.takes_passwords && (self.local.is_some() || directory.takes_hash(&hash));
+                if is_taken { (Some(hash), PasswordState::Copied) } else { (None, PasswordState::NotTaken) }
+            }
+        };
+        Ok(Ok(Candidate { name, source: record, hash, password }))
+    }
+
+    /// The name of another user of the source whose name becomes the same.
+    async fn other_with(
+        &mut self,
+        record: &UserRecord,
+        name: &str,
+        patience: &Patience,
+    ) -> Result<Option<String>, Stopped> {
+        match self.changed.entry(name.to_owned()) {
+            Entry::Occupied(first) if *first.get() != record.name => return Ok(Some(first.get().clone())),
+            Entry::Occupied(_) => {}
+            Entry::Vacant(entry) => drop(entry.insert(record.name.clone())),
+        }
+        let found = find(&self.idp, &self.from, name, &mut patience.clone()).await?;
+        Ok(found.filter(|found| found.id != record.id).map(|found| found.name))
+    }
+
+    async fn found(&self, name: &str, patience: &Patience) -> Result<Option<User>, Stopped> {
+        find(&self.idp, &self.to, name, &mut patience.clone()).await
+    }
+
+    /// Copies to a store, all users in one transaction.
+    async fn import(
+        &self,
+        local: &LocalDirectory,
+        candidates: Vec<Candidate>,
+        patience: &Patience,
+        bar: &ProgressBar,
+        report: &mut Report,
+    ) -> Result<(), Stopped> {
+        let names = candidates.iter().map(|candidate| candidate.name.clone()).collect();
+        let request = ListUsers { first: Some(1000), after: None, query: UserQuery { ids: None, names: Some(names) } };
+        let there = self.idp.users(&self.to, request).await?.users;
+        let there: HashMap<_, _> = there.into_iter().map(|user| (self.kind.normalize(&user.name), user)).collect();
+        let mut new = Vec::new();
+        for candidate in candidates {
+            match there.get(&candidate.name) {
+                Some(user) => {
+                    let outcome = candidate.compared_with(user);
+                    report.add(candidate.source.name, outcome);
+                    bar.inc(1);
+                }
+                None => new.push(candidate),
+            }
+        }
+        let mut patience = patience.clone();
+        while !new.is_empty() {
+            let now = Timestamp::now();
+            let batch = match local.import_batch(new.iter().map(|candidate| importable(candidate, now)).collect()) {
+                Ok(batch) => batch,
+                Err(ImportError::Invalid(mut faults)) => {
+                    // From the end, so that positions stay right.
+                    faults.sort_by_key(|fault| std::cmp::Reverse(fault.index));
+                    for fault in faults {
+                        report.add(new.remove(fault.index).source.name, Outcome::Failed(told(&fault.error)));
+                        bar.inc(1);
+                    }
+                    continue;
+                }
+                Err(error) => return Err(failed(error)),
+            };
+            if patience.is_stopped() {
+                return Err(Stopped::Interrupted);
+            }
+            let mut skipped = Vec::new();
+            if !self.dry_run {
+                let imported = batch.import().await.map_err(failed)?;
+                skipped = imported.skipped.into_iter().map(|skipped| skipped.index).collect();
+            }
+            for (index, candidate) in new.drain(..).enumerate() {
+                // Somebody else created the user meanwhile.
+                let there = match skipped.contains(&index) {
+                    true => find(&self.idp, &self.to, &candidate.name, &mut patience).await?,
+                    false => None,
+                };
+                let outcome = there.map_or_else(|| candidate.copied(), |there| candidate.compared_with(&there));
+                report.add(candidate.source.name, outcome);
+                bar.inc(1);
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies to a service, several users at once.
+    async fn create(
+        &self,
+        candidates: Vec<Candidate>,
+        patience: &Patience,
+        bar: &ProgressBar,
+        report: &mut Report,
+    ) -> Result<(), Stopped> {
+        let stopping = Cell::new(false);
+        let one = async |candidate: Candidate| {
+            if stopping.get() {
+                return Err(Stopped::Interrupted);
+            }
+            let outcome = create(&self.idp, &self.to, &candidate, self.dry_run, &mut patience.clone()).await;
+            stopping.set(stopping.get() || outcome.is_err());
+            Ok((candidate.source.name, outcome?))
+        };
+        let mut users = stream::iter(candidates).map(one).buffer_unordered(PARALLEL);
+        // All of them: what is under way ends, and is reported.
+        let mut stopped = None;
+        while let Some(done) = users.next().await {
+            match done {
+                Ok((name, outcome)) => {
+                    report.add(name, outcome);
+                    bar.inc(1);
+                }
+                // A failure says more than the interruption that follows from it.
+                Err(reason) => match stopped {
+                    Some(Stopped::Failed(_)) => {}
+                    _ => stopped = Some(reason),
+                },
+            }
+        }
+        stopped.map_or(Ok(()), Err)
+    }
+}
+
+fn importable(candidate: &Candidate, now: Timestamp) -> ImportUser {
+    ImportUser {
+        name: candidate.name.clone(),
+        password: candidate.hash.clone().map(ImportPassword::Hash),
+        disabled: candidate.source.disabled,
+        // The clock of a service can be ahead of ours.
+        created_at: candidate.source.created_at.map(|time| time.min(now)),
+    }
+}
+
+/// Creates a user at a service, unless the name is there.
+async fn create(
+    idp: &Router,
+    to: &CallContext,
+    candidate: &Candidate,
+    dry_run: bool,
+    patience: &mut Patience,
+) -> Result<Outcome, Stopped> {
+    if let Some(there) = find(idp, to, &candidate.name, patience).await? {
+        return Ok(candidate.compared_with(&there));
+    }
+    if dry_run {
+        return Ok(candidate.copied());
+    }
+    let directory = idp.directory(to.namespace.as_str())?;
+    let attempts = Cell::new(0);
+    let created = patience.attempt(async || {
+        attempts.set(attempts.get() + 1);
+        match &candidate.hash {
+            Some(hash) => directory.create_with_hash(to, &candidate.name, candidate.source.disabled, hash).await,
+            None => {
+                let user =
+                    CreateUser { name: candidate.name.clone(), password: None, disabled: candidate.source.disabled };
+                directory.create_user(to, user).await
+            }
+        }
+    });
+    match created.await {
+        Ok(_) => Ok(candidate.copied()),
+        Err(Stopped::Failed(error)) if error.code() == Code::AlreadyExists => {
+            let there = find(idp, to, &candidate.name, patience).await?;
+            let Some(there) = there else { return Ok(Outcome::Failed(told(&error))) };
+            Ok(match candidate.compared_with(&there) {
+                // An attempt whose answer was lost.
+                Outcome::AlreadyThere if attempts.get() > 1 => candidate.copied(),
+                outcome => outcome,
+            })
+        }
+        Err(Stopped::Failed(error)) if concerns_one_user(error.code()) => Ok(Outcome::Failed(told(&error))),
+        Err(stopped) => Err(stopped),
+    }
+}
+
+/// The user with the name, in any namespace.
+async fn find(
+    idp: &Router,
+    context: &CallContext,
+    name: &str,
+    patience: &mut Patience,
+) -> Result<Option<User>, Stopped> {
+    match patience.attempt(async || idp.user(context, UserKey::Name(name)).await).await {
+        Ok(user) => Ok(Some(user)),
+        Err(Stopped::Failed(error)) if error.code() == Code::NotFound => Ok(None),
+        Err(stopped) => Err(stopped),
+    }
+}
+
+/// Whether an error is about the user, rather than about the service or the credentials.
+fn concerns_one_user(code: Code) -> bool {
+    matches!(
+        code,
+        Code::InvalidArgument | Code::FailedPrecondition | Code::Unimplemented | Code::AlreadyExists | Code::Internal
+    )
+}
+
+/// The error for the host.
+fn told(error: &IdpError) -> String {
+    match error.source().filter(|_| error.code() == Code::Internal) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
+fn failed(error: ImportError) -> Stopped {
+    Stopped::Failed(match error {
+        ImportError::Failed(error) => error,
+        error => IdpError::new(Code::Internal, error.to_string()),
+    })
+}

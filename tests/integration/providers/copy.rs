@@ -1,0 +1,204 @@
+//! `users copy`.
+
+use std::collections::BTreeSet;
+use std::process::Stdio;
+
+use pretty_assertions::assert_eq;
+use serde_json::{Value, json};
+
+use super::{Auth0, CLIENT_SECRET, Emulator, run, workos};
+use crate::settings::commands::{Folder, OPEN, end};
+use crate::support::program;
+
+const BCRYPT: &str = "$2b$04$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy";
+const SCRYPT: &str = "$scrypt$ln=14,r=8,p=1$c29kaXVtIGNobG9yaWRlIQ$bmFjbG5hY2xuYWNsbmFjbGFjbGE";
+
+/// The number of users who are copied over the emulator and back. `TAILOR_IDP_COPY_USERS` sets another one.
+fn round_trip_users() -> usize {
+    std::env::var("TAILOR_IDP_COPY_USERS").ok().and_then(|text| text.parse().ok()).unwrap_or(300)
+}
+
+/// The settings of `main`, of further namespaces, and of `back`, over a database of its own.
+fn settings(more: &str) -> String {
+    let back = "[namespace.back]\nstore = { sqlite = \"back.db\" }\npermission = \"allow-all\"\n";
+    format!("{OPEN}{back}{more}")
+}
+
+/// A folder with these settings, and with users in `main`.
+fn with_users(settings: &str, lines: &[Value]) -> Folder {
+    let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let folder = Folder::new(&[("tailor-idp.toml", settings), ("users.jsonl", &lines)]);
+    let imported = folder.run(&["users", "import", "users.jsonl", "--namespace", "main"]);
+    assert_eq!(imported.code, Some(0), "{imported:#?}");
+    folder
+}
+
+fn named(name: &str) -> Value {
+    json!({ "name": name })
+}
+
+/// The lines of an export.
+fn exported(folder: &Folder, emulator: Option<&Emulator>, arguments: &str) -> Vec<Value> {
+    let exported = run(folder, emulator, &format!("users export {arguments}"));
+    assert_eq!(exported.code, Some(0), "{exported:#?}");
+    exported.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn copy_between_databases_carries_hashes_states_and_times_and_can_be_repeated() {
+    let users = [
+        json!({ "name": "ana@example.com", "passwordHash": BCRYPT, "createdAt": "2012-03-04T05:06:07.089Z" }),
+        json!({ "name": "bo@example.com", "disabled": true, "createdAt": "2013-03-04T05:06:07.000Z" }),
+    ];
+    let folder = with_users(&settings(""), &users);
+    let copy = ["users", "copy", "--from", "main", "--to", "back"];
+    let dry = folder.run(&[&copy[..], &["--dry-run"]].concat());
+    let text = "2 users; 0 already there, 0 there and differing, 0 failed\n  1 with the password hash\n  1 without a password, as before\n";
+    assert_eq!(dry, end(0, &format!("would copy {text}"), ""));
+    assert!(!folder.path().join("back.db").exists(), "nothing is created");
+    assert_eq!(folder.run(&copy), end(0, &format!("copied {text}"), ""));
+    assert_eq!(exported(&folder, None, "--namespace back --hashes"), users);
+    let again = end(0, "copied 0 users; 2 already there, 0 there and differing, 0 failed\n", "");
+    assert_eq!(folder.run(&copy), again);
+    assert_eq!(exported(&folder, None, "--namespace back --hashes"), users);
+}
+
+#[test]
+fn copy_reports_users_who_differ_or_break_the_rules_and_leaves_them_as_they_are() {
+    let text = settings("userAuthPolicy.allowedEmailDomains = [\"example.com\"]\n")
+        .replace("[namespace.main]", "[namespace.main]\nuserAuthPolicy.useNonEmailIdentifier = true");
+    let names = ["ana@example.com", "Bo@example.com", "bo@example.com", "cy", "di@example.org"];
+    let folder = with_users(&text, &names.map(named));
+    let created = folder.run(&["users", "create", "ana@example.com", "--disabled", "--namespace", "back"]);
+    assert_eq!(created.code, Some(0));
+    let copied = folder.run(&["users", "copy", "--from", "main", "--to", "back", "--json"]);
+    let report = copied.json();
+    assert_eq!((copied.code, &report["copied"], &report["alreadyThere"]), (Some(1), &json!(1), &json!(0)));
+    let difference = "enabled where it comes from, and disabled there";
+    assert_eq!(report["differing"], json!([{ "name": "ana@example.com", "difference": difference }]));
+    let failed: Vec<_> = report["failed"].as_array().unwrap().iter().map(|failed| failed["name"].clone()).collect();
+    assert_eq!(failed, ["Bo@example.com", "cy", "di@example.org"]);
+    assert_eq!(report["failed"][0]["reason"], "the name becomes bo@example.com, as that of bo@example.com does");
+    assert!(copied.stderr.contains("failed: cy: "), "{}", copied.stderr);
+    let there: Vec<_> = exported(&folder, None, "--namespace back").iter().map(|user| user["name"].clone()).collect();
+    assert_eq!(there, ["ana@example.com", "bo@example.com"]);
+}
+
+#[test]
+fn copy_needs_two_namespaces_that_outlive_it() {
+    let folder = with_users(&settings("[namespace.passing]\nstore = \"memory\"\n"), &[named("ana@example.com")]);
+    for (arguments, text) in [
+        ("--from main --to main", "--from and --to are the same namespace: users are copied to another one"),
+        ("--from main --to back --namespace main", "--from and --to name the namespaces: leave out --namespace"),
+        (
+            "--from main --to back --db other.db",
+            "--db replaces the stores of both namespaces: name the database in tailor-idp.toml, or ignore the file with --no-config",
+        ),
+        ("--from main --to passing", "the users of namespace passing live in memory: --db PATH names a database"),
+        (
+            "--from main --to ghost",
+            "there is no namespace ghost in tailor-idp.toml: it has back, main, passing; --no-config ignores the file",
+        ),
+    ] {
+        let refused = run(&folder, None, &format!("users copy {arguments}"));
+        assert_eq!(refused, end(2, "", &format!("error: {text}\n")), "{arguments}");
+    }
+    let within = run(&folder, None, "users copy --from main --to other --db users.db --no-config");
+    assert_eq!(within.code, Some(0), "{within:#?}");
+}
+
+#[test]
+fn users_survive_the_way_to_workos_and_back_when_the_copy_is_killed() {
+    let Some(emulator) = Emulator::start() else { return };
+    let count = round_trip_users();
+    let user = |number: usize| match number % 3 {
+        0 => json!({ "name": format!("user{number}@example.com"), "passwordHash": BCRYPT }),
+        1 => json!({ "name": format!("user{number}@example.com"), "passwordHash": SCRYPT }),
+        _ => named(&format!("user{number}@example.com")),
+    };
+    let users: Vec<_> = (0..count).map(user).collect();
+    let folder = with_users(&settings(&workos(&emulator, "staff")), &users);
+    let copy = ["users", "copy", "--from", "main", "--to", "staff", "--json"];
+    let mut killed = program();
+    killed.current_dir(folder.path()).args(copy).env("WORKOS_KEY", &emulator.api_key);
+    let mut killed = killed.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    while exported(&folder, Some(&emulator), "--namespace staff").len() < count / 10 {
+        assert_eq!(killed.try_wait().unwrap(), None, "it ended before it could be killed");
+    }
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let first = exported(&folder, Some(&emulator), "--namespace staff").len();
+    assert!(first < count, "it was killed too late");
+
+    let resumed = run(&folder, Some(&emulator), &copy.join(" "));
+    let report = resumed.json();
+    assert_eq!(resumed.code, Some(0), "{resumed:#?}");
+    // Requests under way when it was killed could still take effect.
+    assert_eq!(report["copied"].as_u64().unwrap() + report["alreadyThere"].as_u64().unwrap(), count as u64);
+    assert!(report["alreadyThere"].as_u64().unwrap() >= first as u64, "{report}");
+    let passwords: Vec<_> = ["copied", "none", "notTaken"].iter().map(|state| &report["passwords"][state]).collect();
+    assert!(passwords.iter().all(|state| state.as_u64() > Some(0)), "{report}");
+
+    let back = run(&folder, Some(&emulator), "users copy --from staff --to back --json");
+    assert_eq!((back.code, &back.json()["copied"]), (Some(0), &json!(count)), "{back:#?}");
+    assert_eq!(back.json()["passwords"]["unknown"], json!(count));
+    let names = |namespace: &str| -> BTreeSet<String> {
+        let users = exported(&folder, Some(&emulator), &format!("--namespace {namespace}"));
+        assert_eq!(users.len(), count, "{namespace}");
+        users.iter().map(|user| user["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names("back"), names("main"));
+}
+
+#[test]
+fn copy_to_a_service_says_whom_it_cannot_have() {
+    let Some(emulator) = Emulator::start() else { return };
+    let users = [named("ana@example.com"), json!({ "name": "bo@example.com", "disabled": true })];
+    let folder = with_users(&settings(&workos(&emulator, "staff")), &users);
+    let failed = "failed: bo@example.com: WorkOS does not support disabling users\n";
+    for (flag, verb) in [(" --dry-run", "would copy"), ("", "copied")] {
+        let copied = run(&folder, Some(&emulator), &format!("users copy --from main --to staff{flag}"));
+        let text = format!(
+            "{verb} 1 user; 0 already there, 0 there and differing, 1 failed\n  1 without a password, as before\n"
+        );
+        assert_eq!(copied, end(1, &text, failed));
+    }
+}
+
+#[test]
+fn copy_keeps_to_the_rate_of_a_service() {
+    let auth0 = Auth0::start();
+    auth0.fake.tenant().rate = Some(15);
+    let users: Vec<_> = (0..40).map(|number| named(&format!("user{number}@example.com"))).collect();
+    let folder = with_users(&settings(&auth0.namespace("staff")), &users);
+    let copied = run(&folder, None, "users copy --from main --to staff");
+    assert_eq!(copied.code, Some(0), "{copied:#?}");
+    assert!(copied.stdout.starts_with("copied 40 users; "), "{copied:#?}");
+    assert!(copied.stderr.contains("waiting: 1 s: Auth0 takes no more requests for now: try again in "), "{copied:#?}");
+    assert_eq!(auth0.fake.tenant().users().count(), 40);
+}
+
+#[test]
+fn copy_ends_at_once_when_the_credentials_are_wrong_or_lack_a_right() {
+    let auth0 = Auth0::start();
+    auth0.fake.tenant().scopes = vec!["read:users"];
+    let users: Vec<_> = (0..40).map(|number| named(&format!("user{number}@example.com"))).collect();
+    let folder = with_users(&settings(&auth0.namespace("staff")), &users);
+    let copied = run(&folder, None, "users copy --from main --to staff");
+    let text = "error: 0 users were copied; the same copy again adds the rest: Auth0 refuses the credentials of the host: the \
+                application needs the scope create:users of the Auth0 Management API: answered 403 Forbidden: ";
+    assert_eq!(copied.code, Some(1), "{copied:#?}");
+    assert!(copied.stderr.starts_with(text), "{copied:#?}");
+    let refused = auth0.fake.tenant().calls().iter().filter(|call| *call == "POST /users").count();
+    assert!(refused <= 16, "those that were under way: {refused}");
+
+    let wrong = folder.run_with(&["users", "copy", "--from", "main", "--to", "staff"], |program| {
+        program.env("AUTH0_SECRET", "wrong-secret")
+    });
+    assert_eq!(wrong.code, Some(1));
+    assert!(
+        wrong.stderr.starts_with("error: namespace staff: Auth0 refuses the credentials of the host"),
+        "{wrong:#?}"
+    );
+    assert!(!format!("{copied:?}{wrong:?}").contains(CLIENT_SECRET));
+}
