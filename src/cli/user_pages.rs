@@ -1,6 +1,8 @@
 //! All users of a namespace, page by page, for commands that export or copy them.
 
-use std::time::Duration;
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 use tailor_idp::idp::local::StoredPassword;
@@ -15,6 +17,9 @@ const PAGE: u32 = 100;
 /// The delays before further attempts, in seconds. Together longer than the minute for which services refuse a client that
 /// has asked too often.
 const DELAYS: [u64; 7] = [1, 2, 4, 8, 16, 32, 60];
+
+/// The maximum time to wait for a service that asks for it.
+const MAX_WAIT: Duration = Duration::from_secs(120);
 
 /// A user, and the password as far as it is known.
 pub(super) struct StoredUser {
@@ -72,17 +77,26 @@ pub(super) enum Stopped {
     Interrupted,
 }
 
-/// Repeats calls that fail for a while only, such as those above the rate limit of a service.
+/// Repeats calls that fail for a while only, such as those above the rate limit of a service. Clones wait together.
 #[derive(Clone)]
 pub(super) struct Patience {
     stop: watch::Receiver<bool>,
     bar: ProgressBar,
+    shared: Rc<Shared>,
+}
+
+struct Shared {
+    /// No call begins before this time.
+    resume: Cell<Instant>,
+    /// The number of calls that succeeded.
+    successes: Cell<u64>,
 }
 
 impl Patience {
     /// Gives up once `stop` is true.
     pub(super) fn new(stop: watch::Receiver<bool>, bar: ProgressBar) -> Self {
-        Self { stop, bar }
+        let shared = Shared { resume: Cell::new(Instant::now()), successes: Cell::default() };
+        Self { stop, bar, shared: Rc::new(shared) }
     }
 
     pub(super) fn is_stopped(&self) -> bool {
@@ -91,22 +105,66 @@ impl Patience {
 
     /// The result of the call, repeated while it fails with an error that passes.
     pub(super) async fn attempt<T>(&mut self, call: impl AsyncFn() -> Result<T, IdpError>) -> Result<T, Stopped> {
+        self.attempt_if(passes, call).await
+    }
+
+    /// The result of the call, repeated while it is above a rate limit: every other error is final.
+    pub(super) async fn attempt_below_rate<T>(
+        &mut self,
+        call: impl AsyncFn() -> Result<T, IdpError>,
+    ) -> Result<T, Stopped> {
+        self.attempt_if(|error| error.code() == Code::ResourceExhausted, call).await
+    }
+
+    async fn attempt_if<T>(
+        &mut self,
+        repeats: impl Fn(&IdpError) -> bool,
+        call: impl AsyncFn() -> Result<T, IdpError>,
+    ) -> Result<T, Stopped> {
         let mut delays = DELAYS.into_iter();
+        let mut successes = self.shared.successes.get();
         loop {
-            if self.is_stopped() {
-                return Err(Stopped::Interrupted);
-            }
+            self.pause().await?;
             let error = match call().await {
-                Ok(value) => return Ok(value),
+                Ok(value) => {
+                    self.shared.successes.update(|successes| successes + 1);
+                    return Ok(value);
+                }
                 Err(error) => error,
             };
-            let Some(delay) = delays.next().filter(|_| passes(&error)) else { return Err(error.into()) };
-            self.bar.suspend(|| output::note("waiting", &format!("{delay} s: {error}")));
+            // As long as others succeed, the service works, at its own rate.
+            if successes != self.shared.successes.get() {
+                (delays, successes) = (DELAYS.into_iter(), self.shared.successes.get());
+            }
+            let Some(delay) = delays.next().filter(|_| repeats(&error)) else { return Err(error.into()) };
+            let asked = error.retry_after().unwrap_or_default().min(MAX_WAIT);
+            self.wait(asked.max(Duration::from_secs(delay)), &error);
+        }
+    }
+
+    /// Lets all calls wait. Says so once.
+    fn wait(&self, delay: Duration, error: &IdpError) {
+        let (now, resume) = (Instant::now(), self.shared.resume.get());
+        if resume <= now {
+            let seconds = delay.as_secs_f64().ceil();
+            self.bar.suspend(|| output::note("waiting", &format!("{seconds} s: {error}")));
+        }
+        self.shared.resume.set(resume.max(now + delay));
+    }
+
+    /// Waits until calls can begin again.
+    async fn pause(&mut self) -> Result<(), Stopped> {
+        while !self.is_stopped() {
+            let resume = self.shared.resume.get();
+            if resume <= Instant::now() {
+                return Ok(());
+            }
             tokio::select! {
-                () = tokio::time::sleep(Duration::from_secs(delay)) => {}
-                _ = self.stop.wait_for(|stop| *stop) => return Err(Stopped::Interrupted),
+                () = tokio::time::sleep_until(resume.into()) => {}
+                _ = self.stop.wait_for(|stop| *stop) => {}
             }
         }
+        Err(Stopped::Interrupted)
     }
 }
 

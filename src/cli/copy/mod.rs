@@ -55,16 +55,21 @@ impl Copy {
         let idp = namespaces.open_pair(&from, &to, !dry_run).await?;
         let stop = signal::stopped()?;
         let [from, to] = [from, to].map(|name| CallContext::new(name, Principal::Host));
+        let total = total(&idp, &from).await?;
+        let bar = progress::bar(total, "copying");
+        let mut patience = Patience::new(stop, bar.clone());
         // Before anything is written: wrong credentials of one side are no reason to begin.
         for context in [&from, &to] {
             let directory = idp.directory(context.namespace.as_str())?;
-            let checked = directory.check_access(context).await;
-            checked.map_err(|error| anyhow::Error::from(error).context(format!("namespace {}", context.namespace)))?;
+            let checked = patience.attempt_below_rate(async || directory.check_access(context).await).await;
+            checked.map_err(|stopped| unusable(stopped, context))?;
         }
-        let bar = progress::bar(total(&idp, &from).await?, "copying");
-        let patience = Patience::new(stop, bar.clone());
         let mut report = Report::new(backend(&idp, &from)?, backend(&idp, &to)?, dry_run);
-        let ended = copy(&idp, &from, Target::new(&idp, &from, &to, dry_run)?, patience, &bar, &mut report).await;
+        let ended = async {
+            let target = Target::open(&idp, [&from, &to], dry_run, total, &mut patience).await?;
+            copy(&idp, &from, target, patience, &bar, &mut report).await
+        };
+        let ended = ended.await;
         bar.finish_and_clear();
         match ended {
             Ok(()) => {
@@ -81,6 +86,13 @@ impl Copy {
                 Err(anyhow::Error::from(error).context(report.progress()))
             }
         }
+    }
+}
+
+fn unusable(stopped: Stopped, context: &CallContext) -> anyhow::Error {
+    match stopped {
+        Stopped::Interrupted => Interrupted.into(),
+        Stopped::Failed(error) => anyhow::Error::from(error).context(format!("namespace {}", context.namespace)),
     }
 }
 

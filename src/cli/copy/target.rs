@@ -14,11 +14,14 @@ use tailor_idp::idp::{
     NameKind, PasswordHash, Router, Timestamp, User, UserKey, UserQuery, UserRecord,
 };
 
-use super::super::user_pages::{Patience, Stopped, StoredUser};
+use super::super::user_pages::{Patience, Stopped, StoredUser, UserPages};
 use super::report::{Outcome, PasswordState, Report};
 
 /// The number of users who are looked up and created at a service at once. The service's `max_requests` holds besides.
 const PARALLEL: usize = 16;
+
+/// The maximum number of pages of a service that are read to know who is there: 100,000 users, and some megabytes.
+const MAX_PAGES: u64 = 1000;
 
 /// Copies users to a namespace.
 pub(super) struct Target {
@@ -30,12 +33,26 @@ pub(super) struct Target {
     kind: NameKind,
     takes_passwords: bool,
     dry_run: bool,
+    /// The users who are there, if the target is a service and they are few enough to be read first.
+    there: Option<HashMap<String, There>>,
     /// The names that the rules have changed, and the names that they were. Two of them can become one.
     changed: HashMap<String, String>,
 }
 
-/// A user to be copied.
+/// What a copy needs to know of a user who is there.
 #[derive(Clone)]
+struct There {
+    name: String,
+    disabled: bool,
+}
+
+impl From<User> for There {
+    fn from(User { name, disabled, .. }: User) -> Self {
+        Self { name, disabled }
+    }
+}
+
+/// A user to be copied.
 struct Candidate {
     /// The name at the target.
     name: String,
@@ -50,7 +67,7 @@ impl Candidate {
     }
 
     /// What becomes of a user whose name the target has.
-    fn compared_with(&self, there: &User) -> Outcome {
+    fn compared_with(&self, there: &There) -> Outcome {
         match (self.source.disabled, there.disabled) {
             (true, false) => Outcome::Differing("disabled where it comes from, and enabled there"),
             (false, true) => Outcome::Differing("enabled where it comes from, and disabled there"),
@@ -60,12 +77,26 @@ impl Candidate {
 }
 
 impl Target {
-    pub(super) fn new(idp: &Router, from: &CallContext, to: &CallContext, dry_run: bool) -> Result<Self, IdpError> {
+    /// Reads who is there, where that takes fewer requests than looking up `total` users, if that is their number.
+    pub(super) async fn open(
+        idp: &Router,
+        [from, to]: [&CallContext; 2],
+        dry_run: bool,
+        total: Option<u64>,
+        patience: &mut Patience,
+    ) -> Result<Self, Stopped> {
         let policy = &idp.directory(to.namespace.as_str())?.settings().user_auth_policy;
+        let kind = policy.name_kind();
+        let local = idp.local(to.namespace.as_str()).ok().cloned();
+        let there = match local {
+            Some(_) => None,
+            None => read_all(idp, to, kind, total, patience).await?,
+        };
         Ok(Self {
-            kind: policy.name_kind(),
+            kind,
             takes_passwords: !policy.disable_password_auth,
-            local: idp.local(to.namespace.as_str()).ok().cloned(),
+            local,
+            there,
             idp: idp.clone(),
             from: from.clone(),
             to: to.clone(),
@@ -145,8 +176,21 @@ impl Target {
         Ok(found.filter(|found| found.id != record.id).map(|found| found.name))
     }
 
-    async fn found(&self, name: &str, patience: &Patience) -> Result<Option<User>, Stopped> {
-        find(&self.idp, &self.to, name, &mut patience.clone()).await
+    /// The user who is there with the name.
+    async fn found(&self, name: &str, patience: &Patience) -> Result<Option<There>, Stopped> {
+        match &self.there {
+            Some(there) => Ok(there.get(&self.kind.normalize(name)).cloned()),
+            None => Ok(find(&self.idp, &self.to, name, &mut patience.clone()).await?.map(There::from)),
+        }
+    }
+
+    /// Creates a user at the service, unless the name is there.
+    async fn create_one(&self, candidate: &Candidate, patience: &mut Patience) -> Result<Outcome, Stopped> {
+        match self.found(&candidate.name, patience).await? {
+            Some(there) => Ok(candidate.compared_with(&there)),
+            None if self.dry_run => Ok(candidate.copied()),
+            None => create(&self.idp, &self.to, candidate, patience).await,
+        }
     }
 
     /// Copies to a store, all users in one transaction.
@@ -161,7 +205,8 @@ impl Target {
         let names = candidates.iter().map(|candidate| candidate.name.clone()).collect();
         let request = ListUsers { first: Some(1000), after: None, query: UserQuery { ids: None, names: Some(names) } };
         let there = self.idp.users(&self.to, request).await?.users;
-        let there: HashMap<_, _> = there.into_iter().map(|user| (self.kind.normalize(&user.name), user)).collect();
+        let there = there.into_iter().map(|user| (self.kind.normalize(&user.name), There::from(user)));
+        let there: HashMap<_, _> = there.collect();
         let mut new = Vec::new();
         for candidate in candidates {
             match there.get(&candidate.name) {
@@ -203,6 +248,7 @@ impl Target {
                     true => find(&self.idp, &self.to, &candidate.name, &mut patience).await?,
                     false => None,
                 };
+                let there = there.map(There::from);
                 let outcome = there.map_or_else(|| candidate.copied(), |there| candidate.compared_with(&there));
                 report.add(candidate.source.name, outcome);
                 bar.inc(1);
@@ -224,7 +270,7 @@ impl Target {
             if stopping.get() {
                 return Err(Stopped::Interrupted);
             }
-            let outcome = create(&self.idp, &self.to, &candidate, self.dry_run, &mut patience.clone()).await;
+            let outcome = self.create_one(&candidate, &mut patience.clone()).await;
             stopping.set(stopping.get() || outcome.is_err());
             Ok((candidate.source.name, outcome?))
         };
@@ -258,20 +304,39 @@ fn importable(candidate: &Candidate, now: Timestamp) -> ImportUser {
     }
 }
 
-/// Creates a user at a service, unless the name is there.
+/// The users of a service by normalised name. `None` if it does not list all of them, or if that takes more requests than looking
+/// up `total` users.
+async fn read_all(
+    idp: &Router,
+    to: &CallContext,
+    kind: NameKind,
+    total: Option<u64>,
+    patience: &mut Patience,
+) -> Result<Option<HashMap<String, There>>, Stopped> {
+    let mut there = HashMap::new();
+    let mut pages = UserPages::new(idp, to);
+    for _ in 0..total.unwrap_or(MAX_PAGES).min(MAX_PAGES) {
+        match pages.next(false, patience).await {
+            Ok(Some(users)) => there.extend(users.into_iter().map(|StoredUser { record, .. }| {
+                let UserRecord { name, disabled, .. } = record;
+                (kind.normalize(&name), There { name, disabled })
+            })),
+            Ok(None) => return Ok(Some(there)),
+            // Auth0 lists 1,000 users.
+            Err(Stopped::Failed(error)) if error.code() == Code::FailedPrecondition => return Ok(None),
+            Err(stopped) => return Err(stopped),
+        }
+    }
+    Ok(None)
+}
+
+/// Creates a user at a service.
 async fn create(
     idp: &Router,
     to: &CallContext,
     candidate: &Candidate,
-    dry_run: bool,
     patience: &mut Patience,
 ) -> Result<Outcome, Stopped> {
-    if let Some(there) = find(idp, to, &candidate.name, patience).await? {
-        return Ok(candidate.compared_with(&there));
-    }
-    if dry_run {
-        return Ok(candidate.copied());
-    }
     let directory = idp.directory(to.namespace.as_str())?;
     let attempts = Cell::new(0);
     let created = patience.attempt(async || {
@@ -290,7 +355,7 @@ async fn create(
         Err(Stopped::Failed(error)) if error.code() == Code::AlreadyExists => {
             let there = find(idp, to, &candidate.name, patience).await?;
             let Some(there) = there else { return Ok(Outcome::Failed(told(&error))) };
-            Ok(match candidate.compared_with(&there) {
+            Ok(match candidate.compared_with(&there.into()) {
                 // An attempt whose answer was lost.
                 Outcome::AlreadyThere if attempts.get() > 1 => candidate.copied(),
                 outcome => outcome,

@@ -96,7 +96,20 @@ impl Failure {
                 code = Code::Aborted;
             }
         }
-        IdpError::new(code, detail).with_source(self)
+        let error = IdpError::new(code, detail);
+        let error = match self.service_wait() {
+            Some(wait) => error.with_retry_after(wait),
+            None => error,
+        };
+        error.with_source(self)
+    }
+
+    /// The delay that the service asks for, also where it is the token endpoint that does.
+    fn service_wait(&self) -> Option<Duration> {
+        match self {
+            Self::Token(failure) => failure.service_wait(),
+            failure => failure.wait(),
+        }
     }
 
     fn describe(&self, service: &str, timeout: Duration) -> (Code, String) {
