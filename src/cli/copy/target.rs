@@ -322,7 +322,7 @@ async fn read_all(
                 (kind.normalize(&name), There { name, disabled })
             })),
             Ok(None) => return Ok(Some(there)),
-            // Auth0 lists 1,000 users.
+            // Auth0 lists at most 1,000 users who were created at once.
             Err(Stopped::Failed(error)) if error.code() == Code::FailedPrecondition => return Ok(None),
             Err(stopped) => return Err(stopped),
         }

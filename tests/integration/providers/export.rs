@@ -3,7 +3,7 @@
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 
-use super::{Auth0, Emulator, run, workos};
+use super::{Auth0, CONNECTION, Emulator, run, workos};
 use crate::settings::commands::{Folder, OPEN, end};
 
 const BCRYPT: &str = "$2b$04$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy";
@@ -82,13 +82,28 @@ fn users_of_a_service_are_exported_without_a_total_over_several_pages() {
 }
 
 #[test]
+fn users_of_auth0_are_exported_beyond_the_window_of_its_listings() {
+    let auth0 = Auth0::start();
+    for number in 0..1200 {
+        let fields = json!({ "email": format!("user{number}@example.com"), "blocked": number == 7 });
+        auth0.fake.tenant().add(CONNECTION, fields);
+    }
+    let folder = Folder::new(&[("tailor-idp.toml", &auth0.namespace("staff"))]);
+    let exported = run(&folder, None, "users export out.jsonl");
+    assert_eq!(exported, end(0, "exported 1200 users, 0 with a password hash\n", ""));
+    let lines = std::fs::read_to_string(folder.path().join("out.jsonl")).unwrap();
+    let users: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(users.len(), 1200);
+    assert_eq!((&users[1199]["name"], &users[7]["disabled"]), (&json!("user1199@example.com"), &json!(true)));
+}
+
+#[test]
 fn export_that_fails_in_the_midst_leaves_no_file() {
     let auth0 = Auth0::start();
-    {
-        let mut tenant = auth0.fake.tenant();
-        for number in 0..1001 {
-            tenant.add(super::CONNECTION, json!({ "email": format!("user{number}@example.com") }));
-        }
+    for number in 0..1001 {
+        // All at one time: Auth0 does not list those beyond the thousandth.
+        let fields = json!({ "email": format!("user{number}@example.com"), "created_at": "2026-01-15T12:00:00.000Z" });
+        auth0.fake.tenant().add(CONNECTION, fields);
     }
     let folder = Folder::new(&[("tailor-idp.toml", &auth0.namespace("staff"))]);
     let exported = run(&folder, None, "users export out.jsonl");

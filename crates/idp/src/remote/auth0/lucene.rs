@@ -1,5 +1,7 @@
 //! Queries in Auth0's subset of Lucene's syntax.
 
+use crate::model::Timestamp;
+
 /// The length of the quoted names of one query, in bytes. Percent-encoded it triples, and Auth0 refuses long URLs.
 const MAX_QUOTED: usize = 1500;
 
@@ -20,6 +22,11 @@ fn phrase(text: &str) -> String {
 /// All users of the connection.
 pub(super) fn all(connection: &str) -> String {
     format!("identities.connection:{}", phrase(connection))
+}
+
+/// The users of the connection who were created then or later.
+pub(super) fn since(connection: &str, time: Timestamp) -> String {
+    format!("{} AND created_at:[{time} TO *]", all(connection))
 }
 
 /// The users of the connection with these usernames.

@@ -17,7 +17,7 @@ use url::Url;
 
 use self::refusal::{Scope, Written, is_unknown_id, missing_scopes, uncreated, unread, unwritten};
 use self::steps::{Step, name_fields, steps};
-use self::window::{PAGE, Page, Place, WINDOW};
+use self::window::{PAGE, Page, Place, ScanPlace, WINDOW};
 use self::wire::{Auth0User, FIELDS, UserPage};
 use super::backend::{Backend, Call, Credentials};
 use super::listing::{self, ServicePage, Users, is_email};
@@ -29,7 +29,7 @@ use crate::directory::{
     CallContext, Capabilities, Capability, Directory, DirectoryPage, ListRequest, MissingRight, ScanPage, UserChange,
     user_already_exists, user_not_found,
 };
-use crate::model::{Code, CreateUser, IdpError, Password, UserKey, UserRecord};
+use crate::model::{Code, CreateUser, IdpError, Password, Timestamp, UserKey, UserRecord};
 
 /// The name of the service in errors.
 const SERVICE: &str = "Auth0";
@@ -265,12 +265,57 @@ impl Auth0 {
         if found.is_some_and(|found| found.id != user.id) { Err(user_already_exists(name)) } else { Ok(()) }
     }
 
-    /// A page of a search, with the number of users of the connection.
-    async fn search_page(&self, call: &Call<'_>, page: Page) -> Result<(Vec<UserRecord>, usize, usize), IdpError> {
-        let request = search(lucene::all(&self.connection), page).query("include_totals", "true");
+    /// A page of a search for the users of the connection since a time, with their number.
+    async fn search_page(
+        &self,
+        call: &Call<'_>,
+        since: Option<Timestamp>,
+        page: Page,
+    ) -> Result<(Vec<UserRecord>, usize, usize), IdpError> {
+        let query = since.map_or_else(|| lucene::all(&self.connection), |time| lucene::since(&self.connection, time));
+        let request = search(query, page).query("include_totals", "true");
         let UserPage { total, users } = read(call, request.query("sort", "created_at:1")).await?;
         let length = users.len();
         Ok((self.records(users).collect(), length, usize::try_from(total).unwrap_or(usize::MAX)))
+    }
+
+    /// At most `limit` users after a place, of those since a time; the place of the next page; and the number of those since then.
+    async fn page_of(
+        &self,
+        call: &Call<'_>,
+        since: Option<Timestamp>,
+        place: Option<Place>,
+        limit: u32,
+    ) -> Result<(Vec<UserRecord>, Option<Place>, usize), IdpError> {
+        let limit = (limit as usize).clamp(1, PAGE);
+        let (mut start, wanted) = match &place {
+            None => (0, limit),
+            Some(place) => ((place.offset - 1).min(WINDOW - 1), limit + 1),
+        };
+        let (mut users, first, length, total) = loop {
+            let page = Page::with(start, wanted);
+            let (mut users, length, total) = self.search_page(call, since, page).await?;
+            match place.as_ref().map(|place| place.passed(&users)) {
+                // Users were deleted: those who follow have moved up.
+                Some(None) if page.start() > 0 => start = (page.start() - 1).min(total.saturating_sub(1)),
+                passed => {
+                    let passed = passed.flatten().unwrap_or_default();
+                    users.drain(..passed);
+                    break (users, page.start() + passed, length - passed, total);
+                }
+            }
+        };
+        let end = if users.len() > limit { first + limit } else { first + length };
+        users.truncate(limit);
+        let next = match users.last() {
+            _ if end >= total => None,
+            Some(last) => Some(Place::after(last, end)),
+            None if end >= WINDOW => return Err(beyond_window()),
+            None if end <= start => return Err(call.unexpected("a page has fewer users than its total says")),
+            // All of them are before the place: go on.
+            None => place.map(|place| Place { offset: end + 1, ..place }),
+        };
+        Ok((users, next, total))
     }
 }
 
@@ -301,35 +346,7 @@ impl Users for Auth0 {
 
     async fn page(&self, call: &Call<'_>, after: Option<String>, limit: u32) -> Result<ServicePage, IdpError> {
         let place = after.map(|cursor| Place::parse(&cursor).ok_or_else(|| call.unexpected("a cursor is malformed")));
-        let place = place.transpose()?;
-        let limit = (limit as usize).clamp(1, PAGE);
-        let (mut start, wanted) = match &place {
-            None => (0, limit),
-            Some(place) => ((place.offset - 1).min(WINDOW - 1), limit + 1),
-        };
-        let (mut users, first, length, total) = loop {
-            let page = Page::with(start, wanted);
-            let (mut users, length, total) = self.search_page(call, page).await?;
-            match place.as_ref().map(|place| place.passed(&users)) {
-                // Users were deleted: those who follow have moved up.
-                Some(None) if page.start() > 0 => start = (page.start() - 1).min(total.saturating_sub(1)),
-                passed => {
-                    let passed = passed.flatten().unwrap_or_default();
-                    users.drain(..passed);
-                    break (users, page.start() + passed, length - passed, total);
-                }
-            }
-        };
-        let end = if users.len() > limit { first + limit } else { first + length };
-        users.truncate(limit);
-        let next = match users.last() {
-            _ if end >= total => None,
-            Some(last) => Some(Place::after(last, end)),
-            None if end >= WINDOW => return Err(beyond_window()),
-            None if end <= start => return Err(call.unexpected("a page has fewer users than its total says")),
-            // All of them are before the place: go on.
-            None => place.map(|place| Place { offset: end + 1, ..place }),
-        };
+        let (users, next, total) = self.page_of(call, None, place.transpose()?, limit).await?;
         Ok(ServicePage { users, next: next.map(|place| place.cursor()), total: Some(total as u64) })
     }
 }
@@ -349,7 +366,13 @@ impl Directory for Auth0 {
     }
 
     async fn scan(&self, context: &CallContext, after: Option<String>, limit: u32) -> Result<ScanPage, IdpError> {
-        listing::scan(self, &self.backend.call(context), after, limit).await
+        let call = self.backend.call(context);
+        let place =
+            after.map(|cursor| ScanPlace::parse(&cursor).ok_or_else(|| call.unexpected("a cursor is malformed")));
+        let (since, place) = place.transpose()?.map_or((None, None), |ScanPlace { since, place }| (since, Some(place)));
+        let (users, next, _) = self.page_of(&call, since, place, limit).await?;
+        let next = next.map(|place| ScanPlace { since, place }.rebased().cursor());
+        Ok(ScanPage { users, next })
     }
 
     async fn check_access(&self, context: &CallContext) -> Result<Vec<MissingRight>, IdpError> {

@@ -52,6 +52,39 @@ impl Place {
     }
 }
 
+/// The place after a user of a scan, which goes beyond the window: it begins anew with the users who were created since a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ScanPlace {
+    /// The time from which the users are counted.
+    pub(super) since: Option<Timestamp>,
+    pub(super) place: Place,
+}
+
+impl ScanPlace {
+    pub(super) fn cursor(&self) -> String {
+        format!("{} {}", self.since.map_or(-1, Timestamp::unix_millis), self.place.cursor())
+    }
+
+    /// The place of a [`cursor`](Self::cursor). `None` for another text.
+    pub(super) fn parse(cursor: &str) -> Option<Self> {
+        let (since, place) = cursor.split_once(' ')?;
+        let since: i64 = since.parse().ok()?;
+        let since = (since >= 0).then(|| Timestamp::from_unix_millis(since));
+        Some(Self { since, place: Place::parse(place)? })
+    }
+
+    /// The same place, counted from its own user once the window nears its end. Those who were created in the same millisecond as
+    /// all others since the last beginning cannot be counted so.
+    pub(super) fn rebased(self) -> Self {
+        let Self { since, place } = self;
+        let near_end = place.offset + PAGE > WINDOW;
+        match place.created_at.filter(|time| near_end && Some(*time) > since) {
+            Some(time) => Self { since: Some(time), place: Place { offset: 1, ..place } },
+            None => Self { since, place },
+        }
+    }
+}
+
 /// One of Auth0's pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Page {
@@ -125,6 +158,21 @@ mod tests {
         for cursor in ["", "7", "7 5", "0 5 a", "-1 5 a", "x 5 a", "7 y a"] {
             assert_eq!(Place::parse(cursor), None, "{cursor:?}");
         }
+    }
+
+    #[test]
+    fn scans_begin_anew_near_the_end_of_the_window() {
+        let at = |offset, since: Option<i64>| ScanPlace {
+            since: since.map(Timestamp::from_unix_millis),
+            place: Place::after(&user("auth0|a b", 5), offset),
+        };
+        for place in [at(7, None), at(900, None), at(950, Some(5)), at(950, Some(6))] {
+            assert_eq!(ScanPlace::parse(&place.cursor()).unwrap().rebased(), place);
+        }
+        for place in [at(901, None), at(1000, Some(4))] {
+            assert_eq!(place.rebased(), at(1, Some(5)));
+        }
+        assert_eq!(ScanPlace::parse("x 7 5 a"), None);
     }
 
     #[test]

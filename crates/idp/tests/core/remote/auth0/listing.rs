@@ -183,3 +183,35 @@ async fn invokers_who_may_read_some_users_list_those_they_name_and_all_only_by_c
     let page = idp(Count::Walk).users(&anonymous, ListUsers::default()).await.unwrap();
     assert_eq!((names(&page), page.total_count), (readable.to_vec(), 3));
 }
+
+/// Reads everybody as hosts do, beyond the window.
+async fn scan(idp: &Router) -> Result<Vec<String>, IdpError> {
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = idp.directory("staff").unwrap().scan(&host(), after, 100).await?;
+        found.extend(page.users.into_iter().map(|user| user.name));
+        after = page.next;
+        if after.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
+#[tokio::test]
+async fn scans_have_every_user_once_beyond_the_window() {
+    let world = World::start().await;
+    assert_eq!(scan(&world.idp()).await.unwrap(), Vec::<String>::new());
+    fill(&world, 2345);
+    world.tenant().add("partners", json!({ "email": "other@example.com" }));
+    assert_eq!(scan(&world.idp()).await.unwrap(), expected(0..2345));
+}
+
+#[tokio::test]
+async fn scans_fail_when_more_users_than_the_window_have_the_same_time() {
+    let world = World::start().await;
+    for number in 0..1001 {
+        let fields = json!({ "email": format!("user{number}@example.com"), "created_at": "2026-01-15T12:00:00.000Z" });
+        world.tenant().add(CONNECTION, fields);
+    }
+    assert_eq!(scan(&world.idp()).await.unwrap_err().code(), Code::FailedPrecondition);
+}

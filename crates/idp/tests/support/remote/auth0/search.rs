@@ -5,8 +5,16 @@ use serde_json::Value;
 /// A parsed query.
 #[derive(Debug)]
 pub(super) enum Query {
-    Term { field: String, value: String },
+    Term {
+        field: String,
+        value: String,
+    },
     Exists(String),
+    /// From a text on, in the order of texts: that of dates.
+    Since {
+        field: String,
+        from: String,
+    },
     And(Box<Query>, Box<Query>),
     Or(Box<Query>, Box<Query>),
     Not(Box<Query>),
@@ -33,6 +41,7 @@ impl Query {
                     found == value
                 }
             }),
+            Self::Since { field, from } => values(user, field).iter().any(|found| found >= from),
             Self::Exists(field) => !values(user, field).is_empty(),
             Self::And(left, right) => left.matches(user) && right.matches(user),
             Self::Or(left, right) => left.matches(user) || right.matches(user),
@@ -112,6 +121,16 @@ impl Parser {
         }
         if field == "_exists_" {
             return Ok(Query::Exists(self.word()));
+        }
+        if self.take("[") {
+            let rest = self.chars[self.at..].iter();
+            let from: String = rest.take_while(|char| **char != ' ').collect();
+            self.at += from.chars().count();
+            return if self.take("TO *]") {
+                Ok(Query::Since { field, from })
+            } else {
+                Err("a range is open".to_owned())
+            };
         }
         if self.take("(") {
             let query = self.any(Some(&field))?;
