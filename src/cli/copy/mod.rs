@@ -24,8 +24,8 @@ use super::{output, progress, signal};
 /// every hash; WorkOS and Descope take bcrypt and Argon2id hashes; the other services take none. The time of creation is copied
 /// into databases only. Ids and MFA factors are not copied: everybody gets a new id.
 ///
-/// After an interruption or a failure, run the same copy again: it adds the rest. Requests that a service refuses for its rate
-/// are repeated, for up to two minutes each.
+/// After an interruption or a failure, run the same copy again: it adds the rest. A copy goes at the rate of the service: what that
+/// refuses for now is repeated, unless nothing succeeds for two minutes.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::process::Stdio;
+use std::time::Duration;
 
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 
 use super::{Auth0, CLIENT_SECRET, Emulator, run, workos};
 use crate::settings::commands::{Folder, OPEN, end};
-use crate::support::program;
+use crate::support::{program, send_signal};
 
 const BCRYPT: &str = "$2b$04$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy";
 const SCRYPT: &str = "$scrypt$ln=14,r=8,p=1$c29kaXVtIGNobG9yaWRlIQ$bmFjbG5hY2xuYWNsbmFjbGFjbGE";
@@ -176,6 +177,27 @@ fn copy_keeps_to_the_rate_of_a_service() {
     assert!(copied.stdout.starts_with("copied 20 users; "), "{copied:#?}");
     assert!(copied.stderr.contains("s: Auth0 takes no more requests for now: try again in "), "{copied:#?}");
     assert_eq!(auth0.fake.tenant().users().count(), 20);
+}
+
+#[cfg(unix)]
+#[test]
+fn interrupted_copy_ends_what_is_under_way_and_says_how_to_go_on() {
+    let auth0 = Auth0::start();
+    auth0.fake.tenant().latency = Duration::from_millis(100);
+    let users: Vec<_> = (0..300).map(|number| named(&format!("user{number}@example.com"))).collect();
+    let folder = with_users(&settings(&auth0.namespace("staff")), &users);
+    let mut copy = program();
+    copy.current_dir(folder.path()).args(["users", "copy", "--from", "main", "--to", "staff"]);
+    let copy = copy.env("AUTH0_SECRET", CLIENT_SECRET).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    while auth0.fake.tenant().users().count() == 0 {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    send_signal(copy.id(), rustix::process::Signal::INT);
+    let ended = copy.wait_with_output().unwrap();
+    let there = auth0.fake.tenant().users().count();
+    assert!(there < 300, "{there}");
+    let text = format!("interrupted: {there} users were copied; the same copy again adds the rest\n");
+    assert_eq!((ended.status.code(), String::from_utf8(ended.stderr).unwrap()), (Some(130), text));
 }
 
 #[test]
