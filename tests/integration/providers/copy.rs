@@ -7,7 +7,7 @@ use std::time::Duration;
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 
-use super::{Auth0, CLIENT_SECRET, Emulator, run, workos};
+use super::{Auth0, CLIENT_SECRET, CONNECTION, Emulator, run, workos};
 use crate::settings::commands::{Folder, OPEN, end};
 use crate::support::{program, send_signal};
 
@@ -177,6 +177,29 @@ fn copy_keeps_to_the_rate_of_a_service() {
     assert!(copied.stdout.starts_with("copied 20 users; "), "{copied:#?}");
     assert!(copied.stderr.contains("s: Auth0 takes no more requests for now: try again in "), "{copied:#?}");
     assert_eq!(auth0.fake.tenant().users().count(), 20);
+}
+
+#[test]
+fn copy_from_auth0_into_a_database_keeps_states_and_times() {
+    let auth0 = Auth0::start();
+    for (email, blocked) in [("ana@example.com", false), ("bo@example.com", true)] {
+        let fields = json!({ "email": email, "blocked": blocked, "created_at": "2012-03-04T05:06:07.089Z" });
+        auth0.fake.tenant().add(CONNECTION, fields);
+    }
+    let folder = with_users(&settings(&auth0.namespace("staff")), &[named("cy@example.com")]);
+    let copied = run(&folder, None, "users copy --from staff --to main");
+    let text = "copied 2 users; 0 already there, 0 there and differing, 0 failed\n  \
+                2 without a password: Auth0 gives out none, so a new one has to be set\n";
+    assert_eq!(copied, end(0, text, ""));
+    let users = exported(&folder, None, "--namespace main");
+    let time = "2012-03-04T05:06:07.089Z";
+    assert_eq!(
+        users[1..],
+        [
+            json!({ "name": "ana@example.com", "createdAt": time }),
+            json!({ "name": "bo@example.com", "disabled": true, "createdAt": time }),
+        ]
+    );
 }
 
 #[cfg(unix)]
