@@ -1,13 +1,13 @@
-//! CPU time of a thread, readable from any thread.
+//! CPU time of a thread or of a process, readable from any thread.
 
 use std::time::Duration;
 
-/// CPU-time clock of one thread. Valid while the thread lives.
+/// CPU-time clock of one thread or process. Valid while it lives.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct ThreadClock(#[cfg(target_os = "linux")] libc::clockid_t);
+pub(super) struct CpuClock(#[cfg(target_os = "linux")] libc::clockid_t);
 
 #[cfg(target_os = "linux")]
-impl ThreadClock {
+impl CpuClock {
     /// Clock of the current thread. None if the system has none.
     pub(super) fn of_this_thread() -> Option<Self> {
         let mut clock = 0;
@@ -28,7 +28,7 @@ impl ThreadClock {
 
 /// Other systems have no such clock, or no stable interface to it.
 #[cfg(not(target_os = "linux"))]
-impl ThreadClock {
+impl CpuClock {
     pub(super) fn of_this_thread() -> Option<Self> {
         None
     }
@@ -50,7 +50,7 @@ mod tests {
         let (send_clock, clock) = mpsc::channel();
         let (go_on, wait) = mpsc::channel::<()>();
         let thread = thread::spawn(move || {
-            send_clock.send(ThreadClock::of_this_thread().unwrap()).unwrap();
+            send_clock.send(CpuClock::of_this_thread().unwrap()).unwrap();
             wait.recv().unwrap();
         });
         let clock = clock.recv().unwrap();

@@ -18,6 +18,7 @@
 //! | --- | --- |
 //! | `runtime` | interface for hosts: builder, `run`, shutdown |
 //! | `pool` | worker threads, the queue, choice and reuse of isolates |
+//! | `runner` | runs executions one after the other, in an isolate of the thread or in a worker process |
 //! | `isolate` | one isolate: creation, loading a script, calling its handler |
 //! | `limits`, `termination`, `watchdog`, `memory`, `console` | limits of an execution and their enforcement |
 //! | `script`, `loader` | modules of a script, and how V8 gets them |
@@ -39,6 +40,7 @@ mod loader;
 mod memory;
 mod missing_globals;
 mod pool;
+mod runner;
 mod runtime;
 mod script;
 mod script_error;

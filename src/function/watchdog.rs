@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
-use super::clock::ThreadClock;
+use super::clock::CpuClock;
 use super::limits::Limit;
 use super::memory::MemoryAccount;
 use super::termination::{TerminationHandle, TerminationReason};
@@ -28,12 +28,30 @@ pub(super) struct WatchTarget {
     /// None while the execution has no thread.
     pub(super) cpu: Option<CpuWatch>,
     /// Checked at every tick in which the thread used CPU time, or at every tick if that is unknown.
-    pub(super) memory: Option<Arc<MemoryAccount>>,
+    pub(super) memory: Option<MemoryWatch>,
+}
+
+/// Memory of an execution.
+pub(super) enum MemoryWatch {
+    /// Of an isolate in this process, which checks it itself.
+    Heap(Arc<MemoryAccount>),
+}
+
+impl MemoryWatch {
+    /// Returns the bytes in use if they are above the limit.
+    fn check(&self) -> Option<usize> {
+        match self {
+            Self::Heap(account) => {
+                account.request_check();
+                None
+            }
+        }
+    }
 }
 
 /// CPU time of the thread that runs an execution.
 pub(super) struct CpuWatch {
-    pub(super) clock: ThreadClock,
+    pub(super) clock: CpuClock,
     /// Reading of the clock at which [`Limit::CpuTime`] is exceeded.
     pub(super) deadline: Option<Duration>,
     /// Reading of the clock at the last tick.
@@ -47,36 +65,38 @@ impl WatchTarget {
             return Some(Action::TerminateAgain);
         }
         if let Some((_, limit)) = self.deadline.filter(|(deadline, _)| *deadline <= now) {
-            return Some(Action::Terminate(limit));
+            return Some(Action::Terminate(limit, 0));
         }
         let mut is_running = true;
         if let Some(cpu) = &mut self.cpu
             && let Some(time) = cpu.clock.now()
         {
             if cpu.deadline.is_some_and(|deadline| deadline <= time) {
-                return Some(Action::Terminate(Limit::CpuTime));
+                return Some(Action::Terminate(Limit::CpuTime, 0));
             }
             is_running = time > cpu.last;
             cpu.last = time;
         }
         if let Some(memory) = &self.memory
             && is_running
+            && let Some(used) = memory.check()
         {
-            memory.request_check();
+            return Some(Action::Terminate(Limit::Memory, used));
         }
         None
     }
 }
 
 enum Action {
-    Terminate(Limit),
+    /// The exceeded limit, and the amount used.
+    Terminate(Limit, usize),
     TerminateAgain,
 }
 
 impl Action {
     fn apply(self, termination: &TerminationHandle) {
         match self {
-            Self::Terminate(limit) => termination.terminate(TerminationReason::Limit(limit, 0)),
+            Self::Terminate(limit, used) => termination.terminate(TerminationReason::Limit(limit, used)),
             Self::TerminateAgain => termination.terminate_again(),
         }
     }

@@ -18,7 +18,6 @@ use tokio::sync::oneshot;
 
 pub use self::config::Isolation;
 pub(super) use self::config::PoolConfig;
-pub(super) use self::job::{Outcome, Request, WarmKey, termination_error};
 pub(super) use self::shared::PoolShared;
 use self::shared::WorkerPermit;
 use self::slot::Command;
@@ -26,6 +25,7 @@ use self::slot::Command;
 pub(crate) use self::threads::run_on_isolate_thread;
 pub(super) use self::threads::start_engine;
 use self::worker::{Worker, WorkerExit};
+use super::runner::{Outcome, Request};
 
 /// Stuck workers from which on the pool takes no more jobs. Each can use a whole core.
 const MAX_STUCK_WORKERS: usize = 16;

@@ -9,8 +9,9 @@ use std::time::Instant;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
-use super::job::{Job, Outcome, Request, WarmKey};
+use super::job::Job;
 use super::slot::WorkerSlot;
+use crate::function::runner::{AfterRun, Outcome, Request, WarmKey};
 use crate::function::termination::{TerminationHandle, TerminationReason};
 
 /// Shared by all pools: calls of `tailor.idp` carry the id as that of the execution, which is unique in the process.
@@ -176,15 +177,6 @@ pub(super) struct ActiveJob<'a> {
     outcome: Option<oneshot::Sender<Outcome>>,
 }
 
-/// What a worker does after a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum AfterJob {
-    /// It looks into the queue at once.
-    Search,
-    /// It cleans up first, which can take a while.
-    CleanUp,
-}
-
 impl<'a> ActiveJob<'a> {
     pub(super) fn new(permit: &'a WorkerPermit, id: u64, outcome: oneshot::Sender<Outcome>) -> Self {
         Self { permit, id, outcome: Some(outcome) }
@@ -194,11 +186,11 @@ impl<'a> ActiveJob<'a> {
     ///
     /// A worker that will search is counted first: the caller can submit its next job at once, which then needs no further
     /// worker.
-    pub(super) fn complete(mut self, outcome: Outcome, after: AfterJob) {
+    pub(super) fn complete(mut self, outcome: Outcome, after: AfterRun) {
         let sender = self.outcome.take();
         let mut state = self.permit.shared.state.lock();
         state.remove_job(self.id);
-        if after == AfterJob::Search {
+        if after == AfterRun::Search {
             self.permit.start_searching(&mut state);
         }
         drop(state);
