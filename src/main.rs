@@ -5,5 +5,6 @@ mod cli;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    tailor_idp::function::worker_entry();
     cli::main()
 }

@@ -14,7 +14,7 @@ use serde_json::Value;
 use tailor_idp::function::{
     CertificateAuthorities, Execution, FetchPolicy, FunctionRuntime, Invocation, Script, parse_argument,
 };
-use tailor_idp::settings::FunctionLimits;
+use tailor_idp::settings::{FunctionLimits, ScriptIsolation};
 
 use super::error::{self, AlreadyPrinted, Interrupted, UsageError};
 use super::inspect::{self, Debugger, InspectArgs};
@@ -72,6 +72,11 @@ pub(super) struct Run {
     /// How much memory it may use, such as 64MB [default: the settings', else 32MB]
     #[arg(long, value_name = "SIZE", value_parser = FunctionLimits::parse_memory)]
     memory: Option<u64>,
+
+    /// Where the script runs: thread, or process for a sandboxed process of its own, for scripts of strangers [default: the
+    /// settings', else thread]
+    #[arg(long, value_name = "WHERE", value_parser = ScriptIsolation::parse)]
+    isolation: Option<ScriptIsolation>,
 
     /// Print the time, CPU time and memory of the run to stderr
     #[arg(long)]
@@ -173,7 +178,9 @@ impl Run {
         end: impl Future<Output = T>,
     ) -> anyhow::Result<Option<T>> {
         // Starts in the background, while the script is read and the store is opened.
-        FunctionRuntime::start_engine();
+        if self.isolation != Some(ScriptIsolation::Process) {
+            FunctionRuntime::start_engine();
+        }
         let script = Script::from_file(&self.script).map_err(|error| UsageError(error.to_string()))?;
         let mut invocation = Invocation::new(self.argument()?).on_log(|line| output::print_error(&line.text));
         if let Some(invoker) = self.invoker.as_deref().map(invoker::read).transpose()?.flatten() {
@@ -187,8 +194,13 @@ impl Run {
         limits.memory = self.memory.unwrap_or(limits.memory);
         let allowed = fetch.allowed().or(&allowed);
         let fetch = fetch.allow(allowed).trust(&authorities);
+        let isolation = self.isolation.unwrap_or(limits.isolation);
         // A single run needs no prepared isolates.
-        let mut runtime = FunctionRuntime::builder(Arc::new(idp)).limits(limits.limits()).fetch(fetch).prepared(0);
+        let mut runtime = FunctionRuntime::builder(Arc::new(idp))
+            .limits(limits.limits())
+            .fetch(fetch)
+            .workers(isolation.workers())
+            .prepared(0);
         if self.without_snapshot {
             runtime = runtime.without_snapshot();
         }

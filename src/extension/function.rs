@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use deno_core::{ExtensionFileSource, OpState, ascii_str_include, op2};
+use serde::{Deserialize, Serialize};
 
 use super::crypto_calls::{CryptoCalls, op_function_crypto_begin, op_function_crypto_end};
 use super::external_memory::{op_function_check_text, op_function_memory_add, op_function_memory_release};
@@ -11,7 +12,7 @@ use super::op_allowlist;
 use super::timers::op_function_check_timers;
 
 /// Severity of a log line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum LogLevel {
     /// `console.debug`.
     Debug,

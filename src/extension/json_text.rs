@@ -33,6 +33,20 @@ impl JsonText {
         Self { text, built }
     }
 
+    /// Reads a text that [`as_str`](Self::as_str) returned. None if it is not JSON.
+    pub(crate) fn parse(text: String) -> Option<Self> {
+        match text.contains('\\') {
+            true => serde_json::from_str(&text).ok().map(Self::new),
+            // The engine's parser reads the text.
+            false => Some(Self { text, built: None }),
+        }
+    }
+
+    /// The text.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+
     /// Length of the text in bytes.
     pub(crate) fn len(&self) -> usize {
         self.text.len()

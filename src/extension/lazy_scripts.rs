@@ -9,6 +9,7 @@ use std::ffi::c_void;
 use std::rc::Rc;
 use std::sync::OnceLock;
 
+use deno_core::error::CoreError;
 use deno_core::v8::script_compiler::{CompileOptions, NoCacheReason, Source, compile_function};
 use deno_core::v8::{self, Function, Local, MapFnTo, Value};
 use deno_core::{Extension, ExtensionFileSource, FastString, OpState, op2, wrap_lazy_ext_script};
@@ -16,6 +17,30 @@ use deno_error::JsErrorBox;
 
 /// The lazily loaded scripts of all extensions, by specifier.
 static SCRIPTS: OnceLock<HashMap<&'static str, Script>> = OnceLock::new();
+
+/// Sources of the scripts, by specifier, embedded in the program. Those of the web extensions are otherwise read from the disk of the
+/// machine that built it.
+static EMBEDDED: OnceLock<&'static [(&'static str, &'static str)]> = OnceLock::new();
+
+/// Sets the embedded sources. Only the first call has an effect.
+pub(crate) fn embed(sources: &'static [(&'static str, &'static str)]) {
+    EMBEDDED.get_or_init(|| sources);
+}
+
+/// The sources of all scripts, for the build script to embed.
+///
+/// # Errors
+///
+/// Fails if a source cannot be read.
+#[allow(dead_code, reason = "called by the build script alone")]
+pub(crate) fn sources() -> Result<Vec<(&'static str, String)>, CoreError> {
+    let mut sources = Vec::new();
+    for (specifier, script) in SCRIPTS.get().into_iter().flatten() {
+        sources.push((*specifier, script.file.load()?.as_str().to_owned()));
+    }
+    sources.sort_unstable();
+    Ok(sources)
+}
 
 /// Makes the scripts of these extensions available to all isolates of the process.
 ///
@@ -47,8 +72,12 @@ impl Script {
     /// The body of a function that runs the script. Static, so that isolates share it instead of copying it to their heaps.
     fn body(&self) -> Option<&FastString> {
         let body = self.body.get_or_init(|| {
-            let source = self.file.load().ok()?;
-            let body = wrap_lazy_ext_script(source.as_str());
+            let embedded =
+                EMBEDDED.get().and_then(|sources| sources.iter().find(|(name, _)| *name == self.file.specifier));
+            let body = match embedded {
+                Some((_, source)) => wrap_lazy_ext_script(source),
+                None => wrap_lazy_ext_script(self.file.load().ok()?.as_str()),
+            };
             Some(FastString::from_static(Box::leak(body.into_boxed_str())))
         });
         body.as_ref()

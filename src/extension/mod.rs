@@ -75,9 +75,11 @@ pub use function::{ConsoleSink, LogLevel, tailor_function};
 pub use idp::tailor_idp;
 pub(crate) use input::{is_array, well_formed};
 pub(crate) use json_text::JsonText;
+#[allow(unused_imports, reason = "used by the build script alone")]
+pub(crate) use lazy_scripts::sources as lazy_script_sources;
 #[cfg(all(test, feature = "v8"))]
 pub(crate) use lazy_scripts::words as lazy_script_words;
-pub(crate) use lazy_scripts::{LazyGlobals, UseCodeCache};
+pub(crate) use lazy_scripts::{LazyGlobals, UseCodeCache, embed as embed_lazy_scripts};
 pub use stack_trace::hide_extension_frames;
 pub(crate) use timers::TimerLimit;
 

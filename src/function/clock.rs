@@ -16,6 +16,15 @@ impl CpuClock {
         (failed == 0).then_some(Self(clock))
     }
 
+    /// Clock of a process. None if it has ended.
+    #[cfg(feature = "v8")]
+    pub(super) fn of_process(pid: i32) -> Option<Self> {
+        let mut clock = 0;
+        // SAFETY: `clock` is valid for writes.
+        let failed = unsafe { libc::clock_getcpuclockid(pid, &raw mut clock) };
+        (failed == 0).then_some(Self(clock))
+    }
+
     /// CPU time that the thread has used. None if the thread has ended.
     pub(super) fn now(self) -> Option<Duration> {
         let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };

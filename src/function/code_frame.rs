@@ -3,11 +3,15 @@
 use std::fmt;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use serde::{Deserialize, Serialize};
 
 use super::script::{SourceLocation, byte_offset, lines};
 
 /// Longest excerpt of a line, in characters. A bundle can be a single line.
 const MAX_LINE_CHARS: usize = 120;
+
+/// Longest frame that a worker process can send, in bytes: two lines, and a long URL.
+const MAX_BYTES: usize = 64 * 1024;
 
 /// Excerpt of the author's source with a caret under the location of an error.
 ///
@@ -19,10 +23,10 @@ const MAX_LINE_CHARS: usize = 120;
 /// 2 |   throw new Error("no");
 ///   |         ^
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CodeFrame(Box<Excerpt>);
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Excerpt {
     location: SourceLocation,
     /// Shown lines, each truncated to [`MAX_LINE_CHARS`].
@@ -61,6 +65,13 @@ impl CodeFrame {
             text.push(' ');
         }
         Some(Self(Box::new(Excerpt { location, text, first_line, caret })))
+    }
+
+    /// Whether the parts of a frame from a worker process fit together, as in one that [`Self::new`] returns.
+    pub(super) fn is_valid(&self) -> bool {
+        let Excerpt { location, text, caret, .. } = &*self.0;
+        let is_short = text.len() + location.file.len() <= MAX_BYTES && text.lines().count() <= 2;
+        is_short && *caret < text.len() && text.is_char_boundary(*caret)
     }
 
     /// URL of the file.

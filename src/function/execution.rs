@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use serde::ser::SerializeStruct;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::code_frame::CodeFrame;
 use super::limits::{Limit, Limits};
@@ -15,6 +15,9 @@ use crate::idp::{Invoker, Principal};
 
 /// Callback for log lines. Called on the thread that runs the script.
 pub(super) type OnLog = Arc<dyn Fn(&LogLine) + Send + Sync>;
+
+/// Where the log lines of an execution go.
+pub(super) type LogOutput = Arc<dyn Fn(LogLine) + Send + Sync>;
 
 /// Parameters of one execution: argument, invoker, limits and deadline.
 #[derive(Clone, Default)]
@@ -181,7 +184,7 @@ impl fmt::Display for LogLine {
 }
 
 /// Kind of an execution error, by cause.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The script threw, its promise was rejected, or it exceeded a limit.

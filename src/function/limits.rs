@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 const MIB: usize = 1024 * 1024;
 
 /// Resource limits of an execution. An execution that exceeds one is terminated, and its record names the [`Limit`]. The limits
@@ -16,7 +18,7 @@ const MIB: usize = 1024 * 1024;
 /// let limits = Limits { time: Duration::from_secs(5), ..Limits::default() };
 /// assert_eq!(limits.memory, 32 * 1024 * 1024);
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Wall-clock time from the start of the execution, waiting included. Default: 60 s.
     pub time: Duration,
@@ -49,7 +51,7 @@ pub struct Limits {
 }
 
 /// Limits of the result of an execution.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResultLimits {
     /// Nesting depth. Default: 100, which is also the maximum: larger values are lowered to 100. A `toJSON` method or a getter
     /// at each level re-enters V8, whose stack suffices for about 200 levels.
@@ -108,7 +110,7 @@ impl Default for ResultLimits {
 }
 
 /// The limit that terminated or prevented an execution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Limit {
     /// [`Limits::time`].
@@ -131,6 +133,8 @@ pub enum Limit {
     Timers,
     /// [`FunctionRuntimeBuilder::queue`](crate::function::FunctionRuntimeBuilder::queue).
     Queue,
+    /// None: the worker process of the execution ended abnormally.
+    Crash,
 }
 
 impl Limit {
@@ -147,6 +151,7 @@ impl Limit {
             Self::Result => "result",
             Self::Timers => "timers",
             Self::Queue => "queue",
+            Self::Crash => "crash",
         }
     }
 
@@ -175,6 +180,8 @@ impl Limit {
             // `json::from_v8` replaces this by a message with the path of the value.
             Self::Result => "Result limit exceeded".to_owned(),
             Self::Timers => format!("Timer limit exceeded: more than {} timers at once", limits.timers),
+            // `ProcessRunner` replaces this by a message with the signal or the exit status.
+            Self::Crash => "The engine ended abnormally".to_owned(),
             Self::Queue => format!("Too many executions: {used} wait for their turn, try again later"),
         }
     }

@@ -40,6 +40,8 @@ mod loader;
 mod memory;
 mod missing_globals;
 mod pool;
+#[cfg(all(target_os = "linux", feature = "v8"))]
+mod process;
 mod runner;
 mod runtime;
 mod script;
@@ -47,6 +49,7 @@ mod script_error;
 mod stringified;
 mod termination;
 mod watchdog;
+mod workers;
 
 pub use crate::extension::{
     CertificateAuthorities, DEFAULT_FETCH_MAX_BODY, DEFAULT_FETCH_MAX_REQUESTS, DEFAULT_FETCH_MAX_STREAMED_BODY,
@@ -63,6 +66,9 @@ pub use inspector::{Inspector, InspectorStart};
 pub use isolate::BuiltinGuards;
 pub use limits::{Limit, Limits, ResultLimits};
 pub use pool::Isolation;
+#[cfg(all(target_os = "linux", feature = "v8"))]
+pub use process::{Attempt, AttemptOutcome, SandboxStatus, sandbox_status};
 pub use runtime::{FunctionRuntime, FunctionRuntimeBuilder};
 pub use script::{MAX_MODULES, MAX_SOURCE_LEN, Script, ScriptFileError};
 pub use stringified::Stringified;
+pub use workers::{ProcessOptions, Share, Workers, worker_entry};

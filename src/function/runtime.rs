@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::argument::check_depth;
+use super::console::collect_lines;
 use super::execution::{Execution, ExecutionError, Invocation, LogLine, Usage};
 #[cfg(feature = "inspector")]
 use super::inspector::Inspector;
@@ -23,6 +24,7 @@ use super::runner::{Outcome, Request, WarmKey, termination_error};
 use super::script::Script;
 use super::termination::{TerminationHandle, TerminationReason};
 use super::watchdog::{self, Watch, WatchTarget};
+use super::workers::{Share, Workers};
 use crate::extension::{FetchSettings, JsonText};
 use crate::idp::{IdentityProvider, Principal};
 
@@ -63,6 +65,15 @@ impl FunctionRuntimeBuilder {
     /// Sets how executions share isolates. Default: [`Isolation::Fresh`].
     pub fn isolation(mut self, isolation: Isolation) -> Self {
         self.0.isolation = isolation;
+        self
+    }
+
+    /// Sets where executions run. Default: [`Workers::Threads`].
+    ///
+    /// Worker processes need Linux and V8. The host's `main` has to call
+    /// [`worker_entry`](crate::function::worker_entry) first.
+    pub fn workers(mut self, workers: Workers) -> Self {
+        self.0.workers = workers;
         self
     }
 
@@ -123,6 +134,7 @@ impl FunctionRuntimeBuilder {
         self.0.isolate.inspector = Some(inspector);
         // Debuggers must not see prepared isolates, or several at once.
         (self.0.isolation, self.0.prepared_workers, self.0.max_workers) = (Isolation::Fresh, 0, 1);
+        self.0.workers = Workers::Threads;
         self
     }
 
@@ -162,6 +174,7 @@ impl FunctionRuntime {
             },
             limits: Limits::default(),
             isolation: Isolation::Fresh,
+            workers: Workers::Threads,
             prepared_workers: thread::available_parallelism().map_or(1, NonZero::get),
             max_workers: DEFAULT_MAX_WORKERS,
             queue_capacity: DEFAULT_QUEUE_CAPACITY,
@@ -226,8 +239,7 @@ impl FunctionRuntime {
             principal,
             limits: limits.clone(),
             termination: Arc::clone(&termination),
-            logs,
-            on_log,
+            log: collect_lines(logs, on_log),
             submitted_at,
             deadline,
         };
@@ -238,11 +250,20 @@ impl FunctionRuntime {
         Ok(pending.wait(&limits, submitted_at).await)
     }
 
-    /// Key of the isolates that the execution can share. None if isolates are not shared.
+    /// Key of the isolates or processes that the execution can share. None if it shares none.
     fn warm_key(&self, script: &Script, principal: &Principal) -> Option<WarmKey> {
         let workspace = principal.invoker().map(|invoker| Arc::from(invoker.workspace_id.as_str()));
-        let is_shared = self.0.0.config().isolation != Isolation::Fresh;
-        is_shared.then(|| WarmKey { script: script.id(), workspace })
+        let config = self.0.0.config();
+        let script = match (&config.workers, config.isolation) {
+            (Workers::Threads, Isolation::Fresh) => return None,
+            (Workers::Threads, Isolation::Reuse { .. }) => Some(script.id()),
+            (Workers::Processes(options), _) => match options.share {
+                Share::Execution => return None,
+                Share::Script => Some(script.id()),
+                Share::Workspace => None,
+            },
+        };
+        Some(WarmKey { script, workspace })
     }
 
     /// Shuts down the runtime, including all clones: refuses further executions, waits until `timeout` for running and queued

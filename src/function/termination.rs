@@ -38,8 +38,8 @@ struct State {
     worker: Option<Waker>,
     /// Task of the caller, which can wait for a worker.
     caller: Option<Waker>,
-    /// Ends a debugger's pause.
-    resume_debugger: Option<Box<dyn FnMut() + Send>>,
+    /// Resumes a paused isolate, or kills a worker process.
+    on_termination: Option<Box<dyn FnMut() + Send>>,
 }
 
 impl TerminationHandle {
@@ -90,12 +90,25 @@ impl TerminationHandle {
     /// debugger.
     #[cfg(feature = "inspector")]
     pub(super) fn on_termination(&self, resume_debugger: impl FnMut() + Send + 'static) {
-        self.0.lock().resume_debugger = Some(Box::new(resume_debugger));
+        self.0.lock().on_termination = Some(Box::new(resume_debugger));
     }
 
     /// Sets the isolate to terminate until the guard is dropped.
     pub(super) fn arm(&self, isolate: IsolateHandle) -> ArmedTermination<'_> {
         self.0.lock().isolate = Some(isolate);
+        ArmedTermination(self)
+    }
+
+    /// Sets the function that kills the worker process to terminate, until the guard is dropped. Calls it at once if the execution
+    /// is already terminated.
+    #[cfg(all(target_os = "linux", feature = "v8"))]
+    pub(super) fn arm_process(&self, kill: impl FnMut() + Send + 'static) -> ArmedTermination<'_> {
+        let mut state = self.0.lock();
+        let is_terminated = state.reason.is_some();
+        let kill = state.on_termination.insert(Box::new(kill));
+        if is_terminated {
+            kill();
+        }
         ArmedTermination(self)
     }
 }
@@ -106,8 +119,8 @@ impl State {
         if let Some(isolate) = &self.isolate {
             isolate.terminate_execution();
         }
-        if let Some(resume_debugger) = &mut self.resume_debugger {
-            resume_debugger();
+        if let Some(on_termination) = &mut self.on_termination {
+            on_termination();
         }
         [self.worker.clone(), self.caller.clone()]
     }
@@ -124,7 +137,7 @@ impl Drop for ArmedTermination<'_> {
     fn drop(&mut self) {
         let mut state = self.0.0.lock();
         state.isolate = None;
-        state.resume_debugger = None;
+        state.on_termination = None;
         let worker = state.worker.take();
         drop(state);
         drop(worker);

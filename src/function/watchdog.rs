@@ -11,6 +11,8 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use super::clock::CpuClock;
 use super::limits::Limit;
 use super::memory::MemoryAccount;
+#[cfg(all(target_os = "linux", feature = "v8"))]
+use super::process::ProcessMemory;
 use super::termination::{TerminationHandle, TerminationReason};
 
 /// Interval between checks: the resolution of time limits, and the time in which a loop can allocate outside of the heap
@@ -35,6 +37,9 @@ pub(super) struct WatchTarget {
 pub(super) enum MemoryWatch {
     /// Of an isolate in this process, which checks it itself.
     Heap(Arc<MemoryAccount>),
+    /// Of a worker process.
+    #[cfg(all(target_os = "linux", feature = "v8"))]
+    Process { memory: Arc<ProcessMemory>, limit: usize },
 }
 
 impl MemoryWatch {
@@ -45,6 +50,8 @@ impl MemoryWatch {
                 account.request_check();
                 None
             }
+            #[cfg(all(target_os = "linux", feature = "v8"))]
+            Self::Process { memory, limit } => memory.used().filter(|used| used > limit),
         }
     }
 }

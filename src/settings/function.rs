@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::reader::Section;
-use crate::function::{CertificateAuthorities, FetchPolicy, FetchSettings, Limits};
+use crate::function::{CertificateAuthorities, FetchPolicy, FetchSettings, Limits, ProcessOptions, Workers};
 use crate::idp::shortened;
 
 /// Limits of a script.
@@ -18,6 +18,41 @@ pub struct FunctionLimits {
     pub memory: u64,
     /// Maximum calls of `tailor.idp`.
     pub max_calls: u32,
+    /// Where the script runs.
+    pub isolation: ScriptIsolation,
+}
+
+/// Where scripts run: `function.isolation`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ScriptIsolation {
+    /// In a thread of the program.
+    #[default]
+    Thread,
+    /// In a process of its own, in a sandbox.
+    Process,
+}
+
+impl ScriptIsolation {
+    /// Reads `thread` or `process`.
+    ///
+    /// # Errors
+    ///
+    /// A text that names both, and the given value.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "thread" => Ok(Self::Thread),
+            "process" => Ok(Self::Process),
+            _ => Err(format!("must be thread or process: got {:?}", shortened(text))),
+        }
+    }
+
+    /// The workers of a function runtime.
+    pub fn workers(self) -> Workers {
+        match self {
+            Self::Thread => Workers::Threads,
+            Self::Process => Workers::Processes(ProcessOptions::default()),
+        }
+    }
 }
 
 const MB: u64 = 1024 * 1024;
@@ -65,7 +100,12 @@ impl FunctionLimits {
 impl Default for FunctionLimits {
     /// The platform's limits for functions, 60 s and 32 MB, and 100,000 calls.
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(60), memory: 32 * MB, max_calls: 100_000 }
+        Self {
+            timeout: Duration::from_secs(60),
+            memory: 32 * MB,
+            max_calls: 100_000,
+            isolation: ScriptIsolation::Thread,
+        }
     }
 }
 
@@ -79,6 +119,9 @@ pub(super) fn read(section: Section<'_, '_>, folder: &Path) -> (FunctionLimits, 
     }
     if let Some(calls) = read_count(&section, "max_calls", MAX_CALLS) {
         limits.max_calls = calls;
+    }
+    if let Some(isolation) = read_key(&section, "isolation", ScriptIsolation::parse) {
+        limits.isolation = isolation;
     }
     let fetch = section.section("fetch").map(|fetch| read_fetch(fetch, folder)).unwrap_or_default();
     section.finish();

@@ -35,7 +35,7 @@ use toml::de::DeTable;
 use url::Url;
 
 pub use error::{SettingsError, SettingsFault};
-pub use function::FunctionLimits;
+pub use function::{FunctionLimits, ScriptIsolation};
 pub use mail::{MailEntry, MailRoute, SmtpEntry};
 pub use namespace::{NamespaceEntry, StoreLocation};
 #[doc(hidden)]

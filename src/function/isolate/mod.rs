@@ -32,13 +32,16 @@ use super::script_error::{from_core_error, from_exception};
 use super::termination::{TerminationHandle, TerminationReason};
 use crate::extension::{
     CallBudget, CallScope, Caller, ConsoleSink, ExternalMemory, Fetch, FetchSettings, JsonText, LogLevel,
-    MemoryTracker, TimerLimit, TrackedBlobStore, UseCodeCache, function_extensions, hide_extension_frames,
-    tailor_console, tailor_fetch, tailor_function, tailor_idp,
+    MemoryTracker, TimerLimit, TrackedBlobStore, UseCodeCache, embed_lazy_scripts, function_extensions,
+    hide_extension_frames, tailor_console, tailor_fetch, tailor_function, tailor_idp,
 };
 use crate::idp::Principal;
 
 /// Startup snapshot, created by the build script.
 static SNAPSHOT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/function.snapshot"));
+
+/// Sources of the scripts that isolates load on first use, collected by the build script.
+static LAZY_SCRIPTS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/lazy_scripts.rs"));
 
 /// Makes globals non-enumerable that QuickJS defines as enumerable.
 #[cfg(feature = "quickjs")]
@@ -71,6 +74,7 @@ impl Isolate {
     pub(super) fn new(config: &IsolateConfig, limits: &Limits) -> Result<Self, ExecutionError> {
         let failed = |error: CoreError| ExecutionError::platform(format!("cannot start an isolate: {error}"));
         let is_from_snapshot = config.global_scope == GlobalScopeSource::Snapshot;
+        embed_lazy_scripts(LAZY_SCRIPTS);
         let loader = Rc::new(ScriptLoader::new(config.is_inspected()));
         let memory = MemoryAccount::new(limits);
         let mut runtime = JsRuntime::try_new(RuntimeOptions {

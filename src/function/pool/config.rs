@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::function::isolate::IsolateConfig;
 use crate::function::limits::Limits;
+use crate::function::workers::Workers;
 
 /// How executions share isolates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,6 +39,7 @@ pub(in crate::function) struct PoolConfig {
     /// Limits of prepared isolates, and of invocations without limits.
     pub(in crate::function) limits: Limits,
     pub(in crate::function) isolation: Isolation,
+    pub(in crate::function) workers: Workers,
     /// Idle workers that are kept, each with a prepared isolate in [`Isolation::Fresh`].
     pub(in crate::function) prepared_workers: usize,
     pub(in crate::function) max_workers: usize,
@@ -45,4 +47,11 @@ pub(in crate::function) struct PoolConfig {
     pub(in crate::function) queue_capacity: usize,
     /// Time after which an idle worker beyond `prepared_workers` exits.
     pub(in crate::function) idle_timeout: Duration,
+}
+
+impl PoolConfig {
+    /// Whether idle workers prepare an isolate or a process for whatever comes. Isolates that are reused are each of one script.
+    pub(super) fn prepares(&self) -> bool {
+        self.isolation == Isolation::Fresh || self.workers != Workers::Threads
+    }
 }

@@ -23,9 +23,10 @@ use self::shared::WorkerPermit;
 use self::slot::Command;
 #[cfg(test)]
 pub(crate) use self::threads::run_on_isolate_thread;
-pub(super) use self::threads::start_engine;
+pub(super) use self::threads::{STACK_BYTES, initialize_engine, start_engine};
 use self::worker::{Worker, WorkerExit};
 use super::runner::{Outcome, Request};
+use super::workers::Workers;
 
 /// Stuck workers from which on the pool takes no more jobs. Each can use a whole core.
 const MAX_STUCK_WORKERS: usize = 16;
@@ -52,8 +53,8 @@ impl Pool {
     /// Creates a pool and starts its prepared workers.
     pub(super) fn new(config: PoolConfig) -> Arc<Self> {
         let pool = Arc::new(Self { config: Arc::new(config), shared: Arc::default() });
-        let is_fresh = pool.config.isolation == Isolation::Fresh;
-        let prepared = if is_fresh { pool.config.prepared_workers.min(pool.config.max_workers) } else { 0 };
+        let prepared =
+            if pool.config.prepares() { pool.config.prepared_workers.min(pool.config.max_workers) } else { 0 };
         for _ in 0..prepared {
             let permit = WorkerPermit::acquire(&pool.shared, &mut pool.shared.lock());
             if let Err(error) = pool.start_worker(permit) {
@@ -177,7 +178,7 @@ impl Pool {
     /// Starts a worker thread. Drops the permit if that fails.
     fn start_worker(self: &Arc<Self>, permit: WorkerPermit) -> io::Result<()> {
         let pool = Arc::clone(self);
-        threads::spawn(move || {
+        let work = move || {
             // Locals are dropped in reverse order, also on panic: the isolate, the pool with the host's stores, the permit.
             let permit = permit;
             let pool = pool;
@@ -186,6 +187,11 @@ impl Pool {
                 permit.stop_searching(&mut permit.shared().lock());
                 pool.start_worker_for_queue();
             }
-        })
+        };
+        match self.config.workers {
+            Workers::Threads => threads::spawn(work),
+            // The thread has no isolate.
+            Workers::Processes(_) => threads::spawn_without_engine(work),
+        }
     }
 }

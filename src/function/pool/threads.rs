@@ -12,7 +12,7 @@ use deno_core::JsRuntime;
 
 /// Stack of an isolate thread, in bytes. V8 uses at most 1 MiB of it for recursion of the script; the rest is for reading
 /// results of the largest permitted depth.
-const STACK_BYTES: usize = 16 * 1024 * 1024;
+pub(in crate::function) const STACK_BYTES: usize = 16 * 1024 * 1024;
 
 /// V8 flags of the process.
 #[cfg(feature = "v8")]
@@ -43,6 +43,15 @@ pub(super) fn spawn(task: impl FnOnce() + Send + 'static) -> io::Result<()> {
     outcome.recv().map_err(|_| engine_thread_died())?
 }
 
+/// Runs a task on a new thread that has no isolate.
+///
+/// # Errors
+///
+/// Fails if a thread cannot be started. The task is dropped in that case.
+pub(super) fn spawn_without_engine(task: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    Builder::new().name("tailor-idp-worker".to_owned()).spawn(task).map(drop)
+}
+
 /// Requests to the thread that initializes V8 and starts the other threads.
 fn engine_thread() -> &'static Sender<Request> {
     static ENGINE_THREAD: OnceLock<Sender<Request>> = OnceLock::new();
@@ -53,13 +62,7 @@ fn engine_thread() -> &'static Sender<Request> {
 fn start_engine_thread() -> Sender<Request> {
     let (sender, requests) = mpsc::channel::<Request>();
     let serve = move || {
-        #[cfg(feature = "v8")]
-        {
-            set_flags();
-            // By default V8 opens and reads /dev/urandom several times for each isolate.
-            deno_core::v8::V8::set_entropy_source(|buffer| getrandom::fill(buffer).is_ok());
-        }
-        JsRuntime::init_platform(None);
+        initialize_engine(&[]);
         for (task, started) in requests {
             let thread = Builder::new().name("tailor-idp-function".to_owned()).stack_size(STACK_BYTES).spawn(task);
             // Cannot fail: the caller waits for the answer.
@@ -72,10 +75,23 @@ fn start_engine_thread() -> Sender<Request> {
     sender
 }
 
+/// Initializes V8 for this process, with further flags.
+pub(in crate::function) fn initialize_engine(flags: &[&str]) {
+    #[cfg(feature = "v8")]
+    {
+        set_flags(flags);
+        // By default V8 opens and reads /dev/urandom several times for each isolate.
+        deno_core::v8::V8::set_entropy_source(|buffer| getrandom::fill(buffer).is_ok());
+    }
+    #[cfg(not(feature = "v8"))]
+    let _ = flags;
+    JsRuntime::init_platform(None);
+}
+
 #[cfg(feature = "v8")]
-fn set_flags() {
+fn set_flags(further: &[&str]) {
     // The first argument is the program's name.
-    let flags = std::iter::once("tailor-idp").chain(V8_FLAGS).map(str::to_owned).collect();
+    let flags = ["tailor-idp"].iter().chain(&V8_FLAGS).chain(further).map(|flag| (*flag).to_owned()).collect();
     let unknown = deno_core::v8_set_flags(flags);
     if unknown.len() > 1 {
         tracing::error!(?unknown, "V8 does not know these flags");

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::config::{Isolation, PoolConfig};
+use super::config::PoolConfig;
 use super::job::Job;
 use super::shared::{ActiveJob, IdleWorker, WorkerPermit};
 use super::slot::{Command, WorkerSlot};
@@ -71,7 +71,7 @@ impl<'a> Worker<'a> {
             }
             let is_wanted = !self.runner.is_ready()
                 && self.can_prepare
-                && self.config.isolation == Isolation::Fresh
+                && self.config.prepares()
                 && state.idle.iter().filter(|idle| idle.is_prepared).count() < self.config.prepared_workers;
             if is_wanted {
                 drop(state);

@@ -1,19 +1,23 @@
 //! Runners: run one execution after the other, in an isolate of the thread or in a worker process.
 
+#[cfg(all(target_os = "linux", feature = "v8"))]
+mod process;
 mod thread;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parking_lot::Mutex;
 use serde_json::Value;
 
+#[cfg(all(target_os = "linux", feature = "v8"))]
+use self::process::ProcessRunner;
 pub(super) use self::thread::ThreadRunner;
-use super::execution::{ExecutionError, LogLine, OnLog, Usage};
+use super::execution::{ExecutionError, LogOutput, Usage};
 use super::limits::Limits;
 use super::pool::PoolConfig;
 use super::script::Script;
 use super::termination::{TerminationHandle, TerminationReason};
+use super::workers::Workers;
 use crate::extension::JsonText;
 use crate::idp::Principal;
 
@@ -21,11 +25,18 @@ use crate::idp::Principal;
 pub(super) enum Runner {
     /// In isolates of the worker's thread.
     Thread(Box<ThreadRunner>),
+    /// In worker processes.
+    #[cfg(all(target_os = "linux", feature = "v8"))]
+    Process(Box<ProcessRunner>),
 }
 
 impl Runner {
     /// Creates a runner for the current thread.
-    pub(super) fn new(config: &PoolConfig) -> Self {
+    pub(super) fn new(config: &Arc<PoolConfig>) -> Self {
+        #[cfg(all(target_os = "linux", feature = "v8"))]
+        if let Workers::Processes(options) = &config.workers {
+            return Self::Process(Box::new(ProcessRunner::new(Arc::clone(config), options.clone())));
+        }
         Self::Thread(Box::new(ThreadRunner::new(config.isolate.clone(), config.isolation)))
     }
 
@@ -33,6 +44,8 @@ impl Runner {
     pub(super) fn is_ready(&self) -> bool {
         match self {
             Self::Thread(runner) => runner.has_isolate(),
+            #[cfg(all(target_os = "linux", feature = "v8"))]
+            Self::Process(runner) => runner.has_worker(),
         }
     }
 
@@ -40,6 +53,8 @@ impl Runner {
     pub(super) fn warm_key(&self) -> Option<&WarmKey> {
         match self {
             Self::Thread(runner) => runner.warm_key(),
+            #[cfg(all(target_os = "linux", feature = "v8"))]
+            Self::Process(runner) => runner.warm_key(),
         }
     }
 
@@ -51,6 +66,8 @@ impl Runner {
     pub(super) fn prepare(&mut self, limits: &Limits) -> Result<(), ExecutionError> {
         match self {
             Self::Thread(runner) => runner.prepare(limits),
+            #[cfg(all(target_os = "linux", feature = "v8"))]
+            Self::Process(runner) => runner.prepare(limits),
         }
     }
 
@@ -58,6 +75,8 @@ impl Runner {
     pub(super) fn run(&mut self, id: u64, request: Request, complete: impl FnOnce(Outcome, AfterRun)) {
         match self {
             Self::Thread(runner) => runner.run(id, request, complete),
+            #[cfg(all(target_os = "linux", feature = "v8"))]
+            Self::Process(runner) => runner.run(id, request, complete),
         }
     }
 }
@@ -74,8 +93,8 @@ pub(super) enum AfterRun {
 /// Executions with equal keys can share an isolate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct WarmKey {
-    /// [`Script::id`].
-    pub(super) script: usize,
+    /// [`Script::id`]. None if executions of all scripts share.
+    pub(super) script: Option<usize>,
     /// Workspace of the invoker. None if anonymous.
     pub(super) workspace: Option<Arc<str>>,
 }
@@ -90,8 +109,7 @@ pub(super) struct Request {
     /// None if nothing is shared between executions.
     pub(super) warm_key: Option<WarmKey>,
     pub(super) termination: Arc<TerminationHandle>,
-    pub(super) logs: Arc<Mutex<Vec<LogLine>>>,
-    pub(super) on_log: Option<OnLog>,
+    pub(super) log: LogOutput,
     pub(super) submitted_at: Instant,
     /// Time at which the execution is terminated, in the queue or in a worker. [`Limits::time`] can terminate it earlier.
     pub(super) deadline: Option<Instant>,

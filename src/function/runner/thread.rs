@@ -165,8 +165,7 @@ impl ThreadRunner {
         started_at: Instant,
         usage: Usage,
     ) -> Result<FinishedRun, ExecutionError> {
-        let Request { script, argument, principal, limits, warm_key, termination, logs, on_log, deadline, .. } =
-            request;
+        let Request { script, argument, principal, limits, warm_key, termination, log, deadline, .. } = request;
         let WarmIsolate { isolate, warm } = isolate;
         let tokio = self.current_event_loop()?;
         let cpu_at_start = self.clock.and_then(CpuClock::now);
@@ -174,7 +173,7 @@ impl ThreadRunner {
         let target = self.watch_target(isolate, &limits, &termination, started_at, cpu_at_start);
         let deadline = deadline.into_iter().chain(target.deadline.map(|(at, _)| at)).min();
         let call_scope = CallScope { deadline, id: Some(id.to_string().into()) };
-        let sink = console::log_sink(logs, on_log, &limits);
+        let sink = console::log_sink(log, &limits);
         let mut execution = isolate.begin(&script, principal, call_scope, sink, &limits, &termination);
         let watch = watchdog::watch(target).map_err(|error| {
             ExecutionError::platform(format!("cannot start the thread that keeps time limits: {error}"))

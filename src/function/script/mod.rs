@@ -14,11 +14,23 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 pub(super) use self::module::Module;
 pub use self::reader::{MAX_MODULES, MAX_SOURCE_LEN, ScriptFileError};
 pub(super) use self::text::{SourceLocation, byte_offset, lines};
+
+/// A module as the author wrote it. A worker process parses it itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct SourceModule {
+    specifier: String,
+    text: String,
+    /// Whether the imports of JavaScript are looked for.
+    has_imports: bool,
+    /// Targets of imports: a specifier, or why the import is refused.
+    imports: HashMap<String, Result<String, String>>,
+}
 
 /// A function script: an ES module and the local modules that it imports. Cheap to clone.
 ///
@@ -78,6 +90,18 @@ impl Script {
         let main = Arc::clone(&modules[0]);
         let modules = modules.into_iter().map(|module| (module.specifier().clone(), module)).collect();
         Self(Arc::new(ModuleGraph { main, modules }))
+    }
+
+    /// The modules as the author wrote them, the main module first.
+    pub(super) fn to_sources(&self) -> Vec<SourceModule> {
+        let others = self.0.modules.values().filter(|module| !Arc::ptr_eq(module, &self.0.main));
+        [&self.0.main].into_iter().chain(others).map(|module| module.to_source()).collect()
+    }
+
+    /// The script that [`Self::to_sources`] describes. None if there is no module, or if a specifier is not a URL.
+    pub(super) fn from_sources(sources: Vec<SourceModule>) -> Option<Self> {
+        let modules: Vec<_> = sources.into_iter().map(Module::from_source).collect::<Option<_>>()?;
+        (!modules.is_empty()).then(|| Self::from_modules(modules))
     }
 
     /// Specifier of the main module.

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use sourcemap::SourceMap;
 use url::Url;
 
+use super::SourceModule;
 use super::import;
 use super::parser::imports;
 use super::source_map::{InlineMap, take_inline};
@@ -37,6 +38,8 @@ pub(crate) struct Module {
     text: Arc<str>,
     code: Result<Code, ModuleError>,
     imports: HashMap<String, Import>,
+    /// Whether the imports of JavaScript were looked for.
+    has_imports: bool,
     /// Import sites. Empty if the source was not parsed.
     import_sites: Vec<ImportSite>,
     /// Paths of imported files that do not exist.
@@ -103,11 +106,40 @@ impl Module {
             text: text.into(),
             code,
             imports: HashMap::new(),
+            has_imports: find_imports,
             import_sites,
             missing_files: Vec::new(),
             code_cache: Mutex::default(),
             was_loaded: AtomicBool::new(false),
         }
+    }
+
+    /// The module as the author wrote it, for another process.
+    pub(super) fn to_source(&self) -> SourceModule {
+        let target = |target: &Import| match target {
+            Import::Module(url) => Ok(url.to_string()),
+            Import::Refused(message) => Err(message.clone()),
+        };
+        SourceModule {
+            specifier: self.specifier.to_string(),
+            text: self.text.to_string(),
+            has_imports: self.has_imports,
+            imports: self.imports.iter().map(|(specifier, to)| (specifier.clone(), target(to))).collect(),
+        }
+    }
+
+    /// The module that [`Self::to_source`] describes. None if a specifier is not a URL.
+    pub(super) fn from_source(source: SourceModule) -> Option<Self> {
+        let SourceModule { specifier, text, has_imports, imports } = source;
+        let mut module = Self::new(specifier.parse().ok()?, text, has_imports);
+        for (specifier, target) in imports {
+            let target = match target {
+                Ok(url) => Import::Module(url.parse().ok()?),
+                Err(message) => Import::Refused(message),
+            };
+            module.set_import(specifier, target);
+        }
+        Some(module)
     }
 
     /// Import sites in source order.

@@ -1,7 +1,9 @@
 //! Positions in source text. V8 and source maps count columns in UTF-16 code units; Rust strings are UTF-8.
 
+use serde::{Deserialize, Serialize};
+
 /// Location in a source file, as stack traces show it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SourceLocation {
     /// URL of the file.
     pub(crate) file: String,

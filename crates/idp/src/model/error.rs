@@ -36,7 +36,6 @@ pub enum Code {
 
 impl Code {
     /// All codes.
-    #[cfg(feature = "remote")]
     const ALL: [Self; 12] = [
         Self::InvalidArgument,
         Self::NotFound,
@@ -51,6 +50,11 @@ impl Code {
         Self::Aborted,
         Self::Internal,
     ];
+
+    /// The code with this [`name`](Self::name).
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.name() == name)
+    }
 
     /// The code with this [`description`](Self::description).
     #[cfg(feature = "remote")]
