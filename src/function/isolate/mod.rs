@@ -3,13 +3,14 @@
 mod config;
 mod globals;
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::ops::{Deref, DerefMut};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::thread;
-#[cfg(feature = "inspector")]
+#[cfg(feature = "v8")]
 use std::time::Duration;
 
 use deno_core::error::CoreError;
@@ -17,6 +18,8 @@ use deno_core::v8::{self, Global, IsolateHandle, Local};
 use deno_core::{JsRuntime, ModuleLoader, PollEventLoopOptions, RuntimeOptions, SharedArrayBufferStore, scope};
 use deno_web::InMemoryBroadcastChannel;
 use serde_json::Value;
+#[cfg(feature = "v8")]
+use tokio::time::{Instant, Sleep, sleep};
 
 pub use self::config::BuiltinGuards;
 pub(super) use self::config::{GlobalScopeSource, IsolateConfig};
@@ -27,6 +30,9 @@ use super::json;
 use super::limits::{Limit, Limits};
 use super::loader::ScriptLoader;
 use super::memory::MemoryAccount;
+use super::pool::has_engine_tasks;
+#[cfg(feature = "v8")]
+use super::pool::run_engine_tasks;
 use super::script::Script;
 use super::script_error::{from_core_error, from_exception};
 use super::termination::{TerminationHandle, TerminationReason};
@@ -51,6 +57,11 @@ const HIDE_GLOBALS: &str = "for (const key of ['ArrayBuffer', 'Intl', 'WebAssemb
 #[cfg(feature = "inspector")]
 const WRAP_CONSOLE: &str = "Deno.core.wrapConsole(globalThis.console, Deno.core.v8Console);";
 
+/// Time between two looks for delayed tasks of V8, where the embedder runs them. Those are time-outs of `Atomics.waitAsync` and
+/// garbage collections, for which V8 does not tell when they are due.
+#[cfg(feature = "v8")]
+const TASK_INTERVAL: Duration = Duration::from_millis(10);
+
 /// Time that debuggers have to disconnect after the script has ended.
 #[cfg(feature = "inspector")]
 const DEBUGGER_DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -63,6 +74,9 @@ pub(super) struct Isolate {
     fetch: FetchSettings,
     /// Whether the event loop was empty when it was last polled.
     is_idle: bool,
+    /// Wakes the event loop for delayed tasks of V8, where the embedder runs them.
+    #[cfg(feature = "v8")]
+    task_timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Isolate {
@@ -134,7 +148,15 @@ impl Isolate {
         if cfg!(feature = "v8") && !config.allow_code_from_strings {
             globals::forbid_code_from_strings(&mut runtime);
         }
-        Ok(Self { runtime, loader, memory, fetch: config.fetch.clone(), is_idle: false })
+        Ok(Self {
+            runtime,
+            loader,
+            memory,
+            fetch: config.fetch.clone(),
+            is_idle: false,
+            #[cfg(feature = "v8")]
+            task_timer: None,
+        })
     }
 
     /// Prepares the isolate for one execution of `script`. Accounting ends when the returned scope is dropped.
@@ -333,8 +355,41 @@ impl Isolate {
 
     /// Runs the event loop until it is empty. Runs code of the script: a termination has to limit it.
     pub(super) async fn drain(&mut self) {
-        let idle = poll_fn(|cx| self.runtime.poll_event_loop(cx, PollEventLoopOptions::default())).await;
+        let idle = poll_fn(|cx| self.poll_event_loop(cx)).await;
         self.is_idle = idle.is_ok();
+    }
+
+    fn poll_event_loop(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CoreError>> {
+        loop {
+            let polled = self.runtime.poll_event_loop(cx, PollEventLoopOptions::default());
+            if !has_engine_tasks() || matches!(polled, Poll::Ready(Err(_))) || !self.run_engine_tasks(cx) {
+                return polled;
+            }
+        }
+    }
+
+    /// Runs the tasks of V8 that are due, and arranges to be woken for later ones. Returns whether there were any.
+    #[cfg(feature = "v8")]
+    fn run_engine_tasks(&mut self, cx: &mut Context<'_>) -> bool {
+        let has_run = {
+            scope!(scope, &mut self.runtime);
+            run_engine_tasks(scope)
+        };
+        if !has_run {
+            let timer = self.task_timer.get_or_insert_with(|| Box::pin(sleep(TASK_INTERVAL)));
+            if timer.as_mut().poll(cx).is_ready() {
+                timer.as_mut().reset(Instant::now() + TASK_INTERVAL);
+                // Registers the task. The time is not over.
+                let _ = timer.as_mut().poll(cx);
+            }
+        }
+        has_run
+    }
+
+    /// The engine has no tasks.
+    #[cfg(not(feature = "v8"))]
+    fn run_engine_tasks(&mut self, _: &mut Context<'_>) -> bool {
+        false
     }
 
     /// Runs the event loop until the promise is settled.
@@ -347,7 +402,7 @@ impl Isolate {
         };
         poll_fn(|cx| {
             // At least once, even if the promise is settled, to report unhandled rejections.
-            let idle = self.runtime.poll_event_loop(cx, PollEventLoopOptions::default());
+            let idle = self.poll_event_loop(cx);
             self.is_idle = matches!(idle, Poll::Ready(Ok(())));
             match (pending(&mut self.runtime), idle) {
                 (_, Poll::Ready(Err(error))) => {

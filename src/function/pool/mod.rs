@@ -21,9 +21,13 @@ pub(super) use self::config::PoolConfig;
 pub(super) use self::shared::PoolShared;
 use self::shared::WorkerPermit;
 use self::slot::Command;
+#[cfg(all(target_os = "linux", feature = "v8"))]
+pub(super) use self::threads::initialize_engine_without_threads;
+#[cfg(feature = "v8")]
+pub(super) use self::threads::run_engine_tasks;
 #[cfg(test)]
 pub(crate) use self::threads::run_on_isolate_thread;
-pub(super) use self::threads::{STACK_BYTES, initialize_engine, start_engine};
+pub(super) use self::threads::{STACK_BYTES, has_engine_tasks, start_engine};
 use self::worker::{Worker, WorkerExit};
 use super::runner::{Outcome, Request};
 use super::workers::Workers;

@@ -5,10 +5,13 @@
 
 use std::io;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{self, Sender};
 use std::thread::Builder;
 
 use deno_core::JsRuntime;
+#[cfg(feature = "v8")]
+use deno_core::v8;
 
 /// Stack of an isolate thread, in bytes. V8 uses at most 1 MiB of it for recursion of the script; the rest is for reading
 /// results of the largest permitted depth.
@@ -62,7 +65,7 @@ fn engine_thread() -> &'static Sender<Request> {
 fn start_engine_thread() -> Sender<Request> {
     let (sender, requests) = mpsc::channel::<Request>();
     let serve = move || {
-        initialize_engine(&[]);
+        initialize_engine();
         for (task, started) in requests {
             let thread = Builder::new().name("tailor-idp-function".to_owned()).stack_size(STACK_BYTES).spawn(task);
             // Cannot fail: the caller waits for the answer.
@@ -75,17 +78,47 @@ fn start_engine_thread() -> Sender<Request> {
     sender
 }
 
-/// Initializes V8 for this process, with further flags.
-pub(in crate::function) fn initialize_engine(flags: &[&str]) {
+/// Initializes the engine for this process.
+fn initialize_engine() {
     #[cfg(feature = "v8")]
-    {
-        set_flags(flags);
-        // By default V8 opens and reads /dev/urandom several times for each isolate.
-        deno_core::v8::V8::set_entropy_source(|buffer| getrandom::fill(buffer).is_ok());
-    }
-    #[cfg(not(feature = "v8"))]
-    let _ = flags;
+    configure_engine(&[]);
     JsRuntime::init_platform(None);
+}
+
+/// Initializes V8 for this process without any thread of its own, so that the process can fork.
+///
+/// V8's tasks then run only in [`run_engine_tasks`].
+#[cfg(all(target_os = "linux", feature = "v8"))]
+pub(in crate::function) fn initialize_engine_without_threads() {
+    configure_engine(&["--single-threaded"]);
+    JsRuntime::init_platform(Some(v8::new_single_threaded_default_platform(false).make_shared()));
+    IS_SINGLE_THREADED.store(true, Relaxed);
+}
+
+/// Whether V8 has no threads, and its tasks have to be run by [`run_engine_tasks`].
+static IS_SINGLE_THREADED: AtomicBool = AtomicBool::new(false);
+
+/// Whether the embedder runs V8's tasks: see [`run_engine_tasks`].
+pub(in crate::function) fn has_engine_tasks() -> bool {
+    IS_SINGLE_THREADED.load(Relaxed)
+}
+
+/// Runs the tasks of V8 for an isolate that are due, such as garbage collections. Returns whether there were any.
+#[cfg(feature = "v8")]
+pub(in crate::function) fn run_engine_tasks(isolate: &v8::Isolate) -> bool {
+    let platform = v8::V8::get_current_platform();
+    let mut has_run = false;
+    while v8::Platform::pump_message_loop(&platform, isolate, false) {
+        has_run = true;
+    }
+    has_run
+}
+
+#[cfg(feature = "v8")]
+fn configure_engine(flags: &[&str]) {
+    set_flags(flags);
+    // By default V8 opens and reads /dev/urandom several times for each isolate.
+    v8::V8::set_entropy_source(|buffer| getrandom::fill(buffer).is_ok());
 }
 
 #[cfg(feature = "v8")]

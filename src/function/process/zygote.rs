@@ -16,16 +16,16 @@ use rustix::process::{
 use super::control::{Exit, Fork, Report, Task, receive, send};
 use super::inherit::include_all_memory_in_forks;
 use super::{guest, sandbox};
-use crate::function::pool::{STACK_BYTES, initialize_engine};
+use crate::function::pool::{STACK_BYTES, initialize_engine_without_threads};
 
 /// Argument with which the host starts the zygote.
 pub(super) const ZYGOTE_ARGUMENT: &str = "--tailor-idp-zygote";
 /// Variable in the environment of a zygote. A program that has it and did not come to `worker_entry` starts no workers.
 pub(super) const ZYGOTE_VARIABLE: &str = "TAILOR_IDP_ZYGOTE";
 
-/// Time between two looks at the engine's threads, until they wait.
+/// Time between two looks at the other threads, until they sleep.
 const THREADS_POLL_INTERVAL: Duration = Duration::from_micros(200);
-/// Looks at the engine's threads. They start within a millisecond.
+/// Looks at the other threads. Those of an event loop that has nothing to do yet fall asleep within a millisecond.
 const THREADS_MAX_POLLS: u32 = 5_000;
 
 /// See [`crate::function::worker_entry`].
@@ -60,10 +60,10 @@ struct Worker {
 /// Serves requests until the host is gone.
 fn run(host: BorrowedFd<'_>) -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
-    initialize_engine(&["--single-threaded"]);
+    initialize_engine_without_threads();
     guest::warm_up();
     sandbox::prepare();
-    wait_for_engine_threads();
+    wait_for_other_threads();
     include_all_memory_in_forks()?;
     send(host, &Report::Ready, &[])?;
     let zygote = getpid();
@@ -108,8 +108,8 @@ fn run(host: BorrowedFd<'_>) -> io::Result<()> {
 fn fork(fds: Vec<OwnedFd>, zygote: Pid, task: Task) -> io::Result<(Pid, OwnedFd)> {
     let [socket, stderr] =
         <[OwnedFd; 2]>::try_from(fds).map_err(|_| io::Error::other("the descriptors are missing"))?;
-    // SAFETY: the other threads of the zygote, V8's, wait for tasks that never come, and hold no lock: see
-    // `wait_for_engine_threads`. The C library makes its allocator usable in the new process.
+    // SAFETY: the new process has this thread alone. V8 has no threads, and those of the host's `main` were asleep and thus held no
+    // lock: see `wait_for_other_threads`. The C library makes its allocator usable in the new process.
     match unsafe { libc::fork() } {
         -1 => Err(io::Error::last_os_error()),
         0 => guest::run(&socket, &stderr, zygote, task),
@@ -132,8 +132,8 @@ fn exit_of(worker: &Worker) -> Exit {
     }
 }
 
-/// Waits until all other threads of this process sleep: V8's threads then wait for tasks, and hold no lock.
-fn wait_for_engine_threads() {
+/// Waits until all other threads of this process sleep, if the host's `main` has started some before it called `worker_entry`.
+fn wait_for_other_threads() {
     for _ in 0..THREADS_MAX_POLLS {
         if other_threads_sleep().unwrap_or(false) {
             return;
