@@ -66,7 +66,11 @@ pub(crate) use call_budget::CallBudget;
 pub(crate) use caller::{CallScope, Caller};
 pub(crate) use console::tailor_console;
 pub(crate) use external_memory::{ExternalMemory, MemoryTracker};
-pub(crate) use fetch::Fetch;
+#[allow(unused_imports, reason = "not used by the build script")]
+pub(crate) use fetch::{
+    Allowance, Fetch, FetchFailure, FetchTransport, PreparedRequest, RemoteChunks, RemoteResponse, RequestFailure,
+    ResponseHead, ResponseReader, ScriptBody, ScriptRequest,
+};
 pub use fetch::{
     CertificateAuthorities, DEFAULT_FETCH_MAX_BODY, DEFAULT_FETCH_MAX_REQUESTS, DEFAULT_FETCH_MAX_STREAMED_BODY,
     DEFAULT_FETCH_TIMEOUT, FetchPolicy, FetchSettings, InvalidCertificates, InvalidFetchHost, tailor_fetch,

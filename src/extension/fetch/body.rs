@@ -14,10 +14,11 @@ use tokio::time::{Instant, timeout_at};
 
 use super::error::FetchError;
 use super::settings::{BodyLimit, BodyLimits};
+use super::transport::RemoteChunks;
 
 /// The body of a response, read by the script.
 pub(super) struct ResponseBody {
-    reader: AsyncRefCell<Reader>,
+    reader: AsyncRefCell<ResponseReader>,
     size: Option<u64>,
     limits: BodyLimits,
     /// Whether the script reads the body as a stream. Until it says so, the body counts as one in memory.
@@ -27,17 +28,56 @@ pub(super) struct ResponseBody {
     cancel_all: Rc<CancelHandle>,
 }
 
-struct Reader {
-    response: reqwest::Response,
-    /// Received bytes that the script has not read yet.
+/// Reads the body of a response, within a limit and until a deadline.
+pub(crate) struct ResponseReader {
+    source: Source,
+    /// Received bytes that were not read yet.
     buffered: Bytes,
     received: u64,
     deadline: Instant,
 }
 
+/// Where the bytes come from.
+enum Source {
+    Response(reqwest::Response),
+    Remote(Box<dyn RemoteChunks>),
+}
+
+impl ResponseReader {
+    pub(super) fn new(response: reqwest::Response, deadline: Instant) -> Self {
+        Self { source: Source::Response(response), buffered: Bytes::new(), received: 0, deadline }
+    }
+
+    pub(super) fn remote(chunks: Box<dyn RemoteChunks>, deadline: Instant) -> Self {
+        Self { source: Source::Remote(chunks), buffered: Bytes::new(), received: 0, deadline }
+    }
+
+    /// The next bytes, at most `max` of them. Empty at the end. `check` gets the number of bytes received so far.
+    pub(crate) async fn next(
+        &mut self,
+        max: usize,
+        check: impl Fn(u64) -> Result<(), FetchError>,
+    ) -> Result<Bytes, FetchError> {
+        while self.buffered.is_empty() {
+            let chunk = match &mut self.source {
+                Source::Response(response) => {
+                    let chunk = timeout_at(self.deadline, response.chunk()).await.map_err(|_| FetchError::TimedOut)?;
+                    chunk.map_err(|error| FetchError::body(&error))?
+                }
+                Source::Remote(chunks) => chunks.next().await?,
+            };
+            let Some(chunk) = chunk else { return Ok(Bytes::new()) };
+            self.received = self.received.saturating_add(chunk.len() as u64);
+            check(self.received)?;
+            self.buffered = chunk;
+        }
+        Ok(self.buffered.split_to(max.min(self.buffered.len())))
+    }
+}
+
 /// The bytes that the body of a request may still have.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Allowance {
+pub(crate) struct Allowance {
     limit: BodyLimit,
     remaining: u64,
 }
@@ -47,23 +87,27 @@ impl Allowance {
         Self { limit, remaining: limit.bytes }
     }
 
-    /// Consumes bytes. Fails with the limit if it is exceeded.
-    fn consume(&mut self, bytes: usize) -> Result<(), BodyLimit> {
-        self.remaining = self.remaining.checked_sub(bytes as u64).ok_or(self.limit)?;
+    /// Consumes bytes.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the limit is exceeded.
+    pub(crate) fn consume(&mut self, bytes: usize) -> Result<(), FetchError> {
+        self.remaining = self.remaining.checked_sub(bytes as u64).ok_or(FetchError::RequestTooLarge(self.limit))?;
         Ok(())
     }
 }
 
 impl ResponseBody {
     pub(super) fn new(
-        response: reqwest::Response,
+        reader: ResponseReader,
+        size: Option<u64>,
         limits: BodyLimits,
-        deadline: Instant,
         cancel_all: Rc<CancelHandle>,
     ) -> Self {
         Self {
-            size: response.content_length(),
-            reader: AsyncRefCell::new(Reader { response, buffered: Bytes::new(), received: 0, deadline }),
+            size,
+            reader: AsyncRefCell::new(reader),
             limits,
             is_streamed: Cell::new(false),
             closed: CancelHandle::default(),
@@ -87,24 +131,6 @@ pub(super) fn op_fetch_stream_body(state: &mut OpState, #[smi] rid: ResourceId, 
     }
 }
 
-impl Reader {
-    async fn next(&mut self, body: &ResponseBody, limit: usize) -> Result<BufView, FetchError> {
-        // Before anything is received, if the server says how much there is.
-        body.check(body.size.unwrap_or(0))?;
-        while self.buffered.is_empty() {
-            let chunk = timeout_at(self.deadline, self.response.chunk()).await.map_err(|_| FetchError::TimedOut)?;
-            let Some(chunk) = chunk.map_err(|error| FetchError::body(&error))? else {
-                return Ok(BufView::empty());
-            };
-            self.received = self.received.saturating_add(chunk.len() as u64);
-            body.check(self.received)?;
-            self.buffered = chunk;
-        }
-        let length = limit.min(self.buffered.len());
-        Ok(self.buffered.split_to(length).into())
-    }
-}
-
 impl Resource for ResponseBody {
     fn name(&self) -> Cow<'_, str> {
         "fetchResponse".into()
@@ -115,7 +141,12 @@ impl Resource for ResponseBody {
             let cancel_all = Rc::clone(&self.cancel_all);
             let closed = RcRef::map(&self, |body| &body.closed);
             let mut reader = RcRef::map(&self, |body| &body.reader).borrow_mut().await;
-            let next = async { reader.next(&self, limit).await.map_err(JsErrorBox::from_err) };
+            let next = async {
+                // Before anything is received, if the server says how much there is.
+                self.check(self.size.unwrap_or(0)).map_err(JsErrorBox::from_err)?;
+                let next = reader.next(limit, |received| self.check(received)).await;
+                next.map(BufView::from).map_err(JsErrorBox::from_err)
+            };
             next.try_or_cancel(cancel_all).try_or_cancel(closed).await
         })
     }
@@ -140,8 +171,7 @@ pub(super) struct RequestBody {
 impl RequestBody {
     fn count(&self, bytes: usize) -> Result<(), JsErrorBox> {
         let mut allowance = self.allowance.get();
-        let counted =
-            allowance.consume(bytes).map_err(|limit| JsErrorBox::from_err(FetchError::RequestTooLarge(limit)));
+        let counted = allowance.consume(bytes).map_err(JsErrorBox::from_err);
         self.allowance.set(allowance);
         counted
     }

@@ -40,7 +40,7 @@ pub(super) fn client(
 
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("cannot start an HTTP client: {0}")]
-pub(super) struct ClientError(String);
+pub(crate) struct ClientError(String);
 
 /// Resolves names and checks the addresses.
 ///

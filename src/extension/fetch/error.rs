@@ -7,7 +7,7 @@ use super::policy::Denial;
 use super::settings::BodyLimit;
 
 #[derive(Debug, thiserror::Error, deno_error::JsError)]
-pub(super) enum FetchError {
+pub(crate) enum FetchError {
     #[class(type)]
     #[error(transparent)]
     Denied(#[from] Denial),
@@ -38,6 +38,10 @@ pub(super) enum FetchError {
     #[class(type)]
     #[error("{0}")]
     Invalid(&'static str),
+    /// Of the process that sends the request.
+    #[class(type)]
+    #[error("{0}")]
+    Remote(String),
     #[class(inherit)]
     #[error(transparent)]
     Resource(#[from] deno_core::error::ResourceError),

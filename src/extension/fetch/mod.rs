@@ -12,6 +12,7 @@ mod error;
 mod policy;
 mod request;
 mod settings;
+mod transport;
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -27,9 +28,14 @@ pub use settings::{
 };
 
 use self::body::op_fetch_stream_body;
+pub(crate) use self::body::{Allowance, ResponseReader};
 use self::error::FetchError;
 use self::policy::AddressScope;
+pub(crate) use self::request::{PreparedRequest, RequestFailure};
 use self::request::{op_fetch, op_fetch_send};
+pub(crate) use self::transport::{
+    FetchFailure, FetchTransport, RemoteChunks, RemoteResponse, ResponseHead, ScriptBody, ScriptRequest,
+};
 
 /// An empty script in place of deno_net's, which the JavaScript of deno_fetch loads for custom TLS keys.
 const STUBS: [ExtensionFileSource; 1] = [ExtensionFileSource::new("ext:deno_net/02_tls.js", ascii_str!("({})"))];

@@ -59,7 +59,7 @@ pub(super) enum AddressScope {
 
 /// Why a request is denied.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Denial {
+pub(crate) enum Denial {
     #[error(
         "fetch is not allowed: this function may fetch from no host (function.fetch.allow in the settings, or --allow-fetch, allow some)"
     )]

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::authorities::CertificateAuthorities;
 use super::policy::FetchPolicy;
+use super::transport::FetchTransport;
 
 /// Default time limit of a request, from the call to the last byte of the response: half of the default time limit of an
 /// execution.
@@ -23,7 +24,7 @@ pub(super) type NameLookup = Arc<dyn Fn(&str) -> io::Result<Vec<IpAddr>> + Send 
 
 /// Size limits of bodies, in bytes.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct BodyLimits {
+pub(crate) struct BodyLimits {
     /// Of a body in memory: a request's text or bytes, or what `text()` and the like read of a response.
     pub(super) whole: u64,
     /// Of a streamed body.
@@ -49,7 +50,7 @@ impl BodyLimits {
 /// One of the limits, for messages: the setting says what to do.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("{bytes} bytes ({setting} in the settings)")]
-pub(super) struct BodyLimit {
+pub(crate) struct BodyLimit {
     pub(super) bytes: u64,
     setting: &'static str,
 }
@@ -63,6 +64,7 @@ pub struct FetchSettings {
     pub(super) max_requests: u32,
     pub(super) authorities: CertificateAuthorities,
     pub(super) resolver: Option<NameLookup>,
+    pub(super) transport: Option<Arc<dyn FetchTransport>>,
 }
 
 impl Default for FetchSettings {
@@ -74,6 +76,7 @@ impl Default for FetchSettings {
             max_requests: DEFAULT_FETCH_MAX_REQUESTS,
             authorities: CertificateAuthorities::default(),
             resolver: None,
+            transport: None,
         }
     }
 }
@@ -135,6 +138,12 @@ impl FetchSettings {
     pub fn resolve_names(mut self, lookup: impl Fn(&str) -> io::Result<Vec<IpAddr>> + Send + Sync + 'static) -> Self {
         self.resolver = Some(Arc::new(lookup));
         self
+    }
+
+    /// Settings for an isolate whose requests `transport` checks and sends.
+    pub(crate) fn over(transport: Arc<dyn FetchTransport>, max_body: u64, max_streamed_body: u64) -> Self {
+        let settings = Self::default().max_body(max_body).max_streamed_body(max_streamed_body);
+        Self { transport: Some(transport), ..settings }
     }
 
     /// The limits as `max_body`, `max_streamed_body` (bytes) and `max_requests`, for a summary.

@@ -16,12 +16,15 @@ use rustix::process::Pid;
 use serde_json::Value;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
 use super::control::Task;
+use super::fetch_guest::HostFetch;
 use super::frame::{Inbox, Malformed, encode};
 use super::message::{
-    Answer, Done, FromWorker, MAX_CALL_BYTES, Operation, Preparation, Run, ToWorker, error_of, max_result_bytes,
+    Answer, Done, FetchEvent, FromWorker, MAX_CALL_BYTES, Operation, Preparation, Run, ToWorker, error_of,
+    max_result_bytes,
 };
 use super::sandbox::{self, Layers};
 use crate::extension::{FetchSettings, JsonText};
@@ -41,7 +44,7 @@ const MAX_MESSAGE: usize = u32::MAX as usize;
 
 /// Reason why a worker ends.
 #[derive(Debug, thiserror::Error)]
-enum GuestError {
+pub(super) enum GuestError {
     #[error("the socket of the worker: {0}")]
     Io(#[from] io::Error),
     #[error("a message of the host: {0}")]
@@ -59,16 +62,21 @@ pub(super) fn warm_up() {
     let Ok(tokio) = tokio::runtime::Builder::new_current_thread().enable_time().build() else { return };
     let _context = tokio.enter();
     // A failure is reported by the worker, which tries again.
-    drop(Isolate::new(&isolate_config(Arc::new(Router::builder().build()), None), &Limits::default()));
+    let idp = Arc::new(Router::builder().build());
+    drop(Isolate::new(&isolate_config(idp, FetchSettings::default(), None), &Limits::default()));
 }
 
-fn isolate_config(idp: Arc<dyn IdentityProvider>, preparation: Option<&Preparation>) -> IsolateConfig {
+fn isolate_config(
+    idp: Arc<dyn IdentityProvider>,
+    fetch: FetchSettings,
+    preparation: Option<&Preparation>,
+) -> IsolateConfig {
     let has_guards = preparation.is_none_or(|preparation| preparation.has_builtin_guards);
     IsolateConfig {
         global_scope: GlobalScopeSource::Snapshot,
         builtin_guards: if has_guards { BuiltinGuards::Enabled } else { BuiltinGuards::Disabled },
         idp,
-        fetch: FetchSettings::default(),
+        fetch,
         allow_code_from_strings: preparation.is_some_and(|preparation| preparation.allows_code_from_strings),
         #[cfg(feature = "inspector")]
         inspector: None,
@@ -102,16 +110,23 @@ fn exit(status: i32) -> ! {
 }
 
 fn serve(socket: OwnedFd) -> Result<(), GuestError> {
-    let link = Arc::new(Link { socket: socket.into(), inbox: Mutex::default(), calls: Mutex::default() });
+    let link = Arc::new(Link {
+        socket: socket.into(),
+        inbox: Mutex::default(),
+        calls: Mutex::default(),
+        fetches: Mutex::default(),
+    });
     let preparation = match link.receive()? {
         Some(ToWorker::Prepare(preparation)) => preparation,
         Some(_) => return Err(GuestError::OutOfTurn),
         None => return Ok(()),
     };
+    let (max_body, max_streamed_body) = preparation.fetch_limits;
+    let fetch = FetchSettings::over(Arc::new(HostFetch::new(Arc::clone(&link))), max_body, max_streamed_body);
     let idp = Arc::new(RemoteIdp { link: Arc::clone(&link), next_call: AtomicU64::new(0) });
     let isolation =
         preparation.reuse.map_or(Isolation::Fresh, |(max_runs, max_age)| Isolation::Reuse { max_runs, max_age });
-    let mut runner = ThreadRunner::new(isolate_config(idp, Some(&preparation)), isolation);
+    let mut runner = ThreadRunner::new(isolate_config(idp, fetch, Some(&preparation)), isolation);
     // The event loop opens descriptors.
     let handle = runner.handle().map_err(|error| GuestError::Isolate(error.message))?;
     let readable = {
@@ -139,8 +154,8 @@ fn serve(socket: OwnedFd) -> Result<(), GuestError> {
                     let _ = runner.prepare(&limits);
                 }
             }
-            // Of a call that nobody waits for any more.
-            Some(ToWorker::Answer { .. }) => {}
+            // Of a call or a request that nobody waits for any more.
+            Some(ToWorker::Answer { .. } | ToWorker::Fetch { .. }) => {}
             Some(ToWorker::Prepare(_)) => return Err(GuestError::OutOfTurn),
             None => return Ok(()),
         }
@@ -210,16 +225,26 @@ fn result_json(value: &Value, limits: &ResultLimits) -> Result<String, Execution
 }
 
 /// The connection to the host.
-struct Link {
+pub(super) struct Link {
     socket: UnixStream,
     inbox: Mutex<Inbox>,
     /// Calls that have no answer yet.
     calls: Mutex<HashMap<u64, oneshot::Sender<Answer>>>,
+    fetches: Mutex<HashMap<u64, UnboundedSender<FetchEvent>>>,
 }
 
 impl Link {
+    /// Passes the events of a request to `events`.
+    pub(super) fn register_fetch(&self, request: u64, events: UnboundedSender<FetchEvent>) {
+        self.fetches.lock().insert(request, events);
+    }
+
+    pub(super) fn forget_fetch(&self, request: u64) {
+        self.fetches.lock().remove(&request);
+    }
+
     /// Sends a message. Blocks until the host has taken it.
-    fn send(&self, message: &FromWorker) -> Result<(), GuestError> {
+    pub(super) fn send(&self, message: &FromWorker) -> Result<(), GuestError> {
         let mut frame = Vec::new();
         encode(&mut frame, message)?;
         Ok((&self.socket).write_all(&frame)?)
@@ -266,10 +291,21 @@ impl Link {
                 Err(error) => return Err(io::Error::from(error).into()),
             }
             while let Some((message, _)) = inbox.next(MAX_MESSAGE)? {
-                let ToWorker::Answer { call, answer } = message else { return Err(GuestError::OutOfTurn) };
-                if let Some(sender) = self.calls.lock().remove(&call) {
-                    // Fails if the script does not wait any more.
-                    let _ = sender.send(answer);
+                // Sending fails if the script does not wait any more.
+                match message {
+                    ToWorker::Answer { call, answer } => {
+                        if let Some(sender) = self.calls.lock().remove(&call) {
+                            let _ = sender.send(answer);
+                        }
+                    }
+                    ToWorker::Fetch { request, event } => {
+                        if let Some(sender) = self.fetches.lock().get(&request) {
+                            let _ = sender.send(event);
+                        }
+                    }
+                    ToWorker::Prepare(_) | ToWorker::Script { .. } | ToWorker::Run(_) => {
+                        return Err(GuestError::OutOfTurn);
+                    }
                 }
             }
         }

@@ -6,9 +6,10 @@
 use std::fmt;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::extension::LogLevel;
+use crate::extension::{FetchFailure, LogLevel, ResponseHead};
 use crate::function::code_frame::CodeFrame;
 use crate::function::execution::{ErrorKind, ExecutionError};
 use crate::function::limits::{Limit, Limits, ResultLimits};
@@ -29,6 +30,8 @@ pub(in crate::function) enum ToWorker {
     Run(Box<Run>),
     /// Answer to the call with this number.
     Answer { call: u64, answer: Answer },
+    /// News of a request of `fetch`.
+    Fetch { request: u64, event: FetchEvent },
 }
 
 /// From a worker to the host.
@@ -40,8 +43,43 @@ pub(in crate::function) enum FromWorker {
     Log { level: LogLevel, text: String },
     /// A call of the identity provider. Its answer has the same number.
     Call { call: u64, namespace: String, operation: Operation },
+    /// A request of `fetch`, or a part of it. What follows of it has the same number.
+    Fetch { request: u64, command: FetchCommand },
     /// The execution has ended.
     Done(Box<Done>),
+}
+
+/// What a worker wants of a request.
+#[derive(Serialize, Deserialize)]
+pub(in crate::function) enum FetchCommand {
+    /// Sends it.
+    Send { method: Vec<u8>, url: String, headers: Vec<(Vec<u8>, Vec<u8>)>, length: Option<u64>, body: FetchBody },
+    /// A part of its body, asked for by [`FetchEvent::Pull`]. Empty at the end.
+    Body(Result<Bytes, ()>),
+    /// Asks for a part of the response.
+    Read,
+    /// The worker is done with it.
+    End,
+}
+
+/// Body of a request.
+#[derive(Serialize, Deserialize)]
+pub(in crate::function) enum FetchBody {
+    None,
+    Bytes(Bytes),
+    /// The host asks for each part.
+    Stream,
+}
+
+/// What the host tells of a request.
+#[derive(Serialize, Deserialize)]
+pub(in crate::function) enum FetchEvent {
+    /// Asks for a part of the request's body.
+    Pull,
+    /// Head of the response.
+    Head(Result<ResponseHead, FetchFailure>),
+    /// A part of the response. Empty at the end.
+    Chunk(Result<Bytes, FetchFailure>),
 }
 
 /// How a worker creates isolates.
@@ -50,6 +88,8 @@ pub(in crate::function) struct Preparation {
     pub(in crate::function) limits: Limits,
     pub(in crate::function) has_builtin_guards: bool,
     pub(in crate::function) allows_code_from_strings: bool,
+    /// Size limits of bodies of `fetch`: in memory, and streamed.
+    pub(in crate::function) fetch_limits: (u64, u64),
     /// Executions in one isolate, and its age. None: each execution has a new one.
     pub(in crate::function) reuse: Option<(u32, Duration)>,
 }

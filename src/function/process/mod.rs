@@ -17,10 +17,13 @@
 //! | `launcher` | the host's side of the zygote |
 //! | `zygote`, `inherit` | forks workers, with the memory of V8, and reports how they ended |
 //! | `guest` | the worker's side of executions |
+//! | `fetch_host`, `fetch_guest` | `fetch`, on both sides |
 //! | `sandbox` | what a worker gives up before a script runs |
 //! | `usage` | memory of a worker, as the host sees it |
 
 mod control;
+mod fetch_guest;
+mod fetch_host;
 mod frame;
 mod guest;
 mod inherit;
@@ -32,6 +35,7 @@ mod usage;
 mod zygote;
 
 pub(super) use self::control::Exit;
+pub(super) use self::fetch_host::Fetches;
 pub(super) use self::frame::{Inbox, Malformed, encode};
 pub(super) use self::launcher::{LaunchError, WorkerProcess, launch};
 pub(super) use self::message::{

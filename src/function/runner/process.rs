@@ -26,7 +26,7 @@ use crate::function::isolate::BuiltinGuards;
 use crate::function::limits::{Limit, Limits};
 use crate::function::pool::{Isolation, PoolConfig};
 use crate::function::process::{
-    Answer, Done, Exit, FromWorker, Inbox, LaunchError, MAX_CALL_BYTES, Malformed, Operation, Preparation,
+    Answer, Done, Exit, Fetches, FromWorker, Inbox, LaunchError, MAX_CALL_BYTES, Malformed, Operation, Preparation,
     ProcessMemory, Run, ToWorker, WorkerProcess, encode, launch, max_result_bytes, parse_result,
 };
 use crate::function::script::Script;
@@ -113,7 +113,9 @@ impl ProcessRunner {
         let failed =
             |error: &dyn std::fmt::Display| ExecutionError::platform(format!("cannot start a worker process: {error}"));
         let isolate = &self.config.isolate;
+        let (max_body, max_streamed_body, _) = isolate.fetch.maxima();
         let preparation = Preparation {
+            fetch_limits: (max_body, max_streamed_body),
             limits: limits.clone(),
             has_builtin_guards: isolate.builtin_guards == BuiltinGuards::Enabled,
             allows_code_from_strings: isolate.allow_code_from_strings,
@@ -261,12 +263,14 @@ impl Worker {
             bytes: 0,
             limits: &limits,
         };
+        let mut fetches = Fetches::new(config.isolate.fetch.clone());
         let sink = console::log_sink(log, &limits);
         let done = tokio.block_on(until_terminated(&termination, async {
             self.start_execution(&script, argument.as_str(), &principal, &limits)?;
-            self.link.converse(&mut calls, &sink).await
+            let (max_body, ..) = config.isolate.fetch.maxima();
+            self.link.converse(&mut calls, &mut fetches, max_body, &sink).await
         }));
-        drop((armed, watch, calls));
+        drop((armed, watch, calls, fetches));
 
         let cpu_time = self.clock.and_then(CpuClock::now).zip(cpu_at_start).map(|(now, start)| now - start);
         let usage = Usage { wall_time: started_at.elapsed(), cpu_time, ..usage };
@@ -516,9 +520,17 @@ impl Link {
     }
 
     /// Serves an execution until it is done.
-    async fn converse(&mut self, calls: &mut Calls<'_>, sink: &ConsoleSink) -> Result<Done, WorkerError> {
+    async fn converse(
+        &mut self,
+        calls: &mut Calls<'_>,
+        fetches: &mut Fetches,
+        max_body: u64,
+        sink: &ConsoleSink,
+    ) -> Result<Done, WorkerError> {
         let limits = calls.limits;
-        let max = max_result_bytes(&limits.result).max(limits.log_bytes.saturating_add(MAX_CALL_BYTES));
+        let max_body = usize::try_from(max_body).unwrap_or(usize::MAX);
+        let longest = max_result_bytes(&limits.result).max(limits.log_bytes).max(max_body);
+        let max = longest.saturating_add(MAX_CALL_BYTES);
         poll_fn(|cx| {
             loop {
                 // Reads always, so that a worker that waits to write goes on and reads.
@@ -533,6 +545,7 @@ impl Link {
                             calls.start(call, namespace, operation, bytes)?;
                         }
                         FromWorker::Log { level, text } => sink(level, &text),
+                        FromWorker::Fetch { request, command } => fetches.handle(request, command),
                         FromWorker::Done(done) => return Poll::Ready(Ok(*done)),
                         FromWorker::Prepared(_) => {
                             return Poll::Ready(Err(WorkerError::Violation("a message is out of turn")));
@@ -544,6 +557,12 @@ impl Link {
                     && let Poll::Ready(Some(Answered { call, answer, .. })) = calls.poll_answer(cx)
                 {
                     self.send(&ToWorker::Answer { call, answer })?;
+                    has_answered = true;
+                }
+                while self.outbox.len() - self.sent < MAX_WAITING_ANSWERS
+                    && let Poll::Ready(message) = fetches.poll_message(cx)
+                {
+                    self.send(&message)?;
                     has_answered = true;
                 }
                 self.poll_flush(cx)?;
