@@ -19,6 +19,7 @@ mod output;
 mod overrides;
 mod progress;
 mod run;
+mod sandbox_status;
 mod serve;
 mod settings;
 mod signal;
@@ -76,6 +77,7 @@ enum Command {
     Init(init::Init),
     Mail(mail::Mail),
     Serve(serve::Serve),
+    SandboxStatus(sandbox_status::SandboxStatus),
     /// Print the TypeScript declarations of what scripts can use
     Types,
 }
@@ -114,6 +116,7 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Init(init) => init.execute(),
         Command::Mail(mail) => tokio.block_on(mail.execute()),
         Command::Serve(serve) => tokio.block_on(serve.execute()),
+        Command::SandboxStatus(status) => status.execute(),
         Command::Types => output::print(tailor_idp::TYPES.trim_end()),
     }
 }

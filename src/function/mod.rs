@@ -67,7 +67,7 @@ pub use isolate::BuiltinGuards;
 pub use limits::{Limit, Limits, ResultLimits};
 pub use pool::Isolation;
 #[cfg(all(target_os = "linux", feature = "v8"))]
-pub use process::{Attempt, AttemptOutcome, SandboxStatus, sandbox_status};
+pub use process::{Attempt, AttemptOutcome, ProbeError, SandboxStatus, sandbox_status};
 pub use runtime::{FunctionRuntime, FunctionRuntimeBuilder};
 pub use script::{MAX_MODULES, MAX_SOURCE_LEN, Script, ScriptFileError};
 pub use stringified::Stringified;

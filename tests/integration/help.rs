@@ -7,7 +7,7 @@ use crate::support::{End, program};
 /// The width at which help is wrapped.
 const WIDTH: usize = 100;
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "",
     "run",
     "test",
@@ -22,6 +22,7 @@ const COMMANDS: [&str; 18] = [
     "events deliver",
     "mail",
     "mail send",
+    "sandbox-status",
     "serve",
     "users enroll-mfa",
     "users create",

@@ -4,21 +4,36 @@
 //! separated by `|`: the name of a limit, `error` with the error's name, or `result` with the result as JSON. The time limit is
 //! accepted too unless a result is expected: on a busy machine it can come before any other limit.
 
+use std::cell::Cell;
 use std::fs;
 use std::num::NonZero;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
 use pretty_assertions::assert_eq;
 use serde_json::json;
-use tailor_idp::function::{Execution, FunctionRuntime, Invocation, Limit, Limits, Script};
+use tailor_idp::function::{Execution, FunctionRuntime, Invocation, Limit, Limits, ProcessOptions, Script, Workers};
 use tailor_idp::idp::store::SqliteDatabase;
 use tailor_idp::idp::{HashCost, NamespaceName, NamespaceSettings, Permission, Router};
 
+#[cfg(target_os = "linux")]
+use crate::worker_processes::{anonymous_memory, program_alone, workers_of};
+
 const TIME: Duration = Duration::from_millis(300);
+
+/// Time limit in worker processes. A new process is slower than a new isolate.
+#[cfg(target_os = "linux")]
+const PROCESS_TIME: Duration = Duration::from_millis(600);
+
+/// Time after its limit in which a script in a worker process has to be gone.
+#[cfg(target_os = "linux")]
+const PROCESS_OVERRUN: Duration = Duration::from_millis(300);
+
+/// Both runs take all cores: one after the other.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// Accepted CPU time after the time limit. CPU time of the thread does not include waiting for a processor. A step of V8 that
 /// cannot be interrupted takes up to 100 ms on an idle machine, and twice that while other tests run.
@@ -44,19 +59,20 @@ fn resident_mib() -> usize {
     0
 }
 
-/// Samples the resident memory of the process until dropped.
+/// Samples memory until dropped.
 struct Peak {
+    sample: fn() -> usize,
     most: Arc<AtomicUsize>,
     is_over: Arc<AtomicBool>,
 }
 
 impl Peak {
-    fn watch() -> Self {
-        let peak = Self { most: Arc::new(AtomicUsize::new(resident_mib())), is_over: Arc::default() };
+    fn watch(sample: fn() -> usize) -> Self {
+        let peak = Self { sample, most: Arc::new(AtomicUsize::new(sample())), is_over: Arc::default() };
         let (most, is_over) = (Arc::clone(&peak.most), Arc::clone(&peak.is_over));
         thread::spawn(move || {
             while !is_over.load(Relaxed) {
-                most.fetch_max(resident_mib(), Relaxed);
+                most.fetch_max(sample(), Relaxed);
                 thread::sleep(Duration::from_millis(5));
             }
         });
@@ -65,7 +81,7 @@ impl Peak {
 
     /// The maximum since the last call, in MiB.
     fn take(&self) -> usize {
-        self.most.swap(resident_mib(), Relaxed)
+        self.most.swap((self.sample)(), Relaxed)
     }
 }
 
@@ -75,14 +91,14 @@ impl Drop for Peak {
     }
 }
 
-async fn runtime() -> FunctionRuntime {
+async fn runtime(workers: Workers, time: Duration) -> FunctionRuntime {
     let name = NamespaceName::new("builtin-idp").unwrap();
     let store = SqliteDatabase::in_memory().unwrap().namespace(&name).await.unwrap();
     let idp = Router::builder().hash_cost(HashCost::danger_cheap_for_tests());
     let settings = NamespaceSettings::default().permission(Permission::allow_all());
     let idp = idp.namespace(name, Arc::new(store), settings).build();
-    let limits = Limits { time: TIME, ..Limits::default() };
-    FunctionRuntime::builder(Arc::new(idp)).limits(limits).max_workers(WORKERS).prepared(1).build()
+    let limits = Limits { time, ..Limits::default() };
+    FunctionRuntime::builder(Arc::new(idp)).limits(limits).workers(workers).max_workers(WORKERS).prepared(1).build()
 }
 
 /// How an execution ended, in the format of the scripts' second lines.
@@ -111,7 +127,57 @@ const BYSTANDER: &str = "export default async ({ list }) => {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_scripts_end_within_limits_and_do_not_affect_next_execution() {
-    let runtime = runtime().await;
+    let _alone = ALONE.lock().await;
+    let peak = Peak::watch(resident_mib);
+    let runtime = runtime(Workers::Threads, TIME).await;
+    let before = Cell::new(resident_mib());
+    run_all(&runtime, |execution| {
+        let mut faults = Vec::new();
+        let computed = execution.usage.cpu_time.unwrap_or_default();
+        if computed > TIME + overrun() {
+            faults.push(format!("computed for {computed:?}, of {TIME:?}"));
+        }
+        let grown = peak.take().saturating_sub(before.replace(resident_mib()));
+        if grown > MAX_GROWTH {
+            faults.push(format!("the process grew by {grown} MiB"));
+        }
+        faults
+    })
+    .await;
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_scripts_in_worker_processes_are_gone_soon_after_limits_and_do_not_affect_next_execution() {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    let workers_mib = || {
+        let workers = PROGRAM.get().map(|program| workers_of(program)).unwrap_or_default();
+        workers.into_iter().map(anonymous_memory).max().unwrap_or(0) / (1024 * 1024)
+    };
+    let _alone = ALONE.lock().await;
+    let folder = tempfile::TempDir::new().unwrap();
+    let program = PROGRAM.get_or_init(|| program_alone(folder.path()));
+    let runtime = runtime(Workers::Processes(ProcessOptions::default().program(program)), PROCESS_TIME).await;
+    let peak = Peak::watch(workers_mib);
+    // Twice the memory limit, and 64 MiB.
+    let max_mib = 2 * Limits::default().memory / (1024 * 1024) + 64;
+    run_all(&runtime, |execution| {
+        let mut faults = Vec::new();
+        let took = execution.usage.wall_time;
+        if took > PROCESS_TIME + PROCESS_OVERRUN {
+            faults.push(format!("took {took:?}, of {PROCESS_TIME:?}"));
+        }
+        let held = peak.take();
+        if held > max_mib {
+            faults.push(format!("its process held {held} MiB, of {max_mib}"));
+        }
+        faults
+    })
+    .await;
+}
+
+/// Runs each hostile script, and then one that it must not affect. `check` returns what else is wrong with an execution.
+async fn run_all(runtime: &FunctionRuntime, check: impl Fn(&Execution) -> Vec<String>) {
     let bystander = Script::new("file:///bystander.js".parse().unwrap(), BYSTANDER);
     let run_bystander = async || {
         runtime
@@ -126,14 +192,11 @@ async fn hostile_scripts_end_within_limits_and_do_not_affect_next_execution() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hostile");
     let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
-    let peak = Peak::watch();
     let mut faults = Vec::new();
     for file in &files {
         let name = file.file_stem().unwrap().to_string_lossy();
         let text = fs::read_to_string(file).unwrap();
         assert!(!header(&text, "Attacks").is_empty(), "{name}");
-        let before = resident_mib();
-        peak.take();
         let script = Script::new("file:///hostile.js".parse().unwrap(), text.as_str());
         let execution = runtime.run(&script, Invocation::default()).await;
 
@@ -144,14 +207,7 @@ async fn hostile_scripts_end_within_limits_and_do_not_affect_next_execution() {
             let error = execution.result.as_ref().err().map(ToString::to_string).unwrap_or_default();
             faults.push(format!("{name}: ended by {actual}, not {expected} {error:.200}"));
         }
-        let computed = execution.usage.cpu_time.unwrap_or_default();
-        if computed > TIME + overrun() {
-            faults.push(format!("{name}: computed for {computed:?}, of {TIME:?}"));
-        }
-        let grown = peak.take().saturating_sub(before);
-        if grown > MAX_GROWTH {
-            faults.push(format!("{name}: the process grew by {grown} MiB"));
-        }
+        faults.extend(check(&execution).into_iter().map(|fault| format!("{name}: {fault}")));
         let after = run_bystander().await;
         if after != unharmed {
             faults.push(format!("{name}: the next execution returned {after:?}"));

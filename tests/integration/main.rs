@@ -23,6 +23,8 @@ mod live_program;
 mod mail;
 mod mfa;
 mod permission;
+#[cfg(target_os = "linux")]
+mod processes;
 mod providers;
 mod record;
 mod script_tests;
@@ -33,3 +35,5 @@ mod support;
 mod terminal;
 mod types;
 mod watch;
+#[cfg(target_os = "linux")]
+mod worker_processes;

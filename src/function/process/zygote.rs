@@ -57,8 +57,15 @@ struct Worker {
     process: OwnedFd,
 }
 
-/// Serves requests until the host is gone.
+/// Initializes the engine, and serves requests until the host is gone.
 fn run(host: BorrowedFd<'_>) -> io::Result<()> {
+    match serve(host) {
+        Err(error) if matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset) => Ok(()),
+        ended => ended,
+    }
+}
+
+fn serve(host: BorrowedFd<'_>) -> io::Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     initialize_engine_without_threads();
     guest::warm_up();

@@ -205,7 +205,8 @@ impl ProcessRunner {
         let fits = |worker: &Worker| worker.key.as_ref().is_none_or(|key| Some(key) == request.warm_key.as_ref());
         match self.worker.take().filter(fits) {
             Some(worker) => Ok(worker),
-            None => self.start(&request.limits),
+            // Once more, if the process was killed while it started.
+            None => self.start(&request.limits).or_else(|_| self.start(&request.limits)),
         }
     }
 }

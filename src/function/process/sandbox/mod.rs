@@ -22,7 +22,7 @@ use rustix::process::{
 use serde::{Deserialize, Serialize};
 
 pub(super) use self::probe::attempt;
-pub use self::probe::{Attempt, Outcome, SandboxStatus, sandbox_status};
+pub use self::probe::{Attempt, Outcome, ProbeError, SandboxStatus, sandbox_status};
 use self::system_calls::{filters, own_signals};
 
 /// Descriptor of a worker's socket. Those below are standard input, output and error; there are no others.

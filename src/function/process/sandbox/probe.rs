@@ -56,6 +56,11 @@ pub struct SandboxStatus {
     pub landlock: Vec<(Attempt, Outcome)>,
 }
 
+/// Reason why [`sandbox_status`] could not try.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ProbeError(String);
+
 impl Attempt {
     /// All attempts.
     pub const ALL: [Self; 7] = [
@@ -82,8 +87,7 @@ impl Attempt {
     }
 
     /// Tries it. Returns whether it succeeded.
-    fn is_possible(self) -> bool {
-        let parent = getppid().unwrap_or(Pid::INIT);
+    fn is_possible(self, parent: Pid) -> bool {
         match self {
             Self::ReadFile => File::open("/proc/self/exe").is_ok(),
             Self::CreateFile => {
@@ -130,8 +134,9 @@ const NO_SANDBOX: i32 = 11;
 
 /// Enters the layers of the sandbox and tries it. Returns the status to end the process with.
 pub(in crate::function::process) fn attempt(attempt: Attempt, layers: Layers) -> i32 {
+    let parent = getppid().unwrap_or(Pid::INIT);
     match enter(layers) {
-        Ok(()) if attempt.is_possible() => 0,
+        Ok(()) if attempt.is_possible(parent) => 0,
         Ok(()) => REFUSED,
         Err(error) => {
             eprintln!("{error}");
@@ -147,19 +152,19 @@ pub(in crate::function::process) fn attempt(attempt: Attempt, layers: Layers) ->
 /// # Errors
 ///
 /// Fails if no process can be started: see [`worker_entry`](crate::function::worker_entry). The text says what to do.
-pub fn sandbox_status(
-    options: &crate::function::ProcessOptions,
-) -> Result<SandboxStatus, Box<dyn std::error::Error + Send + Sync>> {
-    let probe = |layers: Layers| -> Result<Vec<_>, Box<dyn std::error::Error + Send + Sync>> {
-        let outcome = |attempt| -> Result<_, Box<dyn std::error::Error + Send + Sync>> {
-            let (process, socket) = launch_task(options.program.as_deref(), Task::Attempt { attempt, layers })?;
+pub fn sandbox_status(options: &crate::function::ProcessOptions) -> Result<SandboxStatus, ProbeError> {
+    let probe = |layers: Layers| -> Result<Vec<_>, ProbeError> {
+        let outcome = |attempt| -> Result<_, ProbeError> {
+            let task = Task::Attempt { attempt, layers };
+            let launched = launch_task(options.program.as_deref(), task);
+            let (process, socket) = launched.map_err(|error| ProbeError(error.to_string()))?;
             let ended = process.wait();
             drop(socket);
             let outcome = match ended.exit {
                 Exit::Status(0) => Outcome::Allowed,
                 Exit::Status(REFUSED) => Outcome::Refused,
                 Exit::Signal(_) => Outcome::Fatal,
-                _ => return Err(format!("a probe of the sandbox failed: {}", ended.stderr).into()),
+                _ => return Err(ProbeError(format!("a probe of the sandbox failed: {}", ended.stderr))),
             };
             Ok((attempt, outcome))
         };
