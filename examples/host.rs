@@ -7,23 +7,34 @@ use std::time::Duration;
 
 use anyhow::Context;
 use serde_json::json;
-use tailor_idp::function::{FunctionRuntime, Invocation, Limits, Script};
+use tailor_idp::function::{FunctionRuntime, Invocation, Limits, ProcessOptions, Script, Workers};
 use tailor_idp::idp::store::SqliteDatabase;
 use tailor_idp::idp::{NamespaceName, NamespaceSettings, Permission, Router};
 
 const HANDLER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/handlers/sign-up.js");
 
+fn main() -> anyhow::Result<()> {
+    // Returns at once, except in the worker processes of the runtime below.
+    tailor_idp::function::worker_entry();
+    serve()
+}
+
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn serve() -> anyhow::Result<()> {
     let name = NamespaceName::new("builtin-idp")?;
     let store = SqliteDatabase::in_memory()?.namespace(&name).await?;
     let idp = Router::builder()
         .namespace(name, Arc::new(store), NamespaceSettings::default().permission(Permission::allow_all()))
         .build();
 
-    // Limits of each execution. By default, isolates are prepared ahead and used once.
+    // Limits of each execution. By default, isolates are prepared ahead and used once. Processes contain scripts of strangers, on
+    // Linux; without this line, scripts run in threads.
     let limits = Limits { time: Duration::from_secs(5), ..Limits::default() };
-    let runtime = FunctionRuntime::builder(Arc::new(idp)).limits(limits).build();
+    let mut builder = FunctionRuntime::builder(Arc::new(idp)).limits(limits);
+    if Workers::has_processes() {
+        builder = builder.workers(Workers::Processes(ProcessOptions::default()));
+    }
+    let runtime = builder.build();
     let script = Script::from_file(std::env::args().nth(1).as_deref().unwrap_or(HANDLER))?;
 
     // The requests run concurrently, each in its own isolate.

@@ -19,16 +19,16 @@ const WARM_UP: usize = 200;
 const CALLERS: [usize; 3] = [1, 2, 8];
 
 /// Pause between executions that each use a prepared isolate. Making one takes less.
-const PAUSE: Duration = Duration::from_millis(6);
+pub(super) const PAUSE: Duration = Duration::from_millis(6);
 
 /// Handlers that load web APIs on first use, with their names.
 const FIRST_USES: [(&str, &str); 2] = [("new URL", handlers::PARSE_URL), ("new Request", handlers::MAKE_REQUEST)];
 
 /// A handler and its argument.
-struct Handler {
-    name: &'static str,
-    script: Script,
-    argument: Value,
+pub(super) struct Handler {
+    pub(super) name: &'static str,
+    pub(super) script: Script,
+    pub(super) argument: Value,
 }
 
 /// An identity provider over a database on disk, and the handlers to run.
@@ -45,7 +45,7 @@ async fn prepare(plan: &Plan, file: &str) -> anyhow::Result<(Router, [Handler; 2
     Ok((idp, handlers))
 }
 
-fn runs(plan: &Plan) -> usize {
+pub(super) fn runs(plan: &Plan) -> usize {
     if plan.quick { RUNS / 20 } else { RUNS }
 }
 
@@ -106,7 +106,7 @@ pub(super) async fn reuse(plan: &Plan) -> anyhow::Result<Vec<Line>> {
     };
     for handler in &handlers {
         for callers in CALLERS {
-            let latencies = run_concurrently(reuse(), handler, callers, runs(plan), &mut lines).await?;
+            let (latencies, _) = run_concurrently(reuse(), handler, callers, runs(plan), &mut lines).await?;
             if (handler.name, callers) == ("trivial", 1) {
                 let p50 = latencies.median();
                 lines.goal(
@@ -122,9 +122,9 @@ pub(super) async fn reuse(plan: &Plan) -> anyhow::Result<Vec<Line>> {
 }
 
 /// Measured times of executions.
-struct Timings {
+pub(super) struct Timings {
     /// Time from the call to the result.
-    whole: Latencies,
+    pub(super) whole: Latencies,
     /// Time to make the isolate, a part of `whole`.
     isolate: Latencies,
     /// Number of runs that found no prepared isolate although the pause allows for one.
@@ -141,7 +141,7 @@ impl Timings {
 }
 
 /// Runs the handler again and again, with a pause before each run.
-async fn run_sequentially(
+pub(super) async fn run_sequentially(
     runtime: &FunctionRuntime,
     handler: &Handler,
     runs: usize,
@@ -164,14 +164,14 @@ async fn run_sequentially(
     Ok(timings)
 }
 
-/// Runs the handler from concurrent callers, which each wait for one run before the next.
-async fn run_concurrently(
+/// Runs the handler from concurrent callers, which each wait for one run before the next. Returns latencies, and executions a second.
+pub(super) async fn run_concurrently(
     builder: FunctionRuntimeBuilder,
     handler: &Handler,
     callers: usize,
     runs: usize,
     lines: &mut Lines,
-) -> anyhow::Result<Latencies> {
+) -> anyhow::Result<(Latencies, f64)> {
     let runtime = builder.build();
     run_callers(&runtime, handler, callers, warm_up(runs)).await?;
     let began = Instant::now();
@@ -182,7 +182,7 @@ async fn run_concurrently(
     let what = format!("{}, {callers} caller{s}", handler.name);
     latencies.report(&what, lines);
     lines.figure(what, "executions", rate, Unit::PerSecond);
-    Ok(latencies)
+    Ok((latencies, rate))
 }
 
 /// Shares the runs among the callers.

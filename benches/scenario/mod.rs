@@ -5,6 +5,8 @@ mod cold;
 mod floor;
 mod invoke;
 mod op_overhead;
+#[cfg(target_os = "linux")]
+mod processes;
 mod resident;
 mod store;
 mod writes;
@@ -28,6 +30,9 @@ pub(crate) enum Scenario {
     InvokeFresh,
     /// An execution in a warm isolate
     InvokeReuse,
+    /// Executions in worker processes
+    #[cfg(target_os = "linux")]
+    Processes,
     /// Reads and writes of the store at three sizes
     Store,
     /// The memory of idle isolates
@@ -51,6 +56,8 @@ impl Scenario {
             Self::Floor => "floor",
             Self::InvokeFresh => "invoke_fresh",
             Self::InvokeReuse => "invoke_reuse",
+            #[cfg(target_os = "linux")]
+            Self::Processes => "processes",
             Self::Store => "store",
             Self::Resident => "resident",
             Self::Writes => "writes",
@@ -67,6 +74,8 @@ impl Scenario {
                 Self::Floor => floor::run(plan).await,
                 Self::InvokeFresh => invoke::fresh(plan).await,
                 Self::InvokeReuse => invoke::reuse(plan).await,
+                #[cfg(target_os = "linux")]
+                Self::Processes => processes::run(plan).await,
                 Self::Store => store::run(plan).await,
                 Self::Resident => resident::run().await,
                 Self::Writes => writes::run(plan).await,

@@ -13,6 +13,13 @@ pub enum Workers {
     Processes(ProcessOptions),
 }
 
+impl Workers {
+    /// Whether this build has worker processes: on Linux, with V8. Elsewhere, executions that need one fail.
+    pub const fn has_processes() -> bool {
+        cfg!(all(target_os = "linux", feature = "v8"))
+    }
+}
+
 /// Which executions share a worker process, one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Share {

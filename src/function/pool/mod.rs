@@ -193,6 +193,9 @@ impl Pool {
             }
         };
         match self.config.workers {
+            Workers::Processes(_) if !Workers::has_processes() => {
+                Err(io::Error::new(io::ErrorKind::Unsupported, "worker processes need Linux and V8"))
+            }
             Workers::Threads => threads::spawn(work),
             // The thread has no isolate.
             Workers::Processes(_) => threads::spawn_without_engine(work),
