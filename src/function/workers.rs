@@ -106,10 +106,8 @@ impl ProcessOptions {
 /// Call it first in `main`, before anything that a worker must not do, such as reading secrets:
 ///
 /// ```
-/// fn main() {
-///     tailor_idp::function::worker_entry();
-///     // the host's own work
-/// }
+/// tailor_idp::function::worker_entry();
+/// // the host's own work
 /// ```
 pub fn worker_entry() {
     #[cfg(all(target_os = "linux", feature = "v8"))]

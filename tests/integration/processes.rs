@@ -50,7 +50,10 @@ fn invoker(workspace: &str) -> Invoker {
     }
 }
 
-fn summary(execution: &Execution) -> (Result<Value, (Option<Limit>, String)>, Vec<String>) {
+/// Result, or limit and error; and the log.
+type Summary = (Result<Value, (Option<Limit>, String)>, Vec<String>);
+
+fn summary(execution: &Execution) -> Summary {
     let result = execution.result.clone().map_err(|error| (error.limit, error.to_string()));
     (result, execution.logs.iter().map(|line| format!("{} {}", line.level.as_str(), line.text)).collect())
 }

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use deno_core::futures::future::{AbortHandle, Abortable, LocalBoxFuture};
 use deno_core::futures::stream::{self, FuturesUnordered, StreamExt};
 use reqwest::Body;
-use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::mpsc::{self, Receiver, Sender, UnboundedReceiver, UnboundedSender};
 use url::Url;
 
 use super::message::{FetchBody, FetchCommand, FetchEvent, ToWorker};
@@ -15,6 +16,11 @@ use crate::extension::{Fetch, FetchFailure, FetchSettings, PreparedRequest, Requ
 
 /// Most bytes of a response that are sent at once.
 const MAX_CHUNK: usize = 64 * 1024;
+
+/// The worker sent a part of a body, or asked for one, again and again.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("it sends more of a request than it is asked for")]
+pub(in crate::function) struct UnaskedFor;
 
 /// The requests of an execution.
 pub(in crate::function) struct Fetches {
@@ -28,10 +34,10 @@ pub(in crate::function) struct Fetches {
 
 /// A request that runs. Dropping it cancels the request.
 struct Request {
-    /// Asks for a part of the response. None while one is on its way.
-    reads: UnboundedSender<()>,
-    /// Takes a part of the request's body.
-    body: Option<UnboundedSender<Result<Bytes, ()>>>,
+    /// Asks for a part of the response. Holds one: a worker waits for the part before it asks again.
+    reads: Sender<()>,
+    /// Takes a part of the request's body. Holds one: a worker sends a part when it is asked.
+    body: Option<Sender<Result<Bytes, ()>>>,
     abort: AbortHandle,
 }
 
@@ -54,26 +60,33 @@ impl Fetches {
     }
 
     /// Handles a message of the worker.
-    pub(in crate::function) fn handle(&mut self, request: u64, command: FetchCommand) {
-        match command {
+    ///
+    /// # Errors
+    ///
+    /// Fails if no worker of this program sends such a message.
+    pub(in crate::function) fn handle(&mut self, request: u64, command: FetchCommand) -> Result<(), UnaskedFor> {
+        // Sending fails as well if the request has ended meanwhile.
+        let is_full = match command {
             FetchCommand::Send { method, url, headers, length, body } => {
                 if let Err(failure) = self.send(request, &method, &url, &headers, length, body) {
                     self.answer(request, FetchEvent::Head(Err(failure)));
                 }
+                false
             }
-            // Both fail if the request has ended meanwhile.
             FetchCommand::Body(chunk) => {
-                if let Some(body) = self.requests.get(&request).and_then(|request| request.body.as_ref()) {
-                    let _ = body.send(chunk);
-                }
+                let body = self.requests.get(&request).and_then(|request| request.body.as_ref());
+                body.is_some_and(|body| matches!(body.try_send(chunk), Err(TrySendError::Full(_))))
             }
             FetchCommand::Read => {
-                if let Some(request) = self.requests.get(&request) {
-                    let _ = request.reads.send(());
-                }
+                let request = self.requests.get(&request);
+                request.is_some_and(|request| matches!(request.reads.try_send(()), Err(TrySendError::Full(()))))
             }
-            FetchCommand::End => drop(self.requests.remove(&request)),
-        }
+            FetchCommand::End => {
+                self.requests.remove(&request);
+                false
+            }
+        };
+        if is_full { Err(UnaskedFor) } else { Ok(()) }
     }
 
     fn send(
@@ -101,7 +114,7 @@ impl Fetches {
                 prepared.body(Body::from(bytes))
             }
             FetchBody::Stream => {
-                let (sender, chunks) = mpsc::unbounded_channel();
+                let (sender, chunks) = mpsc::channel(1);
                 body_sender = Some(sender);
                 // Bodies whose length is known are in memory.
                 let allowance = self.fetch.allowance(length.is_none());
@@ -123,7 +136,7 @@ impl Fetches {
                 prepared.body(Body::wrap_stream(body))
             }
         };
-        let (reads, reader) = mpsc::unbounded_channel();
+        let (reads, reader) = mpsc::channel(1);
         let (abort, registration) = AbortHandle::new_pair();
         let exchange: LocalBoxFuture<'static, ()> = Box::pin(exchange(request, prepared, reader, self.sender.clone()));
         self.running.push(Abortable::new(exchange, registration));
@@ -147,12 +160,7 @@ impl Fetches {
 }
 
 /// Sends a request, and then a part of the response for each time that the worker asks.
-async fn exchange(
-    request: u64,
-    prepared: PreparedRequest,
-    mut reads: UnboundedReceiver<()>,
-    out: UnboundedSender<ToWorker>,
-) {
+async fn exchange(request: u64, prepared: PreparedRequest, mut reads: Receiver<()>, out: UnboundedSender<ToWorker>) {
     // Fails if the execution has ended.
     let answer = |event| drop(out.send(ToWorker::Fetch { request, event }));
     let (head, mut reader, check) = match prepared.exchange().await {

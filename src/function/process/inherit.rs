@@ -60,6 +60,7 @@ VmFlags: rd mr mw me sd
 Size:                 64 kB
 VmFlags: mr mw me nr dc sd
 ";
-        assert_eq!(excluded(smaps), [0x7ff6_a000_0000..0x7ff6_a001_0000]);
+        let expected = 0x7ff6_a000_0000..0x7ff6_a001_0000;
+        assert_eq!(excluded(smaps), vec![expected]);
     }
 }

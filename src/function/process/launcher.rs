@@ -163,12 +163,15 @@ struct Shared {
     state: Mutex<State>,
 }
 
+/// Id and descriptor of a new process.
+type Launched = Result<(i32, OwnedFd), LaunchError>;
+
 #[derive(Default)]
 struct State {
     /// Whether the zygote has ended.
     is_closed: bool,
     /// Callers that wait for a worker.
-    launches: HashMap<u64, SyncSender<Result<(i32, OwnedFd), LaunchError>>>,
+    launches: HashMap<u64, SyncSender<Launched>>,
     exits: HashMap<u64, Arc<ExitSlot>>,
 }
 

@@ -35,7 +35,7 @@ mod usage;
 mod zygote;
 
 pub(super) use self::control::Exit;
-pub(super) use self::fetch_host::Fetches;
+pub(super) use self::fetch_host::{Fetches, UnaskedFor};
 pub(super) use self::frame::{Inbox, Malformed, encode};
 pub(super) use self::launcher::{LaunchError, WorkerProcess, launch};
 pub(super) use self::message::{

@@ -3,22 +3,23 @@
 //! A worker process is taken to be under an attacker's control. The host bounds everything that it receives, and takes principal,
 //! deadline and limits from its own state.
 
+mod calls;
+mod link;
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
-use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use deno_core::futures::future::BoxFuture;
-use deno_core::futures::stream::{FuturesUnordered, StreamExt};
-use tokio::net::UnixStream;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
+use self::calls::Calls;
+use self::link::{Link, WorkerError};
 use super::thread::until_terminated;
 use super::{AfterRun, Outcome, Request, WarmKey, termination_error};
-use crate::extension::ConsoleSink;
 use crate::function::clock::CpuClock;
 use crate::function::console;
 use crate::function::execution::{ErrorKind, ExecutionError, Usage};
@@ -26,14 +27,14 @@ use crate::function::isolate::BuiltinGuards;
 use crate::function::limits::{Limit, Limits};
 use crate::function::pool::{Isolation, PoolConfig};
 use crate::function::process::{
-    Answer, Done, Exit, Fetches, FromWorker, Inbox, LaunchError, MAX_CALL_BYTES, Malformed, Operation, Preparation,
-    ProcessMemory, Run, ToWorker, WorkerProcess, encode, launch, max_result_bytes, parse_result,
+    Done, Exit, Fetches, FromWorker, LaunchError, MAX_CALL_BYTES, Preparation, ProcessMemory, Run, ToWorker,
+    WorkerProcess, launch, parse_result,
 };
 use crate::function::script::Script;
 use crate::function::termination::TerminationReason;
 use crate::function::watchdog::{self, CpuWatch, MemoryWatch, WatchTarget};
 use crate::function::workers::{ProcessOptions, Share};
-use crate::idp::{CallContext, IdentityProvider, NamespaceName, Principal, UserKey};
+use crate::idp::Principal;
 
 /// Time beyond a limit in which the worker can end the script itself, with the better error. Then it is killed.
 const LIMIT_GRACE_PERIOD: Duration = Duration::from_millis(50);
@@ -44,9 +45,6 @@ const MEMORY_ALLOWANCE: usize = 32 * 1024 * 1024;
 
 /// Time in which a new worker has to create its isolate. It takes some milliseconds on an idle machine.
 const PREPARE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Bytes of answers that wait for the worker to read them, from which on no further call is answered.
-const MAX_WAITING_ANSWERS: usize = 8 * 1024 * 1024;
 
 /// Runs executions in worker processes, one at a time.
 pub(in crate::function) struct ProcessRunner {
@@ -69,19 +67,6 @@ struct Worker {
     key: Option<WarmKey>,
     runs: u32,
     first_run_at: Instant,
-}
-
-/// Reason why a worker process cannot go on.
-#[derive(Debug, thiserror::Error)]
-enum WorkerError {
-    #[error("its connection is closed")]
-    Closed,
-    #[error("{0}")]
-    Malformed(#[from] Malformed),
-    #[error("{0}")]
-    Violation(&'static str),
-    #[error("{0}")]
-    Io(#[from] io::Error),
 }
 
 impl ProcessRunner {
@@ -253,17 +238,8 @@ impl Worker {
             Err(error) => return failed(format!("cannot watch a worker process: {error}")),
         };
         let end = deadline.into_iter().chain(started_at.checked_add(limits.time)).min();
-        let mut calls = Calls {
-            idp: Arc::clone(&config.isolate.idp),
-            principal: principal.clone(),
-            deadline: end,
-            execution_id: id.to_string().into(),
-            contexts: HashMap::new(),
-            running: FuturesUnordered::new(),
-            made: 0,
-            bytes: 0,
-            limits: &limits,
-        };
+        let idp = Arc::clone(&config.isolate.idp);
+        let mut calls = Calls::new(idp, principal.clone(), end, id.to_string().into(), &limits);
         let mut fetches = Fetches::new(config.isolate.fetch.clone());
         let sink = console::log_sink(log, &limits);
         let done = tokio.block_on(until_terminated(&termination, async {
@@ -366,212 +342,4 @@ fn signal_name(signal: i32) -> String {
         _ => return signal.to_string(),
     };
     name.to_owned()
-}
-
-/// The calls of an execution.
-struct Calls<'a> {
-    idp: Arc<dyn IdentityProvider>,
-    principal: Principal,
-    deadline: Option<Instant>,
-    execution_id: Arc<str>,
-    contexts: HashMap<String, Arc<CallContext>>,
-    running: FuturesUnordered<BoxFuture<'static, Answered>>,
-    made: usize,
-    /// Size of the messages of running calls.
-    bytes: usize,
-    limits: &'a Limits,
-}
-
-/// The answer to a call.
-struct Answered {
-    call: u64,
-    answer: Answer,
-    /// Size of the message of the call.
-    bytes: usize,
-}
-
-/// Namespaces of an execution whose call contexts are kept. Most scripts use one.
-const MAX_CONTEXTS: usize = 16;
-
-impl Calls<'_> {
-    /// Starts a call.
-    fn start(&mut self, call: u64, namespace: String, operation: Operation, bytes: usize) -> Result<(), WorkerError> {
-        self.made += 1;
-        self.bytes += bytes;
-        // The worker keeps the same limits, and tells the script of them.
-        if self.made > self.limits.calls {
-            return Err(WorkerError::Violation("it makes more calls than it may"));
-        }
-        if self.running.len() >= self.limits.calls_in_flight.max(1) {
-            return Err(WorkerError::Violation("it makes more calls at once than it may"));
-        }
-        if self.bytes > self.limits.buffers.saturating_add(MAX_CALL_BYTES) {
-            return Err(WorkerError::Violation("the arguments of its calls are too large"));
-        }
-        let context = match self.contexts.get(&namespace) {
-            Some(context) => Arc::clone(context),
-            None => {
-                let name =
-                    NamespaceName::new(&namespace).map_err(|_| WorkerError::Violation("a namespace is invalid"))?;
-                let mut context =
-                    CallContext::new(name, self.principal.clone()).execution_id(Arc::clone(&self.execution_id));
-                context.deadline = self.deadline;
-                if self.contexts.len() >= MAX_CONTEXTS {
-                    self.contexts.clear();
-                }
-                Arc::clone(self.contexts.entry(namespace).or_insert(Arc::new(context)))
-            }
-        };
-        let idp = Arc::clone(&self.idp);
-        self.running.push(Box::pin(async move {
-            let answer = answer(&*idp, &context, operation).await;
-            Answered { call, answer, bytes }
-        }));
-        Ok(())
-    }
-
-    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Option<Answered>> {
-        let answered = ready!(self.running.poll_next_unpin(cx));
-        self.bytes -= answered.as_ref().map_or(0, |answered| answered.bytes);
-        Poll::Ready(answered)
-    }
-}
-
-async fn answer(idp: &dyn IdentityProvider, context: &CallContext, operation: Operation) -> Answer {
-    match operation {
-        Operation::UserById(id) => idp.user(context, UserKey::Id(&id)).await.into(),
-        Operation::UserByName(name) => idp.user(context, UserKey::Name(&name)).await.into(),
-        Operation::DeleteUser(id) => idp.delete_user(context, &id).await.into(),
-        Operation::Users(request) => idp.users(context, request.into()).await.into(),
-        Operation::CreateUser(request) => idp.create_user(context, request.into()).await.into(),
-        Operation::UpdateUser(request) => idp.update_user(context, request.into()).await.into(),
-        Operation::SendPasswordResetEmail(request) => {
-            idp.send_password_reset_email(context, request.into()).await.into()
-        }
-        Operation::UnenrollMfa(request) => idp.unenroll_mfa(context, request.into()).await.into(),
-    }
-}
-
-/// The connection to a worker process.
-struct Link {
-    socket: UnixStream,
-    inbox: Inbox,
-    outbox: Vec<u8>,
-    /// Bytes of the outbox that are sent.
-    sent: usize,
-}
-
-impl Link {
-    fn new(socket: std::os::unix::net::UnixStream) -> io::Result<Self> {
-        socket.set_nonblocking(true)?;
-        Ok(Self { socket: UnixStream::from_std(socket)?, inbox: Inbox::default(), outbox: Vec::new(), sent: 0 })
-    }
-
-    /// Puts a message into the outbox, which is sent while the link is polled.
-    fn send(&mut self, message: &ToWorker) -> Result<(), WorkerError> {
-        Ok(encode(&mut self.outbox, message)?)
-    }
-
-    /// Sends what is in the outbox, and waits for a message.
-    async fn receive(&mut self, max: usize) -> Result<(FromWorker, usize), WorkerError> {
-        poll_fn(|cx| {
-            self.poll_flush(cx)?;
-            self.poll_receive(cx, max)
-        })
-        .await
-    }
-
-    /// Writes what the socket takes.
-    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Result<(), WorkerError> {
-        while self.sent < self.outbox.len() {
-            match self.socket.try_write(&self.outbox[self.sent..]) {
-                Ok(written) => self.sent += written,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    // Registers the task. If the socket became writable meanwhile, it tries again.
-                    match self.socket.poll_write_ready(cx) {
-                        Poll::Ready(ready) => ready?,
-                        Poll::Pending => return Ok(()),
-                    }
-                }
-                // A worker that has ended is noticed when it is read from.
-                Err(_) => self.sent = self.outbox.len(),
-            }
-        }
-        self.outbox.clear();
-        self.sent = 0;
-        if self.outbox.capacity() > MAX_WAITING_ANSWERS {
-            self.outbox = Vec::new();
-        }
-        Ok(())
-    }
-
-    fn poll_receive(&mut self, cx: &mut Context<'_>, max: usize) -> Poll<Result<(FromWorker, usize), WorkerError>> {
-        loop {
-            if let Some(message) = self.inbox.next(max)? {
-                return Poll::Ready(Ok(message));
-            }
-            let Self { socket, inbox, .. } = self;
-            match inbox.receive(|buffer| socket.try_read(buffer)) {
-                Ok(0) => return Poll::Ready(Err(WorkerError::Closed)),
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(socket.poll_read_ready(cx))?,
-                Err(error) => return Poll::Ready(Err(error.into())),
-            }
-        }
-    }
-
-    /// Serves an execution until it is done.
-    async fn converse(
-        &mut self,
-        calls: &mut Calls<'_>,
-        fetches: &mut Fetches,
-        max_body: u64,
-        sink: &ConsoleSink,
-    ) -> Result<Done, WorkerError> {
-        let limits = calls.limits;
-        let max_body = usize::try_from(max_body).unwrap_or(usize::MAX);
-        let longest = max_result_bytes(&limits.result).max(limits.log_bytes).max(max_body);
-        let max = longest.saturating_add(MAX_CALL_BYTES);
-        poll_fn(|cx| {
-            loop {
-                // Reads always, so that a worker that waits to write goes on and reads.
-                let received = self.poll_receive(cx, max)?;
-                let is_idle = received.is_pending();
-                if let Poll::Ready((message, bytes)) = received {
-                    match message {
-                        FromWorker::Call { .. } if bytes > MAX_CALL_BYTES => {
-                            return Poll::Ready(Err(WorkerError::Violation("the arguments of a call are too large")));
-                        }
-                        FromWorker::Call { call, namespace, operation } => {
-                            calls.start(call, namespace, operation, bytes)?;
-                        }
-                        FromWorker::Log { level, text } => sink(level, &text),
-                        FromWorker::Fetch { request, command } => fetches.handle(request, command),
-                        FromWorker::Done(done) => return Poll::Ready(Ok(*done)),
-                        FromWorker::Prepared(_) => {
-                            return Poll::Ready(Err(WorkerError::Violation("a message is out of turn")));
-                        }
-                    }
-                }
-                let mut has_answered = false;
-                while self.outbox.len() - self.sent < MAX_WAITING_ANSWERS
-                    && let Poll::Ready(Some(Answered { call, answer, .. })) = calls.poll_answer(cx)
-                {
-                    self.send(&ToWorker::Answer { call, answer })?;
-                    has_answered = true;
-                }
-                while self.outbox.len() - self.sent < MAX_WAITING_ANSWERS
-                    && let Poll::Ready(message) = fetches.poll_message(cx)
-                {
-                    self.send(&message)?;
-                    has_answered = true;
-                }
-                self.poll_flush(cx)?;
-                if is_idle && !has_answered {
-                    return Poll::Pending;
-                }
-            }
-        })
-        .await
-    }
 }
