@@ -22,6 +22,7 @@ pub(super) fn failed(error: StoreError) -> IdpError {
         | StoreError::Corrupt(_)
         | StoreError::NotADatabase
         | StoreError::NewerSchema { .. }
+        | StoreError::OlderSchema { .. }
         | StoreError::CannotOpen { .. }
         | StoreError::Cancelled
         | StoreError::Closed

@@ -69,6 +69,18 @@ pub enum StoreError {
         known: i64,
     },
 
+    /// The database was made by an earlier version of this program, and is not migrated without being asked to: programs of that
+    /// version may be using it.
+    #[error(
+        "the database has schema version {found}, and this program needs version {known}: migrate it with `tailor-idp db migrate`"
+    )]
+    OlderSchema {
+        /// The version of the database.
+        found: i64,
+        /// The version that this program needs.
+        known: i64,
+    },
+
     /// The file cannot be opened.
     #[error("cannot open the database: {reason}")]
     CannotOpen {

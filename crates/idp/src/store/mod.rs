@@ -2,7 +2,7 @@
 //!
 //! A [`Store`] keeps the rows of one namespace and knows no rules: it reads by key, lists by predicate, and writes a
 //! [`Batch`] whose expectations it checks in the same transaction. The rules are in [`local`](crate::local), once for all
-//! stores. [`SqliteDatabase`] is the embedded store, on disk or in memory. A store kept elsewhere runs the tests of
+//! stores. [`SqliteDatabase`] is the embedded store, on disk or in memory; [`PostgresDatabase`] is the store for several machines. A store kept elsewhere runs the tests of
 //! `contract` (feature `store-contract`).
 
 mod batch;
@@ -10,7 +10,11 @@ mod batch;
 pub mod contract;
 mod counter;
 mod error;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod ids;
 mod job;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod record;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -22,6 +26,10 @@ pub use batch::{Batch, Committed, Expect, Mutation, NewEvent, PasswordChange, Us
 pub use counter::{Counter, CounterKey};
 pub use error::StoreError;
 pub use job::{Claim, Delivery, JobFilter, JobKey, JobRecord, JobState, Lease, NewJob, Outcome, QueueName};
+#[cfg(feature = "postgres")]
+pub use postgres::{
+    InvalidPostgres, NamespaceStatus, PostgresDatabase, PostgresOptions, PostgresStatus, PostgresStore,
+};
 pub use record::{
     Consumer, Credentials, EventLog, EventQuery, Factor, ImportObserver, ImportProgress, Imported, NewUser, Page,
     PageRequest, ResetToken, Skipped, StartAt, TokenHash,

@@ -24,6 +24,8 @@ mod names;
 mod permission;
 #[cfg(unix)]
 mod permissions;
+#[cfg(unix)]
+mod postgres;
 mod processes;
 mod remote;
 mod sign_in;

@@ -10,7 +10,7 @@ mod counters;
 mod error;
 mod events;
 mod factors;
-mod ids;
+use super::ids;
 mod import;
 mod jobs;
 mod listing;

@@ -1,18 +1,18 @@
-//! Ids: UUIDv7, kept as blobs of 16 bytes.
+//! Ids of users: UUIDv7.
 
 use uuid::Uuid;
 
 use crate::model::Timestamp;
 
 /// Parses an id in the form in which this store gives ids. `None` for any other form of a UUID: it is not an id of a user.
-pub(super) fn parse_id(id: &str) -> Option<Uuid> {
+pub(in crate::store) fn parse_id(id: &str) -> Option<Uuid> {
     let uuid = Uuid::try_parse(id).ok()?;
     let mut buffer = Uuid::encode_buffer();
     (uuid.hyphenated().encode_lower(&mut buffer) == id).then_some(uuid)
 }
 
 /// A new id with this time.
-pub(super) fn new_id(now: Timestamp) -> Uuid {
+pub(in crate::store) fn new_id(now: Timestamp) -> Uuid {
     let millis = now.unix_millis().max(0).unsigned_abs();
     let nanos = (millis % 1000) as u32 * 1_000_000;
     Uuid::new_v7(uuid::Timestamp::from_unix_time(millis / 1000, nanos, 0, 0))
@@ -20,7 +20,7 @@ pub(super) fn new_id(now: Timestamp) -> Uuid {
 
 /// A new id with this time that is above `newest`, the newest id so far. Called under the write lock: so id order is creation
 /// order, even if clocks disagree or one was set back.
-pub(super) fn following(newest: Uuid, now: Timestamp) -> Uuid {
+pub(in crate::store) fn following(newest: Uuid, now: Timestamp) -> Uuid {
     let id = new_id(now);
     // The last 62 bits are random: an overflow does not occur in practice.
     if id > newest { id } else { Uuid::from_u128(newest.as_u128() + 1) }

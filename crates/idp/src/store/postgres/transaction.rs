@@ -1,0 +1,269 @@
+//! Transactions: repeated where that is safe, and resolved if the connection is lost during the commit.
+//!
+//! Each transaction inserts its id into `batches` first. If the connection is lost during the commit, another connection inserts the
+//! same id as given up. That waits for the first transaction to end, and then either finds its row, so it was committed, or takes its
+//! place, so it never can be.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::future::BoxFuture;
+use tokio::sync::watch;
+use tokio::time::sleep;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+use super::connection::{Connection, Connections};
+use super::error::{Failure, LOCK_WAIT, RETRY_FOR, STATEMENT_TIMEOUT};
+use crate::model::Timestamp;
+use crate::random;
+use crate::store::StoreError;
+use crate::store::ids::new_id;
+
+/// How long the reply to a short statement may take, such as a lookup or a commit.
+pub(super) const SHORT_REPLY: Duration = Duration::from_secs(5);
+
+/// How long the reply to any statement of a transaction may take: the server ends it before.
+const TRANSACTION_REPLY: Duration = Duration::from_secs(STATEMENT_TIMEOUT.as_secs() + 5);
+
+/// How long the reply to a statement of an import may take.
+const IMPORT_REPLY: Duration = Duration::from_secs(3600);
+
+/// How long the server keeps a transaction whose program is silent. Above the pauses of a program that runs, and below
+/// [`RESOLVE_FOR`], so that a lost transaction ends while its program waits for that.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// How long to find out whether a transaction was committed.
+const RESOLVE_FOR: Duration = Duration::from_secs(10);
+
+/// The pause before another attempt: at random up to this, doubled with each attempt.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+
+/// The maximum pause before another attempt.
+const MAX_PAUSE: Duration = Duration::from_millis(500);
+
+/// How long the ids of transactions are kept. Far above [`RESOLVE_FOR`].
+const KEEP_BATCHES: Duration = Duration::from_secs(3600);
+
+/// One of so many transactions deletes old ids.
+const PRUNE_ONE_OF: u8 = 255;
+
+/// The rows of one namespace, on one connection.
+pub(super) struct Scope {
+    pub(super) connection: Connection,
+    pub(super) namespace_id: i32,
+    /// The time of the read or write, by the store's clock.
+    pub(super) now: Timestamp,
+}
+
+impl Scope {
+    /// The time as the lowest tick of `next_tick`.
+    pub(super) fn now_tick(&self) -> i64 {
+        // 48 bits, as in a UUIDv7.
+        self.now.unix_millis().clamp(0, (1 << 48) - 1) << 12
+    }
+}
+
+/// The kind of a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Limited by [`STATEMENT_TIMEOUT`].
+    Short,
+    /// May take long.
+    Import,
+}
+
+impl Connections {
+    /// Reads on a connection, and repeats it if the connection is lost. `reply_within` limits each statement.
+    pub(super) async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        namespace_id: i32,
+        reply_within: Duration,
+        work: impl for<'a> Fn(&'a Scope) -> BoxFuture<'a, Result<T, Failure>> + Send + Sync + 'static,
+    ) -> Result<T, StoreError> {
+        let this = Arc::clone(self);
+        self.run(async move {
+            let attempts = Attempts::default();
+            loop {
+                let outcome = async {
+                    let connection = this.get(reply_within).await?;
+                    work(&Scope { connection, namespace_id, now: this.now() }).await
+                };
+                match outcome.await {
+                    Ok(found) => return Ok(found),
+                    Err(failure) => attempts.pause_after(failure).await?,
+                }
+            }
+        })
+        .await
+    }
+
+    /// Writes in a transaction, and counts its commit. A caller that stops waiting does not stop it.
+    pub(super) async fn write<T: Send + 'static>(
+        self: &Arc<Self>,
+        namespace_id: i32,
+        kind: Kind,
+        commits: watch::Sender<u64>,
+        work: impl for<'a> Fn(&'a Scope) -> BoxFuture<'a, Result<T, Failure>> + Send + Sync + 'static,
+    ) -> Result<T, StoreError> {
+        let this = Arc::clone(self);
+        self.run_to_the_end(async move {
+            let attempts = Attempts::default();
+            loop {
+                match this.attempt(namespace_id, kind, &work).await {
+                    Ok(value) => {
+                        commits.send_modify(|commits| *commits += 1);
+                        return Ok(value);
+                    }
+                    Err(failure) => attempts.pause_after(failure).await?,
+                }
+            }
+        })
+        .await
+    }
+
+    async fn attempt<T>(
+        self: &Arc<Self>,
+        namespace_id: i32,
+        kind: Kind,
+        work: &(impl for<'a> Fn(&'a Scope) -> BoxFuture<'a, Result<T, Failure>> + Send + Sync),
+    ) -> Result<T, Failure> {
+        let reply_within = match kind {
+            Kind::Short => TRANSACTION_REPLY,
+            Kind::Import => IMPORT_REPLY,
+        };
+        let connection = self.get(reply_within).await?;
+        let batch_id = new_id(self.now());
+        let outcome = async {
+            let begun = connection.begin(&begin(batch_id, kind), SHORT_REPLY + LOCK_WAIT).await;
+            if let Err(failure) = begun {
+                return (connection, Err(failure));
+            }
+            // The clock is read in the transaction.
+            let scope = Scope { connection, namespace_id, now: self.now() };
+            let outcome = work(&scope).await;
+            (scope.connection, outcome)
+        };
+        let (connection, outcome) = outcome.await;
+        let value = match outcome {
+            Ok(value) => value,
+            Err(failure) => {
+                if !matches!(failure, Failure::Lost(_)) {
+                    connection.rollback(SHORT_REPLY).await;
+                }
+                return Err(failure);
+            }
+        };
+        match connection.commit(SHORT_REPLY).await {
+            Ok(()) => {}
+            Err(Failure::Lost(error)) => {
+                drop(connection);
+                if !self.was_committed(batch_id, &error).await? {
+                    return Err(Failure::Again(error));
+                }
+            }
+            Err(failure) => return Err(failure),
+        }
+        if batch_id.as_bytes()[15] == PRUNE_ONE_OF {
+            self.prune_batches();
+        }
+        Ok(value)
+    }
+
+    /// Whether the transaction was committed, whose commit was not answered because of `lost`. If not, it never will be.
+    async fn was_committed(self: &Arc<Self>, batch_id: Uuid, lost: &StoreError) -> Result<bool, Failure> {
+        let until = Instant::now() + RESOLVE_FOR;
+        loop {
+            let attempt = async {
+                let connection = self.get(SHORT_REPLY).await?;
+                let give_up =
+                    "INSERT INTO tailor_idp.batches (id, committed) VALUES ($1, false) ON CONFLICT DO NOTHING";
+                connection.execute(give_up, &[(&batch_id, Type::UUID)]).await?;
+                // Another statement: it sees the row that the first one found in its place.
+                let sql = "SELECT committed FROM tailor_idp.batches WHERE id = $1";
+                connection.value::<bool>(sql, &[(&batch_id, Type::UUID)]).await
+            };
+            match attempt.await {
+                Ok(committed) => return Ok(committed),
+                Err(failure) if Instant::now() < until => {
+                    tracing::debug!(?failure, "the outcome of a transaction is not known yet");
+                    sleep(MAX_PAUSE).await;
+                }
+                Err(_) => {
+                    let text = format!("the connection was lost during the commit, and the server is away ({lost})");
+                    return Err(Failure::Final(StoreError::UnknownOutcome(text)));
+                }
+            }
+        }
+    }
+
+    /// Deletes old ids of transactions, in the background.
+    fn prune_batches(self: &Arc<Self>) {
+        let this = Arc::clone(self);
+        // Ids begin with their time.
+        let before = Uuid::from_u128(new_id(self.now().before(KEEP_BATCHES)).as_u128() >> 80 << 80);
+        self.detach(async move {
+            let pruned = async {
+                let sql = "DELETE FROM tailor_idp.batches WHERE id < $1";
+                this.get(TRANSACTION_REPLY).await?.execute(sql, &[(&before, Type::UUID)]).await
+            };
+            if let Err(failure) = pruned.await {
+                tracing::debug!(?failure, "cannot delete old ids of transactions: a later transaction will");
+            }
+        });
+    }
+}
+
+/// The statements that begin a transaction. All in one round trip, and for this transaction only: a pooler may give the next one
+/// another server process.
+fn begin(batch_id: Uuid, kind: Kind) -> String {
+    let statement_timeout = match kind {
+        Kind::Short => STATEMENT_TIMEOUT.as_millis(),
+        Kind::Import => 0,
+    };
+    let silence = match kind {
+        Kind::Short => SILENCE.as_millis(),
+        // Between two statements of an import, its rows are made.
+        Kind::Import => STATEMENT_TIMEOUT.as_millis(),
+    };
+    format!(
+        "BEGIN ISOLATION LEVEL READ COMMITTED;
+         SET LOCAL statement_timeout = {statement_timeout};
+         SET LOCAL lock_timeout = {};
+         SET LOCAL idle_in_transaction_session_timeout = {silence};
+         INSERT INTO tailor_idp.batches (id, committed) VALUES ('{batch_id}', true)",
+        LOCK_WAIT.as_millis()
+    )
+}
+
+/// The attempts of one call.
+pub(super) struct Attempts {
+    started: Instant,
+    next_pause: parking_lot::Mutex<Duration>,
+}
+
+impl Default for Attempts {
+    fn default() -> Self {
+        Self { started: Instant::now(), next_pause: parking_lot::Mutex::new(FIRST_PAUSE) }
+    }
+}
+
+impl Attempts {
+    /// Waits before another attempt; fails if there is none.
+    pub(super) async fn pause_after(&self, failure: Failure) -> Result<(), StoreError> {
+        let pause = {
+            let mut next = self.next_pause.lock();
+            let pause = *next;
+            *next = (pause * 2).min(MAX_PAUSE);
+            // Attempts of several callers must not meet again.
+            random::bytes::<1>().map_or(pause, |[byte]| pause * u32::from(byte) / 255)
+        };
+        match failure {
+            Failure::Final(error) => return Err(error),
+            failure if self.started.elapsed() + pause > RETRY_FOR => return Err(failure.into_error()),
+            failure => tracing::debug!(?failure, ?pause, "trying again"),
+        }
+        sleep(pause).await;
+        Ok(())
+    }
+}

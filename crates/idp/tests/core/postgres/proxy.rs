@@ -1,0 +1,174 @@
+//! A network between the store and the server that fails as the test says.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+/// What happens to a COMMIT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Fault {
+    None,
+    /// It does not arrive, and the connection is cut.
+    CutBeforeCommit,
+    /// It arrives, its reply does not, and the connection is cut.
+    CutAfterCommit,
+    /// It arrives later than the cut connection is noticed.
+    DelayCommitAfterCut,
+    /// New connections are refused, and the old ones are cut.
+    Away,
+    /// Nothing arrives any more, and nothing is cut.
+    Silent,
+}
+
+const FAULTS: [Fault; 6] = [
+    Fault::None,
+    Fault::CutBeforeCommit,
+    Fault::CutAfterCommit,
+    Fault::DelayCommitAfterCut,
+    Fault::Away,
+    Fault::Silent,
+];
+
+#[derive(Default)]
+struct State {
+    fault: AtomicU8,
+    /// The number of commits that met a fault.
+    hits: AtomicU64,
+}
+
+impl State {
+    fn fault(&self) -> Fault {
+        FAULTS[usize::from(self.fault.load(Ordering::SeqCst))]
+    }
+}
+
+/// A proxy in front of a server.
+pub(crate) struct Proxy {
+    port: u16,
+    state: Arc<State>,
+    _tasks: JoinSet<()>,
+}
+
+impl Proxy {
+    pub(crate) async fn start(server_port: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let state = Arc::<State>::default();
+        let mut tasks = JoinSet::new();
+        let shared = Arc::clone(&state);
+        tasks.spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((client, _)) = listener.accept().await {
+                if shared.fault() == Fault::Away {
+                    continue;
+                }
+                let Ok(server) = TcpStream::connect(("127.0.0.1", server_port)).await else { continue };
+                connections.spawn(serve(client, server, Arc::clone(&shared)));
+            }
+        });
+        Self { port, state, _tasks: tasks }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    pub(crate) fn set(&self, fault: Fault) {
+        self.state.fault.store(fault as u8, Ordering::SeqCst);
+    }
+
+    /// The number of commits that met a fault.
+    pub(crate) fn hits(&self) -> u64 {
+        self.state.hits.load(Ordering::SeqCst)
+    }
+}
+
+async fn serve(client: TcpStream, server: TcpStream, state: Arc<State>) {
+    let (from_client, to_client) = client.into_split();
+    let (from_server, to_server) = server.into_split();
+    tokio::select! {
+        () = forward(from_client, to_server, &state) => {}
+        () = back(from_server, to_client, &state) => {}
+        () = until_away(&state) => {}
+    }
+}
+
+async fn until_away(state: &State) {
+    while state.fault() != Fault::Away {
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Whether the bytes are a simple query that commits.
+fn is_commit(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&b'Q') && bytes.get(5..11) == Some(b"COMMIT")
+}
+
+async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &State) {
+    let mut buffer = vec![0; 64 * 1024];
+    while let Ok(count @ 1..) = from.read(&mut buffer).await {
+        let bytes = &buffer[..count];
+        match state.fault() {
+            Fault::Silent => std::future::pending().await,
+            Fault::CutBeforeCommit if is_commit(bytes) => {
+                state.hits.fetch_add(1, Ordering::SeqCst);
+                return;
+            }
+            Fault::CutAfterCommit if is_commit(bytes) => {
+                state.hits.fetch_add(1, Ordering::SeqCst);
+                let _ = to.write_all(bytes).await;
+                // Half of the time the server has committed by then.
+                if state.hits.load(Ordering::SeqCst) % 2 == 0 {
+                    sleep(Duration::from_millis(20)).await;
+                }
+                return;
+            }
+            Fault::DelayCommitAfterCut if is_commit(bytes) => {
+                state.hits.fetch_add(1, Ordering::SeqCst);
+                let bytes = bytes.to_vec();
+                tokio::spawn(async move {
+                    sleep(Duration::from_millis(200)).await;
+                    let _ = to.write_all(&bytes).await;
+                    // The server answers to nobody.
+                    sleep(Duration::from_millis(200)).await;
+                });
+                return;
+            }
+            _ => {}
+        }
+        if to.write_all(bytes).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn back(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &State) {
+    let mut buffer = vec![0; 64 * 1024];
+    let mut after_commit = state.hits();
+    while let Ok(count @ 1..) = from.read(&mut buffer).await {
+        if state.fault() == Fault::Silent {
+            std::future::pending::<()>().await;
+        }
+        // The reply to a commit that is being cut.
+        if state.fault() == Fault::CutAfterCommit && state.hits() > after_commit {
+            after_commit = state.hits();
+            std::future::pending::<()>().await;
+        }
+        if to.write_all(&buffer[..count]).await.is_err() {
+            return;
+        }
+    }
+}
+
+impl State {
+    fn hits(&self) -> u64 {
+        self.hits.load(Ordering::SeqCst)
+    }
+}
