@@ -26,6 +26,9 @@ workos_installed() {
 }
 typescript_installed() { npm_ci tests/types --omit=optional; }
 
+# Debian does not put the server's programs on the path.
+postgres_installed() { have postgres || compgen -G "/usr/lib/postgresql/*/bin/postgres" >/dev/null; }
+
 chromium_installed() { have chromium || have chromium-browser || have google-chrome; }
 # Only CI installs Chromium, because it is large. Node.js drives it.
 browser_installed() {
@@ -54,6 +57,8 @@ fi
 
 (workos_installed) >&2 || export TAILOR_IDP_SKIP_WORKOS=1
 [ -z "${TAILOR_IDP_SKIP_WORKOS:-}" ] || left_out+=("users at WorkOS's emulator: Node.js (20 or newer), npm or the emulator's package is not available")
+postgres_installed || apt_get postgresql || export TAILOR_IDP_SKIP_POSTGRES=1
+[ -z "${TAILOR_IDP_SKIP_POSTGRES:-}" ] || left_out+=("the store over PostgreSQL: its server is not installed (Debian: postgresql)")
 [ -d ../shared/spec/openapi ] || left_out+=("checks of requests against published descriptions of services: they are not available")
 
 if [ "$ENGINE" = quickjs ]; then

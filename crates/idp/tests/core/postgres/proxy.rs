@@ -1,7 +1,7 @@
 //! A network between the store and the server that fails as the test says.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-/// What happens to a COMMIT.
+/// What happens to the next commit, or to everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Fault {
@@ -90,12 +90,33 @@ impl Proxy {
     }
 }
 
+impl State {
+    /// Takes the fault if the bytes are a commit that meets one. Each fault is met once.
+    fn take(&self, bytes: &[u8]) -> Option<Fault> {
+        let fault = self.fault();
+        let is_met = matches!(fault, Fault::CutBeforeCommit | Fault::CutAfterCommit | Fault::DelayCommitAfterCut)
+            && is_commit(bytes)
+            && self.fault.compare_exchange(fault as u8, Fault::None as u8, Ordering::SeqCst, Ordering::SeqCst).is_ok();
+        if !is_met {
+            return None;
+        }
+        self.hits.fetch_add(1, Ordering::SeqCst);
+        Some(fault)
+    }
+}
+
+/// Whether the bytes are a simple query that commits.
+fn is_commit(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&b'Q') && bytes.get(5..11) == Some(b"COMMIT")
+}
+
 async fn serve(client: TcpStream, server: TcpStream, state: Arc<State>) {
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
+    let is_cut = AtomicBool::new(false);
     tokio::select! {
-        () = forward(from_client, to_server, &state) => {}
-        () = back(from_server, to_client, &state) => {}
+        () = forward(from_client, to_server, &state, &is_cut) => {}
+        () = back(from_server, to_client, &state, &is_cut) => {}
         () = until_away(&state) => {}
     }
 }
@@ -106,32 +127,25 @@ async fn until_away(state: &State) {
     }
 }
 
-/// Whether the bytes are a simple query that commits.
-fn is_commit(bytes: &[u8]) -> bool {
-    bytes.first() == Some(&b'Q') && bytes.get(5..11) == Some(b"COMMIT")
-}
-
-async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &State) {
+async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &State, is_cut: &AtomicBool) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(count @ 1..) = from.read(&mut buffer).await {
         let bytes = &buffer[..count];
-        match state.fault() {
-            Fault::Silent => std::future::pending().await,
-            Fault::CutBeforeCommit if is_commit(bytes) => {
-                state.hits.fetch_add(1, Ordering::SeqCst);
-                return;
-            }
-            Fault::CutAfterCommit if is_commit(bytes) => {
-                state.hits.fetch_add(1, Ordering::SeqCst);
+        if state.fault() == Fault::Silent {
+            std::future::pending::<()>().await;
+        }
+        match state.take(bytes) {
+            Some(Fault::CutBeforeCommit) => return,
+            Some(Fault::CutAfterCommit) => {
+                is_cut.store(true, Ordering::SeqCst);
                 let _ = to.write_all(bytes).await;
-                // Half of the time the server has committed by then.
-                if state.hits.load(Ordering::SeqCst) % 2 == 0 {
+                // Every other time the server has committed by then.
+                if state.hits.load(Ordering::SeqCst).is_multiple_of(2) {
                     sleep(Duration::from_millis(20)).await;
                 }
                 return;
             }
-            Fault::DelayCommitAfterCut if is_commit(bytes) => {
-                state.hits.fetch_add(1, Ordering::SeqCst);
+            Some(_) => {
                 let bytes = bytes.to_vec();
                 tokio::spawn(async move {
                     sleep(Duration::from_millis(200)).await;
@@ -141,7 +155,7 @@ async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &State)
                 });
                 return;
             }
-            _ => {}
+            None => {}
         }
         if to.write_all(bytes).await.is_err() {
             return;
@@ -149,26 +163,14 @@ async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &State)
     }
 }
 
-async fn back(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &State) {
+async fn back(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &State, is_cut: &AtomicBool) {
     let mut buffer = vec![0; 64 * 1024];
-    let mut after_commit = state.hits();
     while let Ok(count @ 1..) = from.read(&mut buffer).await {
-        if state.fault() == Fault::Silent {
-            std::future::pending::<()>().await;
-        }
-        // The reply to a commit that is being cut.
-        if state.fault() == Fault::CutAfterCommit && state.hits() > after_commit {
-            after_commit = state.hits();
+        if state.fault() == Fault::Silent || is_cut.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
         }
         if to.write_all(&buffer[..count]).await.is_err() {
             return;
         }
-    }
-}
-
-impl State {
-    fn hits(&self) -> u64 {
-        self.hits.load(Ordering::SeqCst)
     }
 }

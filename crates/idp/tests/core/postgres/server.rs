@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tailor_idp_core::Clock;
 use tailor_idp_core::store::{PostgresDatabase, PostgresOptions, StoreError};
 use tempfile::TempDir;
-use tokio_postgres::{NoTls, SimpleQueryMessage};
+use tokio_postgres::NoTls;
 
 /// Set where PostgreSQL cannot be had: the tests pass without it.
 const SKIP: &str = "TAILOR_IDP_SKIP_POSTGRES";
@@ -108,16 +108,6 @@ impl Server {
         let (client, connection) = tokio_postgres::connect(&self.url("postgres"), NoTls).await.unwrap();
         tokio::spawn(connection);
         client
-    }
-
-    /// The first column of the rows of a query.
-    pub(crate) async fn query(&self, sql: &str) -> Vec<String> {
-        let messages = self.client().await.simple_query(sql).await.unwrap();
-        let rows = messages.iter().filter_map(|message| match message {
-            SimpleQueryMessage::Row(row) => Some(row.get(0).unwrap_or_default().to_owned()),
-            _ => None,
-        });
-        rows.collect()
     }
 
     /// A place for the tables of one test.

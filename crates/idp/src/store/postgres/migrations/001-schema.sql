@@ -108,9 +108,9 @@ $$;
 -- A tick for events of this transaction. Until it ends, event_horizon() is not above the tick.
 CREATE FUNCTION tailor_idp.event_tick(now_tick bigint) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
-  lower_bound bigint;
+  -- Not last_value: after a pause, that is the tick of an earlier event.
+  lower_bound bigint := tailor_idp.next_tick(now_tick);
 BEGIN
-  SELECT last_value INTO lower_bound FROM tailor_idp.id_clock;
   -- The low 32 bits of the milliseconds, as a signed number. Shared: writers do not wait for one another.
   PERFORM pg_advisory_xact_lock_shared(tailor_idp.event_lock(), (lower_bound >> 12)::bit(32)::integer);
   RETURN tailor_idp.next_tick(now_tick);
