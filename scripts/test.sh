@@ -93,6 +93,9 @@ cargo check --locked --manifest-path crates/idp/Cargo.toml --no-default-features
 step "tests ($ENGINE)"
 # The package of the identity side needs no engine: all of its tests run with both.
 scripts/cargo.sh test --locked -p tailor-idp-core
+# What runs over any store, again over PostgreSQL.
+[ -n "${TAILOR_IDP_SKIP_POSTGRES:-}" ] || TAILOR_IDP_TEST_STORE=postgres scripts/cargo.sh test --locked -p tailor-idp-core \
+  --test core -- mail:: events:: permission:: names:: import:: foreign_hashes:: --skip backends:: --skip postgres::
 scripts/cargo.sh test --locked ${test_targets[@]+"${test_targets[@]}"}
 
 step "all passed with $ENGINE"

@@ -7,7 +7,8 @@ use clap::Args;
 use tailor_idp::idp::events::WebhookSettings;
 use tailor_idp::idp::{NamespaceName, UserAuthPolicy};
 use tailor_idp::settings::{
-    Audience, FILE_NAME, FunctionLimits, MailRoute, NamespaceEntry, OPERATIONS, Settings, StoreLocation, Webhook,
+    Audience, FILE_NAME, FunctionLimits, MailRoute, NamespaceEntry, OPERATIONS, PostgresError, Settings, StoreLocation,
+    Webhook,
 };
 use url::Url;
 
@@ -84,6 +85,13 @@ fn secret_faults(settings: &Settings) -> Vec<String> {
     {
         let checked = WebhookSettings::new(url.clone(), text).check();
         faults.extend(checked.err().map(|error| format!("{} ({}): {error}", secret.variable(), secret.key())));
+    }
+    for entry in settings.namespaces.values() {
+        if let StoreLocation::Postgres(postgres) = &entry.store
+            && let Err(error @ PostgresError::Invalid { .. }) = postgres.options()
+        {
+            faults.push(error.to_string());
+        }
     }
     if let Some(key) = settings.mfa_key.as_ref().filter(|key| key.read().is_ok()) {
         faults.extend(mfa_key::from_variable(key).err().map(|error| format!("{error:#}")));
@@ -162,6 +170,7 @@ fn store(store: &StoreLocation) -> String {
     match store {
         StoreLocation::Memory => "memory: gone when the program ends".to_owned(),
         StoreLocation::Sqlite(path) => format!("SQLite database {}", path.display()),
+        StoreLocation::Postgres(postgres) => postgres.to_string(),
         StoreLocation::Remote(remote) => remote.to_string(),
         other => format!("{other:?}"),
     }

@@ -2,6 +2,7 @@
 
 mod check;
 mod copy;
+mod db;
 mod enrollment;
 mod error;
 mod events;
@@ -74,6 +75,7 @@ enum Command {
     Explain(explain::Explain),
     Events(events::EventsArgs),
     Check(check::Check),
+    Db(db::Db),
     Init(init::Init),
     Mail(mail::Mail),
     Serve(serve::Serve),
@@ -113,6 +115,7 @@ fn dispatch(command: Command) -> anyhow::Result<()> {
         Command::Explain(explain) => tokio.block_on(explain.execute()),
         Command::Events(events) => tokio.block_on(events.execute()),
         Command::Check(check) => tokio.block_on(check.execute()),
+        Command::Db(db) => tokio.block_on(db.execute()),
         Command::Init(init) => init.execute(),
         Command::Mail(mail) => tokio.block_on(mail.execute()),
         Command::Serve(serve) => tokio.block_on(serve.execute()),

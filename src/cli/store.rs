@@ -9,9 +9,9 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Args;
 use tailor_idp::function::FetchSettings;
-use tailor_idp::idp::store::SqliteDatabase;
+use tailor_idp::idp::store::{PostgresDatabase, SqliteDatabase};
 use tailor_idp::idp::{MfaKey, NameKind, NamespaceName, NamespaceSettings, Permission, Router, RouterBuilder};
-use tailor_idp::settings::{FILE_NAME, FunctionLimits, NamespaceEntry, StoreLocation};
+use tailor_idp::settings::{FILE_NAME, FunctionLimits, NamespaceEntry, PostgresEntry, StoreLocation};
 
 use super::error::UsageError;
 use super::overrides::{ChangeFlags, SettingsOverrides};
@@ -67,11 +67,18 @@ fn select_namespaces(
 /// Opens an identity provider with these namespaces. Opens each database once.
 async fn open_idp(sources: Vec<NamespaceSource>, mfa_key: Option<MfaKey>) -> anyhow::Result<Router> {
     let mut databases: BTreeMap<Option<PathBuf>, SqliteDatabase> = BTreeMap::new();
+    let mut servers = PostgresServers::default();
     let mut idp = mfa_key.into_iter().fold(Router::builder(), RouterBuilder::mfa_key);
     for NamespaceSource { name, store, settings } in sources {
         let path = match store {
             StoreLocation::Memory => None,
             StoreLocation::Sqlite(path) => Some(path),
+            StoreLocation::Postgres(entry) => {
+                let database = servers.open(&entry).await.with_context(|| format!("namespace {name}"))?;
+                let store = database.namespace(&name).await.with_context(|| format!("namespace {name}"))?;
+                idp = idp.namespace(name, Arc::new(store), settings);
+                continue;
+            }
             StoreLocation::Remote(remote) => {
                 let directory = remote.open().with_context(|| format!("namespace {name}"))?;
                 idp = idp.directory(name, directory, settings);
@@ -102,8 +109,32 @@ pub(super) async fn open_existing(name: &NamespaceName, entry: &NamespaceEntry) 
     {
         return Ok(None);
     }
+    if let StoreLocation::Postgres(entry) = &entry.store {
+        let names = PostgresDatabase::open(entry.options()?).await?.namespaces().await?;
+        if !names.iter().any(|found| found == name.as_str()) {
+            return Ok(None);
+        }
+    }
     let (name, store, settings) = (name.clone(), entry.store.clone(), entry.settings.clone());
     Ok(Some(open_idp(vec![NamespaceSource { name, store, settings }], None).await?))
+}
+
+/// The PostgreSQL databases of a command. Namespaces of one database share its connections.
+#[derive(Default)]
+struct PostgresServers(Vec<(PostgresEntry, PostgresDatabase)>);
+
+impl PostgresServers {
+    async fn open(&mut self, entry: &PostgresEntry) -> anyhow::Result<PostgresDatabase> {
+        // Of the variable, the key differs from namespace to namespace.
+        let key =
+            |entry: &PostgresEntry| (entry.url.variable().to_owned(), entry.schema.clone(), entry.max_connections);
+        if let Some((_, database)) = self.0.iter().find(|(other, _)| key(other) == key(entry)) {
+            return Ok(database.clone());
+        }
+        let database = PostgresDatabase::open(entry.options()?).await?;
+        self.0.push((entry.clone(), database.clone()));
+        Ok(database)
+    }
 }
 
 /// The stores that a script uses.
@@ -244,7 +275,7 @@ impl<S: SettingsOverrides> NamespaceArgs<S> {
             match &source.store {
                 StoreLocation::Sqlite(_) if create => {}
                 StoreLocation::Sqlite(path) => require_namespace(path, &name)?,
-                StoreLocation::Remote(_) => {}
+                StoreLocation::Postgres(_) | StoreLocation::Remote(_) => {}
                 _ => {
                     return Err(
                         if file.is_some() { no_database(&name, &source.store) } else { no_database_given() }.into()
@@ -379,8 +410,9 @@ fn require_databases(
     sources: Vec<NamespaceSource>,
     named: &[NamespaceName],
 ) -> Result<Vec<NamespaceSource>, UsageError> {
-    let (selected, others): (Vec<_>, Vec<_>) =
-        sources.into_iter().partition(|source| matches!(source.store, StoreLocation::Sqlite(_)));
+    let (selected, others): (Vec<_>, Vec<_>) = sources
+        .into_iter()
+        .partition(|source| matches!(source.store, StoreLocation::Sqlite(_) | StoreLocation::Postgres(_)));
     for NamespaceSource { name, store, .. } in others {
         if selected.is_empty() || named.contains(&name) {
             return Err(no_database(&name, &store));

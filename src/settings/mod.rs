@@ -24,6 +24,7 @@ mod function;
 mod mail;
 mod namespace;
 mod permission;
+mod postgres;
 mod reader;
 mod remote;
 mod secret;
@@ -41,6 +42,7 @@ pub use namespace::{NamespaceEntry, StoreLocation};
 #[doc(hidden)]
 pub use permission::json_from_toml;
 pub use permission::{Audience, OPERATIONS};
+pub use postgres::{PostgresEntry, PostgresError};
 pub use remote::{RemoteEntry, RemoteError, RemoteService};
 pub use secret::{MissingSecret, SecretVariable};
 
@@ -124,11 +126,12 @@ impl Settings {
             MailRoute::Folder(_) => None,
         });
         let webhook = self.webhook.as_ref().map(|webhook| &webhook.secret);
-        let services = self.namespaces.values().filter_map(|entry| match &entry.store {
+        let stores = self.namespaces.values().filter_map(|entry| match &entry.store {
+            StoreLocation::Postgres(postgres) => Some(&postgres.url),
             StoreLocation::Remote(remote) => Some(remote.service.secret()),
             StoreLocation::Memory | StoreLocation::Sqlite(_) => None,
         });
-        [smtp, webhook, self.mfa_key.as_ref()].into_iter().flatten().chain(services).collect()
+        [smtp, webhook, self.mfa_key.as_ref()].into_iter().flatten().chain(stores).collect()
     }
 }
 

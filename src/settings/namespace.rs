@@ -7,6 +7,7 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 use super::permission::{self, Audience, OPERATIONS};
+use super::postgres::{self, PostgresEntry};
 use super::reader::{Section, wrong_type};
 use super::remote::{self, RemoteEntry};
 use crate::idp::{
@@ -21,6 +22,8 @@ pub enum StoreLocation {
     Memory,
     /// In a SQLite database at this path, already joined to the folder of the settings file.
     Sqlite(PathBuf),
+    /// In a PostgreSQL database.
+    Postgres(PostgresEntry),
     /// At another identity service.
     Remote(Box<RemoteEntry>),
 }
@@ -38,7 +41,7 @@ pub struct NamespaceEntry {
 }
 
 /// Valid values of `store`, for fault texts.
-const STORES: &str = r#"{ sqlite = "users.db" }, "memory" or a service such as { workos = { … } }"#;
+const STORES: &str = r#"{ sqlite = "users.db" }, { postgres = { url_env = "DATABASE_URL" } }, "memory" or a service such as { workos = { … } }"#;
 
 /// Reads a namespace. Returns `None` only if a fault was recorded.
 pub(super) fn read(section: Section<'_, '_>, folder: &Path) -> Option<NamespaceEntry> {
@@ -80,6 +83,12 @@ fn read_store(section: &Section<'_, '_>, folder: &Path) -> Option<StoreLocation>
                 table.fault("sqlite", "must not be empty");
             }
             let mut found = path.map(|path| StoreLocation::Sqlite(folder.join(path)));
+            if table.has("postgres") {
+                found = table.section("postgres").and_then(postgres::read).map(StoreLocation::Postgres).or(found);
+            } else {
+                // Known to `finish`.
+                let _ = table.value("postgres");
+            }
             for service in remote::SERVICES {
                 found = remote::read(&table, service).map(|entry| StoreLocation::Remote(Box::new(entry))).or(found);
             }

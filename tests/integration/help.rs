@@ -7,12 +7,15 @@ use crate::support::{End, program};
 /// The width at which help is wrapped.
 const WIDTH: usize = 100;
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 22] = [
     "",
     "run",
     "test",
     "init",
     "check",
+    "db",
+    "db migrate",
+    "db status",
     "users",
     "users import",
     "users export",

@@ -217,7 +217,7 @@ fn check_prints_all_errors_and_fails() {
             1,
             "",
             "bad.toml:2: namespace.main.lang: must be \"en\" or \"ja\": got \"fr\"\n\
-             bad.toml:3: namespace.main.store: must be { sqlite = \"users.db\" }, \"memory\" or a service such as { workos = { … } }: got an integer\n"
+             bad.toml:3: namespace.main.store: must be { sqlite = \"users.db\" }, { postgres = { url_env = \"DATABASE_URL\" } }, \"memory\" or a service such as { workos = { … } }: got an integer\n"
         )
     );
 }

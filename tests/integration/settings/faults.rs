@@ -268,11 +268,11 @@ max_calls = 10_000_001
         "3: namespace.Main: a namespace name is 3 to 63 lower-case letters, digits and hyphens, with a letter or digit \
          at both ends: got \"Main\""
             .into(),
-        "4: namespace.Main.store: must be { sqlite = \"users.db\" }, \"memory\" or a service such as { workos = { … } }: got \"disk\"".into(),
+        "4: namespace.Main.store: must be { sqlite = \"users.db\" }, { postgres = { url_env = \"DATABASE_URL\" } }, \"memory\" or a service such as { workos = { … } }: got \"disk\"".into(),
         "5: namespace.Main.lang: must be \"en\" or \"ja\": got \"fr\"".into(),
         "6: namespace.Main.publishUserEvents: must be true or false: got a string".into(),
         "7: namespace.Main.permission: unknown permission \"allow-some\": the only keyword is \"allow-all\"".into(),
-        "8: namespace.main.store: is missing: { sqlite = \"users.db\" }, \"memory\" or a service such as { workos = { … } }".into(),
+        "8: namespace.main.store: is missing: { sqlite = \"users.db\" }, { postgres = { url_env = \"DATABASE_URL\" } }, \"memory\" or a service such as { workos = { … } }".into(),
         "9: namespace.main.userAuthPolicy.password_min_length: unknown key: did you mean passwordMinLength?".into(),
         "10: namespace.main.userAuthPolicy.passwordMaxLength: passwordMaxLength must be between 6 and 4096: got 5000"
             .into(),
@@ -490,6 +490,22 @@ fn parameters_of_services_are_checked() {
             "",
             "must name one place: the users of a namespace are in one",
         ),
+        (
+            "{ postgres = {} }",
+            "postgres.url_env",
+            "is missing: the environment variable with the URL, such as \"DATABASE_URL\"",
+        ),
+        (
+            "{ postgres = { url = \"postgres://idp:secret@db/idp\" } }",
+            "postgres.url",
+            "a secret does not belong in the file: put it in an environment variable and name that: url_env = \"DATABASE_URL\"",
+        ),
+        (
+            "{ postgres = { url_env = \"U\", schema = \"Idp\" } }",
+            "postgres.schema",
+            "must be 1 to 63 lower-case letters, digits and underscores, and not begin with a digit or pg_: got \"Idp\"",
+        ),
+        ("{ postgres = { url_env = \"U\", max_connections = 0 } }", "postgres.max_connections", "must be at least 1"),
         ("{ workso = { api_key_env = \"K\" } }", "workso", "unknown key: did you mean workos?"),
     ] {
         let key =

@@ -184,6 +184,31 @@ fn check_warns_of_missing_secrets_of_services_and_rejects_malformed_ones() {
 }
 
 #[test]
+fn postgres_is_named_without_its_url_and_refused_if_that_is_malformed() {
+    let text = OPEN.replace("{ sqlite = \"users.db\" }", "{ postgres = { url_env = \"URL\", schema = \"idp_2\" } }");
+    let folder = Folder::new(&[("tailor-idp.toml", &text)]);
+    let with_url = |args: &[&str], url| folder.run_with(args, |program| program.env("URL", url));
+    let right = with_url(&["check"], "postgres://idp:hunter2@db.example.com/idp");
+    assert_eq!((right.code, right.stderr.as_str()), (Some(0), ""));
+    assert!(right.stdout.contains("PostgreSQL at the URL in URL, schema idp_2\n"), "{}", right.stdout);
+    let wrong = with_url(&["check"], "mysql://idp:hunter2@db.example.com/idp");
+    let key = "URL (namespace.main.store.postgres.url_env): the URL of the PostgreSQL server is malformed: it must begin with \
+               postgres:// or postgresql://";
+    assert_eq!(wrong, end(1, "", &format!("error: {key}\n")));
+    // Nothing listens there.
+    let away = with_url(&["db", "status"], "postgres://idp:hunter2@127.0.0.1:1/idp");
+    assert_eq!((away.code, away.stdout.as_str()), (Some(1), ""));
+    assert!(away.stderr.contains("unavailable: cannot connect to 127.0.0.1:1/idp: "), "{}", away.stderr);
+    assert!(!away.stderr.contains("hunter2"), "{}", away.stderr);
+    let unset = folder.run(&["users", "list"]);
+    let text = "error: namespace main: the environment variable URL is not set: namespace.main.store.postgres.url_env names it\n";
+    assert_eq!(unset, end(1, "", text));
+    let sqlite = Folder::new(&[("tailor-idp.toml", OPEN)]).run(&["db", "migrate"]);
+    let text = "error: tailor-idp.toml: no namespace has a store = { postgres = { url_env = \"DATABASE_URL\" } }\n";
+    assert_eq!(sqlite, end(2, "", text));
+}
+
+#[test]
 fn check_warns_of_webhook_without_publishing_namespace() {
     let webhook = "[events.webhook]\nurl = \"https://ana.example.com/hook\"\nsecret_env = \"HOOK\"\n";
     let folder = Folder::new(&[("tailor-idp.toml", &format!("{OPEN}{webhook}"))]);

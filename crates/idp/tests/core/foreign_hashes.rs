@@ -6,7 +6,8 @@ use pretty_assertions::assert_eq;
 use tailor_idp_core::store::{Batch, EventQuery, Mutation, StoreError};
 use tailor_idp_core::{ImportError, ImportPassword, ImportUser, NamespaceSettings, PasswordHash, UpdateUser, UserKey};
 
-use crate::host::{Host, in_memory};
+use crate::fresh::fresh_store;
+use crate::host::Host;
 use crate::interposed::Interposed;
 use crate::support::{Shared, by_name, everyone};
 
@@ -35,7 +36,7 @@ fn replaces(batch: &Batch) -> bool {
 
 #[tokio::test]
 async fn import_accepts_complete_hashes_of_every_supported_kind() {
-    let host = Host::over(in_memory().await.0, NamespaceSettings::default());
+    let host = Host::over(fresh_store().await.0, NamespaceSettings::default());
     let hashes = [
         "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4",
         "$argon2i$m=256,t=2,p=1$c29tZXNhbHQ$/U3YPXYsSb3q9XxHvc0MLxur+GP960kN9j7emXX8zwY",
@@ -53,7 +54,7 @@ async fn import_accepts_complete_hashes_of_every_supported_kind() {
 
 #[tokio::test]
 async fn import_refuses_hashes_that_are_incomplete_unknown_or_too_expensive() {
-    let host = Host::over(in_memory().await.0, NamespaceSettings::default());
+    let host = Host::over(fresh_store().await.0, NamespaceSettings::default());
     let (texts, expected): (Vec<_>, Vec<_>) = [
         ("$argon2id$v=19$m=19456", "passwordHash: the argon2id hash is incomplete: it has no t"),
         (
@@ -76,7 +77,7 @@ async fn import_refuses_hashes_that_are_incomplete_unknown_or_too_expensive() {
 
 #[tokio::test]
 async fn sign_in_replaces_a_hash_without_an_event_a_new_version_or_the_end_of_reset_links() {
-    let host = Host::over(in_memory().await.0, NamespaceSettings::default().publish_user_events(true));
+    let host = Host::over(fresh_store().await.0, NamespaceSettings::default().publish_user_events(true));
     host.import_users(vec![user(NAME, hash(BCRYPT))]).await.unwrap();
     let before = by_name(&host.store, NAME).await.unwrap();
     host.request_mail(&before.id).await.unwrap();
@@ -95,7 +96,7 @@ async fn sign_in_replaces_a_hash_without_an_event_a_new_version_or_the_end_of_re
 
 #[tokio::test]
 async fn sign_in_succeeds_when_the_replacement_cannot_be_stored() {
-    let (store, _) = in_memory().await;
+    let (store, _) = fresh_store().await;
     let interposed = Arc::new(Interposed::new(&store));
     let host = Host::over(interposed.clone(), NamespaceSettings::default());
     host.import_users(vec![user(NAME, hash(BCRYPT))]).await.unwrap();
@@ -111,7 +112,7 @@ async fn sign_in_succeeds_when_the_replacement_cannot_be_stored() {
 
 #[tokio::test]
 async fn replacement_of_a_hash_does_not_undo_a_concurrent_password_change() {
-    let (store, _) = in_memory().await;
+    let (store, _) = fresh_store().await;
     let other = Host::over(store.clone(), NamespaceSettings::default());
     let interposed = Arc::new(Interposed::new(&store));
     let host = Host::over(interposed.clone(), NamespaceSettings::default());

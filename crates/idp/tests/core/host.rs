@@ -1,12 +1,9 @@
 //! A router with one namespace, called as the host.
 
 use std::ops::Deref;
-use std::sync::Arc;
 
 use tailor_idp_core::directory::CallContext;
 use tailor_idp_core::local::LocalDirectory;
-use tailor_idp_core::store::SqliteDatabase;
-use tailor_idp_core::store::contract::ManualClock;
 use tailor_idp_core::{
     CreateUser, HashCost, IdentityProvider, IdpError, MfaKey, NamespaceSettings, Principal, Router,
     SendPasswordResetEmail, UpdateUser, User,
@@ -74,11 +71,4 @@ impl Deref for Host {
     fn deref(&self) -> &LocalDirectory {
         self.router.local(NAMESPACE).unwrap()
     }
-}
-
-/// An empty store in memory, and its clock.
-pub(crate) async fn in_memory() -> (Shared, Arc<ManualClock>) {
-    let clock = Arc::<ManualClock>::default();
-    let database = SqliteDatabase::in_memory_with_clock(Arc::<ManualClock>::clone(&clock)).unwrap();
-    (Arc::new(database.namespace(&namespace(NAMESPACE)).await.unwrap()), clock)
 }

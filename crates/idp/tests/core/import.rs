@@ -17,7 +17,8 @@ use tailor_idp_core::{
 
 use crate::child::{self, ChildProcess};
 use crate::database_files::check_file;
-use crate::host::{Host, NAMESPACE, context, in_memory};
+use crate::fresh::fresh_store;
+use crate::host::{Host, NAMESPACE, context};
 use crate::support::{everyone, namespace, open, password_hash, place, total};
 
 fn user(name: impl Into<String>) -> ImportUser {
@@ -25,7 +26,7 @@ fn user(name: impl Into<String>) -> ImportUser {
 }
 
 async fn host(settings: NamespaceSettings) -> Host {
-    Host::over(in_memory().await.0, settings)
+    Host::over(fresh_store().await.0, settings)
 }
 
 async fn names(host: &Host) -> Vec<String> {
@@ -91,7 +92,7 @@ async fn import_keeps_the_password_of_a_user_whose_name_is_taken() {
 
 #[tokio::test]
 async fn import_keeps_creation_times_and_the_order_of_the_batch() {
-    let (store, clock) = in_memory().await;
+    let (store, clock) = fresh_store().await;
     let host = Host::over(store, NamespaceSettings::default());
     let created = |name, time: &str| ImportUser { created_at: Some(time.parse().unwrap()), ..user(name) };
     let users = vec![

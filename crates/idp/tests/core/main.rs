@@ -12,6 +12,7 @@ mod directory;
 mod events;
 mod files;
 mod foreign_hashes;
+mod fresh;
 mod host;
 mod import;
 mod interposed;

@@ -11,8 +11,9 @@ use tailor_idp_core::{
     Principal, UpdateUser, User, UserAuthPolicy, UserKey, UserPage, UserQuery,
 };
 
-use crate::host::{Host, context, in_memory};
-use crate::support::{create, everyone, names};
+use crate::fresh::{FreshDatabase, fresh_store};
+use crate::host::{Host, NAMESPACE, context};
+use crate::support::{create, everyone, names, namespace};
 
 /// Names that earlier versions stored, lower-cased, each with another spelling that they found it by.
 const FORMER: [(&str, &str); 4] = [
@@ -23,7 +24,7 @@ const FORMER: [(&str, &str); 4] = [
 ];
 
 async fn host() -> Host {
-    Host::over(in_memory().await.0, NamespaceSettings::default())
+    Host::over(fresh_store().await.0, NamespaceSettings::default())
 }
 
 impl Host {
@@ -167,7 +168,9 @@ async fn import_normalises_names_and_skips_mailboxes_of_users_from_before() {
 
 #[tokio::test]
 async fn import_reports_look_ups_of_former_names_and_can_be_cancelled_between_them() {
-    let host = host().await;
+    // Reads of SQLite run on the caller's thread: exactly so many come before the other task.
+    let store = FreshDatabase::sqlite(None).namespace(&namespace(NAMESPACE)).await;
+    let host = Host::over(store, NamespaceSettings::default());
     let batch = || {
         let names = (0..2500).map(|index| format!("{index}@bücher.example"));
         host.import_batch(names.map(|name| ImportUser { name, ..ImportUser::default() }).collect()).unwrap()
@@ -195,7 +198,7 @@ async fn allowed_domains_compare_in_the_normal_form() {
         let mut policy = UserAuthPolicy::default();
         policy.allowed_email_domains = vec![allowed.into()];
         assert_eq!(policy.faults(), [], "{allowed}");
-        let host = Host::over(in_memory().await.0, NamespaceSettings::default().user_auth_policy(policy.clone()));
+        let host = Host::over(fresh_store().await.0, NamespaceSettings::default().user_auth_policy(policy.clone()));
         for name in ["a@bücher.example", "b@xn--bcher-kva.example", "c@BÜCHER．example"] {
             assert!(host.try_create(name).await.is_ok(), "{name} under {allowed}");
         }

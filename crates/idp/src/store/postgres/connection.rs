@@ -3,6 +3,7 @@
 //! Connections are shared by isolates, and the event loop of an isolate stops while it executes JavaScript. So they are driven by
 //! threads of their own, and all work of the store runs there.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -138,6 +139,9 @@ impl Connections {
             PoolError::Timeout(_) => away(format!("no answer within {} s", RETRY_FOR.as_secs())),
             PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => {
                 match Failure::from(error) {
+                    Failure::Again(StoreError::Unavailable(text)) | Failure::Lost(StoreError::Unavailable(text)) => {
+                        away(text)
+                    }
                     Failure::Again(error) | Failure::Lost(error) => away(with_sources(&error)),
                     Failure::Final(error) => Failure::Final(error),
                 }
@@ -205,7 +209,7 @@ impl Connection {
     }
 
     /// The SQL with the name of the schema.
-    fn sql(&self, sql: &str) -> String {
+    fn sql<'a>(&self, sql: &'a str) -> Cow<'a, str> {
         in_schema(sql, &self.owner.options.schema)
     }
 
@@ -342,9 +346,9 @@ impl Drop for Connection {
 }
 
 /// The SQL with the name of the schema in place of the default.
-pub(super) fn in_schema(sql: &str, schema: &str) -> String {
+fn in_schema<'a>(sql: &'a str, schema: &str) -> Cow<'a, str> {
     if schema == DEFAULT_SCHEMA {
-        return sql.to_owned();
+        return Cow::Borrowed(sql);
     }
-    sql.replace(concat!("tailor_idp", "."), &format!("{schema}."))
+    Cow::Owned(sql.replace(&format!("{DEFAULT_SCHEMA}."), &format!("{schema}.")))
 }

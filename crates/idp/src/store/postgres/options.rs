@@ -153,6 +153,11 @@ impl PostgresOptions {
         self
     }
 
+    /// The schema with the tables.
+    pub fn schema_name(&self) -> &str {
+        &self.schema
+    }
+
     /// The hosts, ports and database, for messages. Contains no password.
     pub fn address(&self) -> String {
         let ports = self.config.get_ports();

@@ -8,7 +8,7 @@ use super::transaction::SHORT_REPLY;
 use crate::store::StoreError;
 
 /// The migrations. The number of those that a database has is its schema version.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/001-schema.sql")];
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_schema.sql")];
 
 /// The version that this program needs.
 pub(super) const VERSION: i64 = MIGRATIONS.len() as i64;

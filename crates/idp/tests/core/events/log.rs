@@ -8,7 +8,8 @@ use tailor_idp_core::{
 };
 use totp_rs::Totp;
 
-use crate::host::{Host, NAMESPACE, context, in_memory};
+use crate::fresh::fresh_store;
+use crate::host::{Host, NAMESPACE, context};
 
 /// An operation on one of a few users, with one of a few names: clashes and repetitions are common.
 #[derive(Debug, Clone)]
@@ -141,7 +142,7 @@ async fn apply(host: &Host, users: &mut Vec<Known>, operation: Operation) -> Opt
 
 /// The observed changes, and the events, after all operations.
 async fn changes_and_events(operations: Vec<Operation>, publish: bool) -> [Vec<(String, EventKind)>; 2] {
-    let (store, _clock) = in_memory().await;
+    let (store, _clock) = fresh_store().await;
     let host = Host::over(store, NamespaceSettings::default().enable_mfa(true).publish_user_events(publish));
     let (mut users, mut observed) = (Vec::new(), Vec::new());
     for operation in operations {

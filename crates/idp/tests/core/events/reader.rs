@@ -9,7 +9,8 @@ use tailor_idp_core::store::StoreError;
 use tailor_idp_core::store::contract::ManualClock;
 use tailor_idp_core::{Code, NamespaceSettings};
 
-use crate::host::{Host, NAMESPACE, in_memory};
+use crate::fresh::fresh_store;
+use crate::host::{Host, NAMESPACE};
 use crate::support::place;
 
 struct Place {
@@ -20,7 +21,7 @@ struct Place {
 
 impl Place {
     async fn new() -> Self {
-        let (store, clock) = in_memory().await;
+        let (store, clock) = fresh_store().await;
         let host = Host::over(store, NamespaceSettings::default().publish_user_events(true).workspace_id("ws-1"));
         let events = Events::new(&host.router, NAMESPACE).unwrap();
         Self { host, events, clock }

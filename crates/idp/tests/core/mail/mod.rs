@@ -23,7 +23,8 @@ use tailor_idp_core::local::{MailRecord, MailState, OutgoingMail};
 use tailor_idp_core::store::contract::ManualClock;
 use tailor_idp_core::{NamespaceSettings, ResetPasswordError, ResetToken};
 
-use crate::host::{Host, in_memory};
+use crate::fresh::fresh_store;
+use crate::host::Host;
 use crate::support::Shared;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -42,7 +43,7 @@ impl Outbox {
     }
 
     async fn with(settings: NamespaceSettings) -> Self {
-        let (store, clock) = in_memory().await;
+        let (store, clock) = fresh_store().await;
         Self { host: Host::over(store.clone(), settings), store, clock }
     }
 

@@ -1,17 +1,16 @@
 //! The compiled form, the store's query and the reference implementation agree for all policies.
 
-use std::sync::Arc;
-
 use pretty_assertions::assert_eq;
 use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::{Value, json};
-use tailor_idp_core::store::{NewUser, PageRequest, SqliteDatabase};
+use tailor_idp_core::store::{NewUser, PageRequest};
 use tailor_idp_core::{
     Operation, Permission, PermissionConfig, Predicate, Principal, Subject, Target, UserQuery, UserRecord, Version,
 };
 
 use super::plain::{Case, permits};
+use crate::fresh::FreshDatabase;
 use crate::support::{Shared, by_id, create, namespace, rename, update};
 
 /// Enough to find the faults that were introduced on trial.
@@ -139,11 +138,11 @@ fn json_of(user: &UserRecord) -> Value {
 }
 
 async fn store(given: &[(String, bool)]) -> (Shared, Vec<UserRecord>) {
-    let database = SqliteDatabase::in_memory().unwrap();
+    let database = FreshDatabase::new(None).await;
     // Users of another namespace are never seen.
-    let beside: Shared = Arc::new(database.namespace(&namespace("beside")).await.unwrap());
+    let beside: Shared = database.namespace(&namespace("beside")).await;
     create(&beside, NewUser { name: "ana".into(), disabled: true, ..NewUser::default() }).await.unwrap();
-    let store: Shared = Arc::new(database.namespace(&namespace("users")).await.unwrap());
+    let store: Shared = database.namespace(&namespace("users")).await;
     let mut users = Vec::new();
     for (name, disabled) in given {
         let user = NewUser { name: name.clone(), disabled: *disabled, ..NewUser::default() };

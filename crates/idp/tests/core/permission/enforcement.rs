@@ -5,12 +5,12 @@ use std::sync::Arc;
 use futures::future::join_all;
 use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
-use tailor_idp_core::store::SqliteDatabase;
 use tailor_idp_core::{
     CallContext, Code, CreateUser, HashCost, IdentityProvider, IdpError, ListUsers, NamespaceSettings,
     PermissionConfig, Principal, Router, SendPasswordResetEmail, UnenrollMfa, UpdateUser, User, UserKey, UserQuery,
 };
 
+use crate::fresh::FreshDatabase;
 use crate::mfa::world as mfa;
 use crate::support::namespace;
 
@@ -34,9 +34,9 @@ impl Under {
     async fn permission(permission: Value) -> Self {
         let config: PermissionConfig = serde_json::from_value(permission).unwrap();
         let settings = NamespaceSettings::default().permission(config.compile().unwrap()).enable_mfa(true);
-        let store = SqliteDatabase::in_memory().unwrap().namespace(&namespace(NAMESPACE)).await.unwrap();
+        let store = FreshDatabase::new(None).await.namespace(&namespace(NAMESPACE)).await;
         let idp = Router::builder().hash_cost(HashCost::danger_cheap_for_tests()).mfa_key(mfa::key(1));
-        let idp = idp.namespace(namespace(NAMESPACE), Arc::new(store), settings).build();
+        let idp = idp.namespace(namespace(NAMESPACE), store, settings).build();
         let create = async |name: &str, disabled| {
             let user = CreateUser { name: format!("{name}@example.com"), disabled, ..CreateUser::default() };
             idp.create_user(&context(&HOST), user).await.unwrap()

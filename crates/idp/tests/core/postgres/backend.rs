@@ -2,42 +2,29 @@
 
 use std::sync::Arc;
 
+use tailor_idp_core::store::Store;
 use tailor_idp_core::store::contract::Backend;
-use tailor_idp_core::store::{PostgresDatabase, SqliteDatabase, Store};
 use tailor_idp_core::{Clock, NamespaceName};
 
-use super::server::{Server, is_left_out};
+use super::place;
+use super::server::is_left_out;
+use crate::fresh::FreshDatabase;
 
-/// A database of one test.
-enum Database {
-    Postgres(PostgresDatabase),
-    /// Where PostgreSQL is left out, its tests pass over another store.
-    LeftOut(SqliteDatabase),
+async fn fresh(isolation: &str, clock: Arc<dyn Clock>) -> FreshDatabase {
+    if is_left_out() {
+        // The tests pass over another store.
+        return FreshDatabase::sqlite(Some(clock));
+    }
+    let mut place = place().await;
+    place.url.push_str(&format!("&options=-cdefault_transaction_isolation%3D{isolation}"));
+    FreshDatabase::Postgres(place.open_with_clock(clock).await)
 }
 
-impl Database {
-    async fn fresh(isolation: &str, clock: Arc<dyn Clock>) -> Self {
-        if is_left_out() {
-            return Self::LeftOut(SqliteDatabase::in_memory_with_clock(clock).unwrap());
-        }
-        let mut place = tokio::task::spawn_blocking(|| Server::shared().place()).await.unwrap();
-        place.url.push_str(&format!("&options=-cdefault_transaction_isolation%3D{isolation}"));
-        Self::Postgres(place.open_with_clock(clock).await)
-    }
-
-    async fn namespace(&self, name: &NamespaceName) -> Arc<dyn Store> {
-        match self {
-            Self::Postgres(database) => Arc::new(database.namespace(name).await.unwrap()),
-            Self::LeftOut(database) => Arc::new(database.namespace(name).await.unwrap()),
-        }
-    }
-}
-
-struct ReadCommitted(Database);
+struct ReadCommitted(FreshDatabase);
 
 impl Backend for ReadCommitted {
     async fn fresh(clock: Arc<dyn Clock>) -> Self {
-        Self(Database::fresh("read\\%20committed", clock).await)
+        Self(fresh("read\\%20committed", clock).await)
     }
 
     async fn namespace(&self, name: &NamespaceName) -> Arc<dyn Store> {
@@ -45,11 +32,11 @@ impl Backend for ReadCommitted {
     }
 }
 
-struct Serializable(Database);
+struct Serializable(FreshDatabase);
 
 impl Backend for Serializable {
     async fn fresh(clock: Arc<dyn Clock>) -> Self {
-        Self(Database::fresh("serializable", clock).await)
+        Self(fresh("serializable", clock).await)
     }
 
     async fn namespace(&self, name: &NamespaceName) -> Arc<dyn Store> {

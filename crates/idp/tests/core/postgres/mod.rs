@@ -32,7 +32,7 @@ async fn server() -> &'static Server {
 }
 
 /// A place for the tables of one test.
-async fn place() -> Place {
+pub(crate) async fn place() -> Place {
     server().await.place()
 }
 

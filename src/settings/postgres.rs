@@ -1,0 +1,105 @@
+//! `store = { postgres = { … } }`.
+
+use std::fmt;
+
+use secrecy::ExposeSecret;
+
+use super::reader::Section;
+use super::secret::{MissingSecret, SecretVariable};
+use crate::idp::store::{InvalidPostgres, PostgresOptions};
+
+/// Checks the other keys of a table before its URL is known.
+const ANY_URL: &str = "postgres://localhost/";
+
+/// Users in a PostgreSQL database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PostgresEntry {
+    /// The URL of the server, with the password.
+    pub url: SecretVariable,
+    /// The schema with the tables, if not the default one.
+    pub schema: Option<String>,
+    /// The maximum number of connections of the program, if not the default one.
+    pub max_connections: Option<usize>,
+}
+
+/// The error of [`PostgresEntry::options`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PostgresError {
+    /// The environment variable of the URL is not set.
+    #[error(transparent)]
+    Secret(#[from] MissingSecret),
+    /// The URL is invalid.
+    #[error("{variable} ({key}): {source}")]
+    Invalid {
+        /// The environment variable.
+        variable: String,
+        /// The key that names it.
+        key: String,
+        /// The reason.
+        #[source]
+        source: InvalidPostgres,
+    },
+}
+
+impl PostgresEntry {
+    /// The options of the database, with the URL read from the environment. Does not connect.
+    ///
+    /// # Errors
+    ///
+    /// [`PostgresError`].
+    pub fn options(&self) -> Result<PostgresOptions, PostgresError> {
+        let url = self.url.read()?;
+        self.options_at(url.expose_secret()).map_err(|source| PostgresError::Invalid {
+            variable: self.url.variable().to_owned(),
+            key: self.url.key().to_owned(),
+            source,
+        })
+    }
+
+    fn options_at(&self, url: &str) -> Result<PostgresOptions, InvalidPostgres> {
+        let mut options = PostgresOptions::new(url)?;
+        if let Some(schema) = &self.schema {
+            options = options.schema(schema)?;
+        }
+        if let Some(count) = self.max_connections {
+            options = options.max_connections(count)?;
+        }
+        Ok(options)
+    }
+}
+
+impl fmt::Display for PostgresEntry {
+    /// Names the variable with the URL, not the URL.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PostgreSQL at the URL in {}", self.url.variable())?;
+        self.schema.as_ref().map_or(Ok(()), |schema| write!(f, ", schema {schema}"))
+    }
+}
+
+/// Reads the table. Returns `None` only if a fault was recorded.
+pub(super) fn read(section: Section<'_, '_>) -> Option<PostgresEntry> {
+    let url = section.secret("url_env", "url", "DATABASE_URL");
+    if !section.has("url_env") && !section.has("url") {
+        section.fault("url_env", "is missing: the environment variable with the URL, such as \"DATABASE_URL\"");
+    }
+    let schema = section.string("schema");
+    let max_connections = section.integer("max_connections");
+    let mut valid = true;
+    if let Some(Err(fault)) =
+        schema.as_ref().map(|schema| PostgresOptions::new(ANY_URL).and_then(|options| options.schema(schema)))
+    {
+        let text = fault.to_string();
+        section.fault("schema", text.strip_prefix("the schema ").unwrap_or(&text));
+        valid = false;
+    }
+    let max_connections = max_connections.map(|count| usize::try_from(count).ok().filter(|count| *count > 0));
+    if max_connections == Some(None) {
+        section.fault("max_connections", "must be at least 1");
+        valid = false;
+    }
+    section.finish();
+    let entry = PostgresEntry { url: url?, schema, max_connections: max_connections.flatten() };
+    valid.then_some(entry)
+}
