@@ -20,6 +20,7 @@ pub(in crate::store) fn new_id(now: Timestamp) -> Uuid {
 
 /// A new id with this time that is above `newest`, the newest id so far. Called under the write lock: so id order is creation
 /// order, even if clocks disagree or one was set back.
+#[cfg(feature = "sqlite")]
 pub(in crate::store) fn following(newest: Uuid, now: Timestamp) -> Uuid {
     let id = new_id(now);
     // The last 62 bits are random: an overflow does not occur in practice.
@@ -31,11 +32,13 @@ mod tests {
     use super::*;
 
     /// The lowest id with this time.
+    #[cfg(feature = "sqlite")]
     fn lowest_id(time: Timestamp) -> Uuid {
         // The first 48 bits of a UUIDv7 are its time (RFC 9562, section 5.7).
         Uuid::from_u128(u128::from(time.unix_millis().max(0).unsigned_abs()) << 80)
     }
 
+    #[cfg(feature = "sqlite")]
     #[test]
     fn following_id_is_higher_when_the_clock_was_set_back() {
         let now = Timestamp::from_unix_millis(1_700_000_000_000);

@@ -2,8 +2,8 @@
 //!
 //! A [`Store`] keeps the rows of one namespace and knows no rules: it reads by key, lists by predicate, and writes a
 //! [`Batch`] whose expectations it checks in the same transaction. The rules are in [`local`](crate::local), once for all
-//! stores. [`SqliteDatabase`] is the embedded store, on disk or in memory; [`PostgresDatabase`] is the store for several machines. A store kept elsewhere runs the tests of
-//! `contract` (feature `store-contract`).
+//! stores. [`SqliteDatabase`] is the embedded store, on disk or in memory; [`PostgresDatabase`] is the store for several machines. A
+//! store kept elsewhere runs the tests of `contract` (feature `store-contract`).
 
 mod batch;
 #[cfg(feature = "store-contract")]
