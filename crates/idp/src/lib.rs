@@ -45,8 +45,8 @@
 //!
 //! # Features
 //!
-//! `sqlite`, `mail` and `webhooks` are on by default. `postgres` adds the store for several machines. `remote` adds the directories of other identity services. `store-contract` adds `store::contract`, the tests that every store has to
-//! pass.
+//! `sqlite`, `mail` and `webhooks` are on by default. `postgres` adds the store for several machines. `remote` adds the directories
+//! of other identity services. `store-contract` adds `store::contract`, the tests that every store has to pass.
 
 pub mod directory;
 pub mod events;
