@@ -24,8 +24,11 @@ pub(super) enum Upgrade {
 
 /// The version of the schema; 0 if there is none.
 pub(super) async fn version(connection: &Connection, schema: &str) -> Result<i64, Failure> {
-    let exists = "SELECT to_regclass($1) IS NOT NULL";
-    if !connection.value::<bool>(exists, &[(&format!("{schema}.meta"), Type::TEXT)]).await? {
+    // Not to_regclass: it may answer from a cache of before another program's migration.
+    let exists = "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_class AS c
+                                 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+                                 WHERE n.nspname = $1 AND c.relname = 'meta')";
+    if !connection.value::<bool>(exists, &[(&schema, Type::TEXT)]).await? {
         return Ok(0);
     }
     let sql = "SELECT convert_from(value, 'UTF8')::bigint FROM tailor_idp.meta WHERE key = 'schema-version'";
@@ -72,7 +75,7 @@ async fn migrate_locked(connection: &Connection, schema: &str, upgrade: Upgrade)
     }
     if found == 0 {
         // `IF NOT EXISTS` needs the privilege to create schemas even if it exists.
-        let exists = "SELECT to_regnamespace($1) IS NOT NULL";
+        let exists = "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1)";
         if !connection.value::<bool>(exists, &[(&schema, Type::TEXT)]).await? {
             connection.script(&format!("CREATE SCHEMA {schema}"), STATEMENT_TIMEOUT).await?;
         }
