@@ -131,6 +131,8 @@ pub enum Limit {
     Timers,
     /// [`FunctionRuntimeBuilder::queue`](crate::function::FunctionRuntimeBuilder::queue).
     Queue,
+    /// Not a limit that can be set: the script made the engine fail, for example by a panic.
+    Crash,
 }
 
 impl Limit {
@@ -147,6 +149,7 @@ impl Limit {
             Self::Result => "result",
             Self::Timers => "timers",
             Self::Queue => "queue",
+            Self::Crash => "crash",
         }
     }
 
@@ -176,6 +179,7 @@ impl Limit {
             Self::Result => "Result limit exceeded".to_owned(),
             Self::Timers => format!("Timer limit exceeded: more than {} timers at once", limits.timers),
             Self::Queue => format!("Too many executions: {used} wait for their turn, try again later"),
+            Self::Crash => "The engine failed while it ran the script: the execution was ended".to_owned(),
         }
     }
 }

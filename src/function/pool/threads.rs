@@ -10,6 +10,8 @@ use std::thread::Builder;
 
 use deno_core::JsRuntime;
 
+use crate::function::crash;
+
 /// Stack of an isolate thread, in bytes. V8 uses at most 1 MiB of it for recursion of the script; the rest is for reading
 /// results of the largest permitted depth.
 const STACK_BYTES: usize = 16 * 1024 * 1024;
@@ -53,6 +55,7 @@ fn engine_thread() -> &'static Sender<Request> {
 fn start_engine_thread() -> Sender<Request> {
     let (sender, requests) = mpsc::channel::<Request>();
     let serve = move || {
+        crash::install_panic_hook();
         #[cfg(feature = "v8")]
         {
             set_flags();

@@ -17,6 +17,7 @@ use super::slot::{Command, WorkerSlot};
 use crate::extension::CallScope;
 use crate::function::clock::ThreadClock;
 use crate::function::console;
+use crate::function::crash;
 use crate::function::execution::{ExecutionError, Usage};
 use crate::function::isolate::Isolate;
 use crate::function::limits::{Limit, Limits};
@@ -261,6 +262,7 @@ impl<'a> Worker<'a> {
             ExecutionError::platform(format!("cannot start the thread that keeps time limits: {error}"))
         })?;
         let armed = termination.arm(execution.handle());
+        let crash_guard = crash::enter(&termination, None);
         #[cfg(feature = "inspector")]
         if let Some(inspector) = &self.config.isolate.inspector {
             execution.register_inspector(inspector, &script, &termination);
@@ -288,6 +290,7 @@ impl<'a> Worker<'a> {
         drop(armed);
         drop(watch);
         drop(execution);
+        drop(crash_guard);
 
         let mut peak_heap = isolate.peak_heap();
         let cpu_time = self.clock.and_then(ThreadClock::now).zip(cpu_at_start).map(|(now, start)| now - start);
@@ -340,7 +343,7 @@ impl<'a> Worker<'a> {
             && !is_clean
             && isolate.warm.is_some()
         {
-            is_clean = drain(tokio, &mut isolate.isolate);
+            is_clean = drain(tokio, &mut isolate.isolate, self.permit);
         }
         #[cfg(feature = "inspector")]
         if let Some(tokio) = tokio
@@ -382,7 +385,7 @@ impl Drop for Worker<'_> {
 }
 
 /// Runs what the script has left in the event loop, for at most [`DRAIN_TIMEOUT`]. Returns whether the event loop is empty.
-fn drain(tokio: &Runtime, isolate: &mut Isolate) -> bool {
+fn drain(tokio: &Runtime, isolate: &mut Isolate, permit: &WorkerPermit) -> bool {
     let termination = Arc::new(TerminationHandle::default());
     let deadline = Some((Instant::now() + DRAIN_TIMEOUT, Limit::Time));
     let target = WatchTarget { termination: Arc::clone(&termination), deadline, cpu: None, memory: None };
@@ -391,6 +394,8 @@ fn drain(tokio: &Runtime, isolate: &mut Isolate) -> bool {
     };
     let mut execution = isolate.begin_drain(&termination);
     let armed = termination.arm(execution.handle());
+    let shared = Arc::clone(permit.shared());
+    let _crash_guard = crash::enter(&termination, Some(Box::new(move || shared.lose_worker())));
     tokio.block_on(until_terminated(&termination, execution.drain()));
     drop(armed);
     drop(execution);

@@ -1,0 +1,86 @@
+//! Crashes of the engine on the thread of an execution.
+//!
+//! A panic in a function that V8 has called cannot unwind through V8's frames: Rust aborts the process. Likewise, V8 aborts it
+//! when an allocation fails. Both call a hook first. It ends the execution with [`Limit::Crash`] and parks the thread forever: the
+//! isolate leaks with its thread, and the process lives on.
+//!
+//! A failed check of V8 itself still aborts the process, because memory may be corrupt then. So does a failed allocation in Rust,
+//! and an overflow of a native stack.
+//!
+//! [`Limit::Crash`]: super::limits::Limit::Crash
+
+use std::cell::RefCell;
+use std::panic::{self, PanicHookInfo};
+use std::sync::{Arc, Once};
+use std::thread;
+
+use super::termination::TerminationHandle;
+use super::watchdog;
+
+/// Messages of the panics after which Rust aborts the process. `PanicHookInfo::can_unwind` is not stable.
+const ABORTING_PANICS: [&str; 2] = ["panic in a function that cannot unwind", "panic in a destructor during cleanup"];
+
+/// What gives up the worker of a thread whose execution has already been completed.
+type GiveUp = Box<dyn FnOnce()>;
+
+/// The code of a script that a thread runs.
+struct Running {
+    termination: Arc<TerminationHandle>,
+    /// None if the caller waits for the execution, and gives up the worker when it sees the crash.
+    give_up: Option<GiveUp>,
+}
+
+thread_local! {
+    static RUNNING: RefCell<Option<Running>> = const { RefCell::new(None) };
+}
+
+/// Installs the panic hook, once in a process. Calls the previous hook for all panics that it does not contain.
+///
+/// A parked thread holds the lock of the hook for reading: setting another hook later would block.
+pub(super) fn install_panic_hook() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        let previous = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if is_aborting(info) {
+                abandon_thread("a panic of the engine would have aborted the process");
+            }
+            previous(info);
+        }));
+    });
+}
+
+fn is_aborting(info: &PanicHookInfo<'_>) -> bool {
+    info.payload_as_str().is_some_and(|message| ABORTING_PANICS.contains(&message))
+}
+
+/// Marks the thread as one that runs an execution, until the guard is dropped.
+pub(super) fn enter(termination: &Arc<TerminationHandle>, give_up: Option<GiveUp>) -> CrashGuard {
+    RUNNING.with(|running| *running.borrow_mut() = Some(Running { termination: Arc::clone(termination), give_up }));
+    CrashGuard(())
+}
+
+/// Guard of [`enter`].
+pub(super) struct CrashGuard(());
+
+impl Drop for CrashGuard {
+    fn drop(&mut self) {
+        RUNNING.with(|running| *running.borrow_mut() = None);
+    }
+}
+
+/// Ends the execution on this thread and never returns. Returns if there is none: the process is about to abort then.
+pub(super) fn abandon_thread(reason: &str) {
+    let running = RUNNING.try_with(|running| running.try_borrow_mut().ok()?.take()).ok().flatten();
+    let Some(Running { termination, give_up }) = running else { return };
+    tracing::error!(reason, "the engine crashed in an execution, whose thread is given up");
+    watchdog::forget(&termination);
+    if let Some(give_up) = give_up {
+        give_up();
+    }
+    termination.crash();
+    drop(termination);
+    loop {
+        thread::park();
+    }
+}
