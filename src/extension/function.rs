@@ -47,6 +47,7 @@ const BOOTSTRAP: &[ExtensionFileSource] = &[
     ExtensionFileSource::new("ext:tailor_function/guards/strings.js", ascii_str_include!("../../js/guards/strings.js")),
     ExtensionFileSource::new("ext:tailor_function/prototypes.js", ascii_str_include!("../../js/prototypes.js")),
     ExtensionFileSource::new("ext:tailor_function/lazy_scripts.js", ascii_str_include!("../../js/lazy_scripts.js")),
+    ExtensionFileSource::new("ext:tailor_function/web_assembly.js", ascii_str_include!("../../js/web_assembly.js")),
 ];
 
 /// Scripts loaded by the bootstrap that limit APIs of deno_core and of the web extensions.
