@@ -9,6 +9,9 @@
 //!
 //! [`Limit::Crash`]: super::limits::Limit::Crash
 
+#[cfg(target_os = "linux")]
+mod handlers;
+
 use std::cell::RefCell;
 use std::panic::{self, PanicHookInfo};
 use std::sync::{Arc, Once};
@@ -42,16 +45,36 @@ pub(super) fn install_panic_hook() {
     INSTALLED.call_once(|| {
         let previous = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
+            const REASON: &str = "a panic of the engine would have aborted the process";
             if is_aborting(info) {
-                abandon_thread("a panic of the engine would have aborted the process");
+                abandon_thread(REASON);
             }
             previous(info);
+            if is_running() && !is_handled() {
+                abandon_thread(REASON);
+            }
         }));
     });
 }
 
 fn is_aborting(info: &PanicHookInfo<'_>) -> bool {
     info.payload_as_str().is_some_and(|message| ABORTING_PANICS.contains(&message))
+}
+
+/// Whether unwinding will find a handler. Without one, Rust aborts the process.
+fn is_handled() -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        handlers::is_any_reached()
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        true
+    }
+}
+
+fn is_running() -> bool {
+    RUNNING.try_with(|running| running.try_borrow().is_ok_and(|running| running.is_some())).unwrap_or(false)
 }
 
 /// Marks the thread as one that runs an execution, until the guard is dropped.
