@@ -1,5 +1,7 @@
 //! Function scripts: source modules, prepared for V8.
 
+#[cfg(feature = "typescript")]
+mod enums;
 mod import;
 mod module;
 mod parser;
