@@ -41,6 +41,10 @@ pub type ConsoleSink = Box<dyn Fn(LogLevel, &str)>;
 const BOOTSTRAP: &[ExtensionFileSource] = &[
     ExtensionFileSource::new("ext:tailor_function/bootstrap.js", ascii_str_include!("../../js/bootstrap.js")),
     ExtensionFileSource::new("ext:tailor_function/clones.js", ascii_str_include!("../../js/clones.js")),
+    ExtensionFileSource::new(
+        "ext:tailor_function/guards/accessors.js",
+        ascii_str_include!("../../js/guards/accessors.js"),
+    ),
     ExtensionFileSource::new("ext:tailor_function/guards/buffers.js", ascii_str_include!("../../js/guards/buffers.js")),
     ExtensionFileSource::new("ext:tailor_function/guards/lengths.js", ascii_str_include!("../../js/guards/lengths.js")),
     ExtensionFileSource::new("ext:tailor_function/guards/arrays.js", ascii_str_include!("../../js/guards/arrays.js")),

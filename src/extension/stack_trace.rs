@@ -29,7 +29,7 @@ fn prepare<'s>(scope: &mut PinScope<'s, '_>, error: Local<'s, Value>, frames: Lo
 
 /// Longest name and message in a stack trace, in UTF-16 code units. deno_core copies them several times without a check for
 /// termination, and panics if the stack trace is longer than a string of V8 can be.
-const MAX_HEADER: usize = 1024 * 1024;
+const MAX_HEADER: usize = 4 * 1024 * 1024;
 
 /// What the stack trace of an error starts with if its message or name is too long for it.
 fn long_header<'s>(scope: &mut PinScope<'s, '_>, error: Local<'s, Value>) -> Option<String> {

@@ -37,7 +37,7 @@ pub(super) fn from_exception<'s>(scope: &mut PinScope<'s, '_>, value: Option<Loc
 }
 
 /// Longest message that deno_core may copy, in UTF-16 code units. Far above [`MAX_MESSAGE_BYTES`].
-const MAX_COPIED_MESSAGE: usize = 1024 * 1024;
+const MAX_COPIED_MESSAGE: usize = 4 * 1024 * 1024;
 
 /// The value, or another error if its message is so long that copying it takes a second.
 fn with_short_message<'s>(scope: &mut PinScope<'s, '_>, value: Local<'s, Value>) -> Local<'s, Value> {

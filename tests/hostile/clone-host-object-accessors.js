@@ -2,7 +2,7 @@
 // Ends: result "ok"
 export default () => {
   const brand = Object.getOwnPropertySymbols(Blob.prototype).find((symbol) => symbol.description === "Deno.core.hostObject");
-  Object.defineProperty(Object.prototype, "type", { get: () => "Blob", set() {}, configurable: true });
+  Reflect.defineProperty(Object.prototype, "type", { get: () => "Blob", set() {}, configurable: true });
   for (let index = 0; index < 9; index++) Object.defineProperty(Array.prototype, index, { get: () => 1, set() {}, configurable: true });
   try { structuredClone({ [brand]: () => ({}) }); } catch {}
   try { structuredClone([{ [brand]: "MessagePort" }], { transfer: [{ [brand]: "MessagePort" }] }); } catch {}
