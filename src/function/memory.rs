@@ -330,7 +330,7 @@ unsafe extern "C" fn on_near_heap_limit(data: *mut c_void, current: usize, initi
 
 /// V8 is about to abort the process, because an allocation failed that it cannot do without.
 unsafe extern "C" fn on_out_of_memory(_location: *const c_char, _details: &v8::OomDetails) {
-    crash::abandon_thread("the engine is out of memory");
+    crash::abandon_thread();
 }
 
 unsafe extern "C" fn on_refusal(mut isolate: UnsafeRawIsolatePtr, data: *mut c_void) {

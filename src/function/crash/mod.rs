@@ -1,8 +1,11 @@
 //! Crashes of the engine on the thread of an execution.
 //!
-//! A panic in a function that V8 has called cannot unwind through V8's frames: Rust aborts the process. Likewise, V8 aborts it
-//! when an allocation fails. Both call a hook first. It ends the execution with [`Limit::Crash`] and parks the thread forever: the
-//! isolate leaks with its thread, and the process lives on.
+//! A panic in a function that V8 has called cannot unwind through V8's frames: Rust aborts the process. The panic hook, which
+//! runs first, recognizes such panics, and the handler of SIGABRT ends the execution with [`Limit::Crash`] and parks the thread
+//! forever. The isolate leaks with its thread, and the process lives on. The hook itself must not park the thread: it runs under a
+//! lock that `std::panic::set_hook` and `take_hook` need.
+//!
+//! V8 aborts the process when an allocation fails, and calls a handler before, which does the same.
 //!
 //! A failed check of V8 itself still aborts the process, because memory may be corrupt then. So does a failed allocation in Rust,
 //! and an overflow of a native stack.
@@ -11,8 +14,10 @@
 
 #[cfg(target_os = "linux")]
 mod handlers;
+#[cfg(unix)]
+mod signal;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic::{self, PanicHookInfo};
 use std::sync::{Arc, Once};
 use std::thread;
@@ -35,23 +40,28 @@ struct Running {
 
 thread_local! {
     static RUNNING: RefCell<Option<Running>> = const { RefCell::new(None) };
+    /// Whether Rust is about to abort the process because of a panic in an execution.
+    static IS_ABORTING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Installs the panic hook, once in a process. Calls the previous hook for all panics that it does not contain.
-///
-/// A parked thread holds the lock of the hook for reading: setting another hook later would block.
-pub(super) fn install_panic_hook() {
+/// Installs the panic hook and the handler of SIGABRT, once in a process. Both call the previous ones for all that they do not
+/// contain.
+pub(super) fn install() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
+        #[cfg(unix)]
+        signal::install();
         let previous = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            const REASON: &str = "a panic of the engine would have aborted the process";
-            if is_aborting(info) {
-                abandon_thread(REASON);
+            let is_aborting = is_aborting(info) && is_running();
+            if !is_aborting {
+                previous(info);
             }
-            previous(info);
-            if is_running() && !is_handled() {
-                abandon_thread(REASON);
+            if is_aborting || is_running() && !is_handled() {
+                IS_ABORTING.set(true);
+                // Without signals there is no later opportunity.
+                #[cfg(not(unix))]
+                abandon_thread();
             }
         }));
     });
@@ -93,10 +103,10 @@ impl Drop for CrashGuard {
 }
 
 /// Ends the execution on this thread and never returns. Returns if there is none: the process is about to abort then.
-pub(super) fn abandon_thread(reason: &str) {
+pub(super) fn abandon_thread() {
     let running = RUNNING.try_with(|running| running.try_borrow_mut().ok()?.take()).ok().flatten();
     let Some(Running { termination, give_up }) = running else { return };
-    tracing::error!(reason, "the engine crashed in an execution, whose thread is given up");
+    tracing::error!("the engine crashed in an execution, whose thread is given up");
     watchdog::forget(&termination);
     if let Some(give_up) = give_up {
         give_up();

@@ -55,7 +55,7 @@ fn engine_thread() -> &'static Sender<Request> {
 fn start_engine_thread() -> Sender<Request> {
     let (sender, requests) = mpsc::channel::<Request>();
     let serve = move || {
-        crash::install_panic_hook();
+        crash::install();
         #[cfg(feature = "v8")]
         {
             set_flags();
