@@ -1,5 +1,5 @@
 // Attacks: Web APIs while Array.prototype has accessors that do nothing.
-// Ends: result 1
+// Ends: result 1 | time
 export default async () => {
   for (let index = 0; index < 16; index++) Object.defineProperty(Array.prototype, index, { set() {}, get() {}, configurable: true });
   const calls = [

@@ -1,5 +1,5 @@
 // Attacks: Web APIs while Array.prototype has accessors that throw.
-// Ends: result 1 | error 
+// Ends: result 1 | error  | time
 export default async () => {
   for (let index = 0; index < 16; index++) Object.defineProperty(Array.prototype, index, { set() { throw 1; }, get() { throw 2; }, configurable: true });
   const calls = [

@@ -1,5 +1,5 @@
 // Attacks: Buffers that are detached.
-// Ends: result 1
+// Ends: result 1 | time
 export default async () => {
   const buffer = new ArrayBuffer(8);
   const views = [new Uint8Array(buffer), new DataView(buffer)];

@@ -1,5 +1,5 @@
 // Attacks: Errors whose causes are each other.
-// Ends: result 1
+// Ends: result 1 | time
 export default async () => {
   const one = new Error("one"), other = new Error("other", { cause: one });
   one.cause = other;

@@ -1,5 +1,5 @@
 // Attacks: Values whose prototypes are proxies that change.
-// Ends: result 1
+// Ends: result 1 | time
 export default async () => {
   let count = 0;
   const trap = () => { count++; return count % 3 ? undefined : null; };

@@ -1,5 +1,5 @@
 // Attacks: Imports of all kinds of values.
-// Ends: result []
+// Ends: result [] | time
 export default async () => {
   const names = [];
   for (const specifier of ["./x.js", "x".repeat(1e6), { toString() { throw 1; } }, Symbol("x"), null, "data:text/javascript,1", "file:///hostile.js", "ext:core/ops"]) {

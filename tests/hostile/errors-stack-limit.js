@@ -1,5 +1,5 @@
 // Attacks: A limit of stacks that is no number.
-// Ends: result 1
+// Ends: result 1 | time
 export default async () => {
   for (const limit of [NaN, -1, 2 ** 53, "x", {}, undefined]) {
     Error.stackTraceLimit = limit;
