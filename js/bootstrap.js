@@ -7,9 +7,11 @@ import { limitClone } from "ext:tailor_function/clones.js";
 import { limitConsole } from "ext:tailor_console/console.js";
 import { guardImageData } from "ext:tailor_function/guards/buffers.js";
 import { replaceFunction } from "ext:tailor_function/guards/lengths.js";
+import "ext:tailor_function/guards/accessors.js";
 import "ext:tailor_function/guards/arrays.js";
 import "ext:tailor_function/guards/strings.js";
 import { define, defineAfter, load, loadFormatter, loadOnDemand, patch } from "ext:tailor_function/lazy_scripts.js";
+import { withOriginalPrototypes } from "ext:tailor_function/prototypes.js";
 
 const { ObjectDefineProperties, SafeArrayIterator } = primordials;
 
@@ -33,7 +35,7 @@ patch("ext:deno_web/16_image_data.js", (script) => {
   script.ImageData = guardImageData(script.ImageData);
 });
 patch("ext:deno_crypto/00_crypto.js", (script) => {
-  load("ext:tailor_function/crypto.js").limitCrypto(script);
+  load("ext:tailor_function/crypto.js").limitCrypto(script, withOriginalPrototypes);
 });
 
 patch("ext:deno_fetch/22_body.js", ({ InnerBody }) => {

@@ -8,15 +8,20 @@ const {
   ArrayPrototypeIncludes,
   ArrayPrototypePop,
   ArrayPrototypePush,
+  MathMax,
   MathMin,
   ObjectDefineProperties,
+  ObjectHasOwn,
   ObjectKeys,
   ReflectApply,
+  ReflectDeleteProperty,
   ReflectGetOwnPropertyDescriptor,
   ReflectOwnKeys,
   SafeArrayIterator,
   SafeMapIterator,
   SafeSetIterator,
+  Symbol,
+  SymbolFor,
 } = primordials;
 
 // Maximum values that one call prints: a few thousand lines.
@@ -123,9 +128,52 @@ const limitValues = (args) => {
   return args;
 };
 
-// Copies options, so that getters cannot return one value to the check and another to the formatter.
-const copyOptions = (options) =>
-  options === null || typeof options !== "object" ? options : { __proto__: null, ...options };
+// The options that a script can set, by their type. The others, such as `budget` and `getters`, are the formatter's own state, or
+// would have it process values that are not counted.
+const NUMBERS = ["breakLength", "depth", "iterableLimit", "maxArrayLength", "maxStringLength", "strAbbreviateSize"];
+const BOOLEANS = ["colors", "customInspect", "escapeSequences", "showHidden", "showProxy", "sorted", "trailingComma"];
+const INDENTATIONS = ["indentationLvl", "indentLevel"];
+
+// The formatter writes as many spaces before each line.
+const MAX_INDENTATION = 256;
+
+// Values that are being printed, in which another occurrence of one is shown as `[Circular]`.
+const MAX_SEEN = 256;
+
+// Copies the options that the formatter may get. Reads each once, so that getters cannot return one value to the check and another to
+// the formatter.
+const copyOptions = (options) => {
+  if (options === null || typeof options !== "object") {
+    return options;
+  }
+  const { compact, seen, stylize, ...given } = options;
+  const copy = { __proto__: null };
+  if (typeof compact === "boolean" || typeof compact === "number") {
+    copy.compact = compact;
+  }
+  if (typeof stylize === "function") {
+    copy.stylize = stylize;
+  }
+  if (ArrayIsArray(seen) && !core.isProxy(seen) && seen.length <= MAX_SEEN) {
+    copy.seen = [...new SafeArrayIterator(seen)];
+  }
+  for (const key of new SafeArrayIterator(NUMBERS)) {
+    if (typeof given[key] === "number" || given[key] === null || (key === "depth" && ObjectHasOwn(given, key))) {
+      copy[key] = typeof given[key] === "number" ? given[key] : null;
+    }
+  }
+  for (const key of new SafeArrayIterator(BOOLEANS)) {
+    if (given[key] !== undefined) {
+      copy[key] = !!given[key];
+    }
+  }
+  for (const key of new SafeArrayIterator(INDENTATIONS)) {
+    if (given[key] > 0) {
+      copy[key] = MathMin(+given[key], MAX_INDENTATION) || 0;
+    }
+  }
+  return copy;
+};
 
 // Uses the limits that the caller asks for instead of the defaults.
 const limitForOptions = (value, options) => {
@@ -133,11 +181,13 @@ const limitForOptions = (value, options) => {
     const asked = options === null || typeof options !== "object" ? undefined : options[key];
     return asked === undefined ? fallback : typeof asked === "number" && asked >= 0 ? asked : Infinity;
   };
-  return limitValue(value, option("depth", DEPTH), option("iterableLimit", ELEMENTS));
+  const elements = MathMax(option("iterableLimit", ELEMENTS), option("maxArrayLength", ELEMENTS));
+  return limitValue(value, option("depth", DEPTH), elements);
 };
 
 // Wraps the ops of the formatter, which custom inspectors of scripts can call. Must happen before the formatter is loaded.
-const { ops } = core.loadExtScript("ext:tailor_console/view.js").core;
+const view = core.loadExtScript("ext:tailor_console/view.js");
+const { ops } = view.core;
 const { op_console_format_value, op_console_inspect, op_console_inspect_args } = ops;
 ops.op_console_inspect = (intrinsics, value, options) => {
   const copy = copyOptions(options);
@@ -145,8 +195,38 @@ ops.op_console_inspect = (intrinsics, value, options) => {
 };
 ops.op_console_inspect_args = (intrinsics, args, options) =>
   op_console_inspect_args(intrinsics, limitValues([...new SafeArrayIterator(args)]), options);
-ops.op_console_format_value = (intrinsics, ctx, value, recurseTimes) =>
-  op_console_format_value(intrinsics, ctx, limitForOptions(value, ctx), recurseTimes);
+ops.op_console_format_value = (intrinsics, ctx, value, recurseTimes) => {
+  const copy = copyOptions(ctx);
+  return op_console_format_value(intrinsics, copy, limitForOptions(value, copy), recurseTimes);
+};
+
+// The formatter calls custom inspectors of three kinds, each by a symbol. Those of two kinds get the formatter's own state, which a script
+// could change so that the process is aborted. Scripts cannot get these symbols, and the classes of the web APIs have inspectors of the
+// third kind instead.
+const INSPECT = SymbolFor("nodejs.util.inspect.custom");
+const privateInspect = Symbol("inspect");
+const symbolFor = (key) => key === "Deno.privateCustomInspect" ? privateInspect : SymbolFor(key);
+view.primordials = { __proto__: view.primordials, SymbolFor: symbolFor };
+
+/** Gives the classes among the exports of a script their inspectors. */
+export const defineInspectors = (exports) => {
+  for (const key of new SafeArrayIterator(ReflectOwnKeys(exports))) {
+    const prototype = typeof exports[key] === "function" ? exports[key].prototype : undefined;
+    if (typeof prototype !== "object" || !ObjectHasOwn(prototype, privateInspect) || ObjectHasOwn(prototype, INSPECT)) {
+      continue;
+    }
+    const original = prototype[privateInspect];
+    ReflectDeleteProperty(prototype, privateInspect);
+    const inspector = {
+      [INSPECT](_depth, options, inspect) {
+        return ReflectApply(original, this, [inspect, options]);
+      },
+    }[INSPECT];
+    ObjectDefineProperties(prototype, {
+      [INSPECT]: { __proto__: null, value: inspector, enumerable: false, configurable: true, writable: true },
+    });
+  }
+};
 
 /** Wraps the methods of a console, so that they check their arguments. */
 export const limitConsole = (console) => {

@@ -10,17 +10,29 @@ const {
   ArrayBufferIsView,
   ArrayBufferPrototypeGetByteLength,
   DataViewPrototypeGetByteLength,
+  MapPrototypeGet,
+  MapPrototypeGetSize,
+  MapPrototypeSet,
   MathCeil,
   MathFloor,
   ObjectDefineProperty,
+  Promise,
   ReflectApply,
+  ReflectDeleteProperty,
   ReflectGetOwnPropertyDescriptor,
+  ReflectOwnKeys,
   SafeFinalizationRegistry,
+  SafeMap,
+  SafeWeakMap,
   String,
   StringPrototypeToUpperCase,
   TypedArrayPrototypeGetByteLength,
+  TypeError,
+  WeakMapPrototypeGet,
+  WeakMapPrototypeHas,
+  WeakMapPrototypeSet,
 } = primordials;
-const { isAnyArrayBuffer, isDataView } = core;
+const { hostObjectBrand, isAnyArrayBuffer, isDataView } = core;
 const { DOMException } = core.loadExtScript("ext:deno_web/01_dom_exception.js");
 
 // In bits. The largest size in common use; generating such a key already takes seconds.
@@ -179,6 +191,11 @@ const METHODS = {
     return checkKeyData(args[1]);
   },
   exportKey: () => 0,
+  encapsulateBits: withAlgorithm,
+  encapsulateKey: withAlgorithm,
+  decapsulateBits: withAlgorithm,
+  decapsulateKey: withAlgorithm,
+  getPublicKey: () => 0,
   wrapKey: (args) => {
     args[3] = copyAlgorithm(args[3]);
     return sizeOf(args[3]);
@@ -190,6 +207,11 @@ const METHODS = {
   },
 };
 
+function withAlgorithm(args) {
+  args[0] = copyAlgorithm(args[0]);
+  return sizeOf(args[0]);
+}
+
 function withData(args) {
   args[0] = copyAlgorithm(args[0]);
   return sizeOf(args[0]) + byteLength(args[2]);
@@ -198,11 +220,65 @@ function withData(args) {
 // The data of a key is external memory until the key is garbage-collected.
 const keys = new SafeFinalizationRegistry((bytes) => op_function_memory_release(bytes));
 
+// deno_crypto puts the material of each key on the key, also of those that are not extractable: the value of a symbol, and what the
+// function returns that is called to clone the key. Both are hidden, and clones refer to the key by a number.
+const snapshots = new SafeWeakMap();
+const ids = new SafeWeakMap();
+const cloned = new SafeMap();
+
+function cloneKey() {
+  let id = WeakMapPrototypeGet(ids, this);
+  if (id === undefined) {
+    if (!WeakMapPrototypeHas(snapshots, this)) throw new TypeError("this is no CryptoKey");
+    id = MapPrototypeGetSize(cloned);
+    MapPrototypeSet(cloned, id, this);
+    WeakMapPrototypeSet(ids, this, id);
+  }
+  return { __proto__: null, type: "CryptoKey", id };
+}
+
+function hideMaterial(key) {
+  // deno_crypto does not put it on keys that are generated or derived. Their clones are the keys themselves, which never change.
+  WeakMapPrototypeSet(snapshots, key, undefined);
+  const symbols = ReflectOwnKeys(key);
+  for (let i = 0; i < symbols.length; i += 1) {
+    const symbol = symbols[i];
+    const { value } = ReflectGetOwnPropertyDescriptor(key, symbol);
+    if (symbol === hostObjectBrand) WeakMapPrototypeSet(snapshots, key, value);
+    // The brand of web interfaces stays.
+    if (value !== symbol) ReflectDeleteProperty(key, symbol);
+  }
+  ObjectDefineProperty(key, hostObjectBrand, { __proto__: null, value: cloneKey });
+}
+
+// Hides the material of a key, or of the keys that a call has returned.
+const RESULTS = ["privateKey", "publicKey", "sharedKey"];
+function hideMaterials(isKey, value) {
+  if (!isObject(value)) return value;
+  if (isKey(value)) {
+    hideMaterial(value);
+    return value;
+  }
+  for (let i = 0; i < RESULTS.length; i += 1) {
+    const key = ReflectGetOwnPropertyDescriptor(value, RESULTS[i])?.value;
+    if (key !== undefined && isKey(key)) hideMaterial(key);
+  }
+  return value;
+}
+
 // The native methods. If the script is loaded again, after a failure, the class is the same and already wrapped.
 const natives = { __proto__: null };
 
 function wrapMethods(CryptoKey, SubtleCrypto) {
   const { get: algorithmOf } = ReflectGetOwnPropertyDescriptor(CryptoKey.prototype, "algorithm");
+  const isKey = (value) => {
+    try {
+      ReflectApply(algorithmOf, value, []);
+      return true;
+    } catch {
+      return false;
+    }
+  };
   const imported = (key, bytes) => {
     const { modulusLength } = ReflectApply(algorithmOf, key, []);
     checkMax("modulusLength", modulusLength, MAX_MODULUS_LENGTH);
@@ -220,7 +296,10 @@ function wrapMethods(CryptoKey, SubtleCrypto) {
         const bytes = args.length < native.length ? 0 : prepare(args);
         op_function_crypto_begin(bytes);
         try {
-          const value = await ReflectApply(native, this, args);
+          const promise = ReflectApply(native, this, args);
+          // Without this, a script's accessor for `constructor` would get the key first.
+          ObjectDefineProperty(promise, "constructor", { __proto__: null, value: Promise });
+          const value = hideMaterials(isKey, await promise);
           return imports ? imported(value, bytes) : value;
         } finally {
           op_function_crypto_end(bytes);
@@ -240,19 +319,27 @@ function wrapMethods(CryptoKey, SubtleCrypto) {
 
 // Removes extensions of Deno that bypass the limits, and that can export keys that are not extractable.
 let fromCloneData;
-function removeExtensions(CryptoKey) {
+function removeExtensions(CryptoKey, withOriginalPrototypes) {
   // If the script is loaded again, the class is the same.
   fromCloneData ??= CryptoKey.fromCloneData;
-  core.getCloneableDeserializers().CryptoKey = (data) => ReflectApply(fromCloneData, CryptoKey, [data]);
+  core.getCloneableDeserializers().CryptoKey = ({ id }) => {
+    const original = MapPrototypeGet(cloned, id);
+    if (original === undefined) throw new DOMException("the key cannot be cloned", "DataCloneError");
+    const snapshot = WeakMapPrototypeGet(snapshots, original);
+    if (snapshot === undefined) return original;
+    const key = withOriginalPrototypes(() => ReflectApply(fromCloneData, CryptoKey, [snapshot()]));
+    hideMaterial(key);
+    return key;
+  };
   delete CryptoKey.fromCloneData;
   delete CryptoKey.importSync;
   delete CryptoKey.exportNodeMaterial;
 }
 
 return {
-  limitCrypto: ({ CryptoKey, SubtleCrypto }) => {
+  limitCrypto: ({ CryptoKey, SubtleCrypto }, withOriginalPrototypes) => {
     wrapMethods(CryptoKey, SubtleCrypto);
-    removeExtensions(CryptoKey);
+    removeExtensions(CryptoKey, withOriginalPrototypes);
   },
 };
 })();

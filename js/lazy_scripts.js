@@ -5,6 +5,7 @@
 
 import { core, internals, primordials } from "ext:core/mod.js";
 import { op_function_define_lazy, op_function_compile_script, op_function_cache_script } from "ext:core/ops";
+import { defineInspectors } from "ext:tailor_console/console.js";
 import { withOriginalPrototypes } from "ext:tailor_function/prototypes.js";
 
 const { ObjectDefineProperties, ObjectSetPrototypeOf, SafeArrayIterator } = primordials;
@@ -18,6 +19,9 @@ let run = core.loadExtScript;
 
 const loadNow = (specifier) => {
   const script = run(specifier);
+  if (script !== undefined) {
+    defineInspectors(script);
+  }
   patches[specifier]?.(script);
   // Last, so that a script is visible only after it is patched.
   loaded[specifier] = script;

@@ -30,6 +30,8 @@ const WEIGHTS = {
   op_url_parse_search_params: 32,
   op_urlpattern_parse: 32,
   op_urlpattern_process_match_input: 2,
+  // Percent-encoded, and copied.
+  op_url_stringify_search_params: 18,
 };
 
 function lengthOf(args) {
@@ -54,13 +56,28 @@ function lengthIn(args) {
   return length;
 }
 
+// A list of pairs.
+function lengthOfPairs(args) {
+  const pairs = args[0];
+  let length = 0;
+  for (let i = 0; i < pairs.length; i += 1) length += pairs[i][0].length + pairs[i][1].length;
+  return length;
+}
+
+const LENGTHS = {
+  __proto__: null,
+  op_url_stringify_search_params: lengthOfPairs,
+  op_urlpattern_parse: lengthIn,
+  op_urlpattern_process_match_input: lengthIn,
+};
+
 // Shorter strings are not checked.
 const SHORT = 65_536;
 
 for (const name in WEIGHTS) {
   const op = ops[name];
   const weight = WEIGHTS[name];
-  const length = name === "op_urlpattern_parse" || name === "op_urlpattern_process_match_input" ? lengthIn : lengthOf;
+  const length = LENGTHS[name] ?? lengthOf;
   ops[name] = (...args) => {
     const text = length(args);
     if (text > SHORT) op_function_check_text(text * weight);

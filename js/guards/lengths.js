@@ -6,6 +6,7 @@
 
 import { core, primordials } from "ext:core/mod.js";
 import { fixSharedBuffers } from "ext:tailor_function/guards/buffers.js";
+import { replaceStreaming } from "ext:tailor_function/web_assembly.js";
 
 const {
   ArrayIsArray,
@@ -34,6 +35,7 @@ const MAX_PARTS = 2 ** 26;
 // Called and removed by the host when it creates an isolate, before it loads a script.
 const limitLengths = (bytes) => {
   fixSharedBuffers();
+  replaceStreaming();
   maxArrayLength = MathMax(2 ** 16, MathTrunc(bytes / 8));
   maxStringLength = MathMin(MathMax(2 ** 19, bytes), MAX_PARTS);
 };
@@ -52,6 +54,7 @@ export const saveBuiltin = (holder, key) => {
 
 // Called by the host instead of `limitLengths` to create an isolate without guards, and removed with it.
 const restoreBuiltins = () => {
+  replaceStreaming();
   for (let index = 0; index < replaced.length; index++) {
     const { holder, key, descriptor } = replaced[index];
     ReflectDefineProperty(holder, key, descriptor);

@@ -5,6 +5,7 @@ import {
   checkStringLength,
   guard,
   guardAll,
+  replaceFunction,
   saveBuiltin,
 } from "ext:tailor_function/guards/lengths.js";
 
@@ -94,6 +95,22 @@ ObjectDefineProperties(String.prototype, {
   trimRight: core.propNonEnumerable(String.prototype.trimEnd),
 });
 guard(JSON, "parse", withArgumentChecks);
+
+// Symbols by which the engine recognizes objects of its own, and processes them without limits. Scripts get others.
+const RESERVED_SYMBOLS = {
+  __proto__: null,
+  "Deno.core.hostObject": Symbol("Deno.core.hostObject"),
+  "Deno.customInspect": Symbol("Deno.customInspect"),
+  "Deno.privateCustomInspect": Symbol("Deno.privateCustomInspect"),
+  errorAdditionalPropertyKeys: Symbol("errorAdditionalPropertyKeys"),
+};
+// Not a guard: it is not removed with them.
+replaceFunction(Symbol, "for", (native) => ({
+  for(key) {
+    const name = `${key}`;
+    return RESERVED_SYMBOLS[name] ?? native(name);
+  },
+}.for));
 guard(Symbol, "for", withArgumentChecks);
 guard(Date, "parse", withArgumentChecks);
 

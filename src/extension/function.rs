@@ -42,12 +42,17 @@ pub type ConsoleSink = Box<dyn Fn(LogLevel, &str)>;
 const BOOTSTRAP: &[ExtensionFileSource] = &[
     ExtensionFileSource::new("ext:tailor_function/bootstrap.js", ascii_str_include!("../../js/bootstrap.js")),
     ExtensionFileSource::new("ext:tailor_function/clones.js", ascii_str_include!("../../js/clones.js")),
+    ExtensionFileSource::new(
+        "ext:tailor_function/guards/accessors.js",
+        ascii_str_include!("../../js/guards/accessors.js"),
+    ),
     ExtensionFileSource::new("ext:tailor_function/guards/buffers.js", ascii_str_include!("../../js/guards/buffers.js")),
     ExtensionFileSource::new("ext:tailor_function/guards/lengths.js", ascii_str_include!("../../js/guards/lengths.js")),
     ExtensionFileSource::new("ext:tailor_function/guards/arrays.js", ascii_str_include!("../../js/guards/arrays.js")),
     ExtensionFileSource::new("ext:tailor_function/guards/strings.js", ascii_str_include!("../../js/guards/strings.js")),
     ExtensionFileSource::new("ext:tailor_function/prototypes.js", ascii_str_include!("../../js/prototypes.js")),
     ExtensionFileSource::new("ext:tailor_function/lazy_scripts.js", ascii_str_include!("../../js/lazy_scripts.js")),
+    ExtensionFileSource::new("ext:tailor_function/web_assembly.js", ascii_str_include!("../../js/web_assembly.js")),
 ];
 
 /// Scripts loaded by the bootstrap that limit APIs of deno_core and of the web extensions.

@@ -56,6 +56,7 @@ mod message_ports;
 mod op_allowlist;
 mod output;
 mod stack_trace;
+mod structured_clone;
 mod timers;
 mod user;
 

@@ -6,7 +6,7 @@
 use deno_core::{Extension, OpDecl, op2};
 use deno_error::JsErrorBox;
 
-use super::{blobs, compression, message_ports};
+use super::{blobs, compression, message_ports, structured_clone};
 
 /// Ops of deno_core and of the web extensions that the global scope needs. Sorted.
 const ALLOWED_OPS: &[&str] = &[
@@ -168,10 +168,13 @@ pub(super) fn enforce(op: OpDecl) -> OpDecl {
         "op_compression_finish" => compression::op_compression_finish(),
         "op_compression_new" => compression::op_compression_new(),
         "op_compression_write" => compression::op_compression_write(),
+        "op_deserialize" => structured_clone::op_deserialize(),
         "op_message_port_create_entangled" => message_ports::op_message_port_create_entangled(),
         "op_message_port_post_message" => message_ports::op_message_port_post_message(),
         "op_message_port_post_message_raw" => message_ports::op_message_port_post_message_raw(),
         "op_message_port_recv_message" => message_ports::op_message_port_recv_message(),
+        "op_serialize" => structured_clone::op_serialize(),
+        "op_structured_clone" => structured_clone::op_structured_clone(),
         _ => return op,
     };
     op.with_implementation_from(&replacement)

@@ -133,7 +133,7 @@ pub enum Limit {
     Timers,
     /// [`FunctionRuntimeBuilder::queue`](crate::function::FunctionRuntimeBuilder::queue).
     Queue,
-    /// None: the worker process of the execution ended abnormally.
+    /// Not a limit that can be set: the engine failed while it ran the script, or the worker process ended abnormally.
     Crash,
 }
 
@@ -180,9 +180,9 @@ impl Limit {
             // `json::from_v8` replaces this by a message with the path of the value.
             Self::Result => "Result limit exceeded".to_owned(),
             Self::Timers => format!("Timer limit exceeded: more than {} timers at once", limits.timers),
-            // `ProcessRunner` replaces this by a message with the signal or the exit status.
-            Self::Crash => "The engine ended abnormally".to_owned(),
             Self::Queue => format!("Too many executions: {used} wait for their turn, try again later"),
+            // `ProcessRunner` replaces this by a message with the signal or the exit status.
+            Self::Crash => "The engine failed while it ran the script: the execution was ended".to_owned(),
         }
     }
 }

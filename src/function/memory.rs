@@ -7,7 +7,7 @@
 //!   the script runs.
 
 use std::alloc::{Layout, alloc, alloc_zeroed, dealloc};
-use std::ffi::c_void;
+use std::ffi::{c_char, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
@@ -16,6 +16,7 @@ use deno_core::JsRuntime;
 use deno_core::v8::{self, CreateParams, GCCallbackFlags, GCType, Isolate, IsolateHandle, UnsafeRawIsolatePtr};
 use parking_lot::Mutex;
 
+use super::crash;
 use super::limits::{Limit, Limits};
 use super::termination::{TerminationHandle, TerminationReason};
 use crate::extension::MemoryTracker;
@@ -102,6 +103,7 @@ impl MemoryAccount {
         let data = Arc::as_ptr(self).cast_mut().cast::<c_void>();
         let isolate = runtime.v8_isolate();
         isolate.add_near_heap_limit_callback(on_near_heap_limit, data);
+        isolate.set_oom_error_handler(on_out_of_memory);
         isolate.add_gc_prologue_callback(on_gc_prologue, data, GCType::kGCTypeAll);
     }
 
@@ -324,6 +326,11 @@ unsafe extern "C" fn on_near_heap_limit(data: *mut c_void, current: usize, initi
         account.heap_limit_to_restore.store(initial, Relaxed);
     }
     current.saturating_add(HEAP_HEADROOM_BYTES)
+}
+
+/// V8 is about to abort the process, because an allocation failed that it cannot do without.
+unsafe extern "C" fn on_out_of_memory(_location: *const c_char, _details: &v8::OomDetails) {
+    crash::abandon_thread();
 }
 
 unsafe extern "C" fn on_refusal(mut isolate: UnsafeRawIsolatePtr, data: *mut c_void) {

@@ -21,6 +21,7 @@
 //! | `runner` | runs executions one after the other, in an isolate of the thread or in a worker process |
 //! | `isolate` | one isolate: creation, loading a script, calling its handler |
 //! | `limits`, `termination`, `watchdog`, `memory`, `console` | limits of an execution and their enforcement |
+//! | `crash` | crashes of the engine, which end the execution rather than the process |
 //! | `script`, `loader` | modules of a script, and how V8 gets them |
 //! | `inspector` | debuggers |
 //! | `argument`, `json`, `stringified`, `script_error`, `missing_globals`, `code_frame` | conversion of arguments, results and errors |
@@ -30,6 +31,7 @@ mod argument;
 mod clock;
 mod code_frame;
 mod console;
+mod crash;
 mod execution;
 #[cfg(feature = "inspector")]
 mod inspector;

@@ -22,6 +22,7 @@ pub(super) fn from_exception<'s>(scope: &mut PinScope<'s, '_>, value: Option<Loc
     let value = value.unwrap_or_else(|| v8::undefined(scope).into());
     // Reading an error can call into the script: `Error.prepareStackTrace`, or a getter.
     v8::tc_scope!(let scope, scope);
+    let value = with_short_message(scope, value);
     let error = exception_to_err(scope, value, false, true);
     let loader = scope.get_slot::<Rc<ScriptLoader>>().cloned();
     let mut error = js_error(&error, ErrorKind::UserRuntime, loader.as_deref());
@@ -33,6 +34,26 @@ pub(super) fn from_exception<'s>(scope: &mut PinScope<'s, '_>, value: Option<Loc
         }
     }
     error
+}
+
+/// Longest message that deno_core may copy, in UTF-16 code units. Far above [`MAX_MESSAGE_BYTES`].
+const MAX_COPIED_MESSAGE: usize = 4 * 1024 * 1024;
+
+/// The value, or another error if its message is so long that copying it takes a second.
+fn with_short_message<'s>(scope: &mut PinScope<'s, '_>, value: Local<'s, Value>) -> Local<'s, Value> {
+    let length = |text: Local<'s, Value>| text.try_cast::<v8::String>().map_or(0, |text| text.length());
+    let mut longest = length(value);
+    if let Ok(object) = value.try_cast::<v8::Object>() {
+        for key in ["message", "name", "stack"] {
+            let text = v8::String::new(scope, key).and_then(|key| object.get(scope, key.into()));
+            longest = longest.max(text.map_or(0, length));
+        }
+    }
+    if longest <= MAX_COPIED_MESSAGE {
+        return value;
+    }
+    let message = format!("the script threw a text of {longest} characters, of at most {MAX_COPIED_MESSAGE}");
+    v8::String::new(scope, &message).map_or(value, |message| v8::Exception::range_error(scope, message))
 }
 
 /// Error of a module that cannot be loaded, or of the event loop.

@@ -64,6 +64,17 @@ impl TerminationHandle {
         wake(wakers);
     }
 
+    /// Records that the worker's thread never returns, and wakes the caller.
+    pub(super) fn crash(&self) {
+        let mut state = self.0.lock();
+        state.reason.get_or_insert(TerminationReason::Limit(Limit::Crash, 0));
+        state.is_overdue = true;
+        state.isolate = None;
+        let caller = state.caller.clone();
+        drop(state);
+        wake([None, caller]);
+    }
+
     /// Whether the worker did not return within the grace period.
     pub(super) fn is_overdue(&self) -> bool {
         self.0.lock().is_overdue

@@ -125,13 +125,14 @@ struct State {
 /// Watches an execution until it is dropped.
 pub(super) struct Watch(u64, &'static Watchdog);
 
+static WATCHDOG: OnceLock<&'static Watchdog> = OnceLock::new();
+
 /// Starts to watch an execution.
 ///
 /// # Errors
 ///
 /// Fails if the thread cannot be started. The execution must not run in that case.
 pub(super) fn watch(target: WatchTarget) -> io::Result<Watch> {
-    static WATCHDOG: OnceLock<&'static Watchdog> = OnceLock::new();
     let watchdog = match WATCHDOG.get() {
         Some(watchdog) => *watchdog,
         None => {
@@ -149,6 +150,13 @@ pub(super) fn watch(target: WatchTarget) -> io::Result<Watch> {
         watchdog.wake.notify_one();
     }
     Ok(Watch(id, watchdog))
+}
+
+/// Stops watching an execution whose [`Watch`] is never dropped.
+pub(super) fn forget(termination: &Arc<TerminationHandle>) {
+    if let Some(watchdog) = WATCHDOG.get() {
+        watchdog.state.lock().targets.retain(|(_, target)| !Arc::ptr_eq(&target.termination, termination));
+    }
 }
 
 impl Watchdog {

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod calls;
+mod crashes;
 mod fuzz;
 mod limits;
 mod pool;

@@ -78,6 +78,15 @@ impl PoolShared {
         }
     }
 
+    /// Counts a worker without a job as stuck.
+    pub(super) fn lose_worker(&self) {
+        let mut state = self.state.lock();
+        state.workers -= 1;
+        state.stuck += 1;
+        drop(state);
+        self.worker_exited.notify_all();
+    }
+
     /// Counts the worker that has the job as stuck. Returns false if the job has ended.
     pub(super) fn mark_stuck(&self, id: u64) -> bool {
         let mut state = self.state.lock();

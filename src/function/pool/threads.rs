@@ -13,6 +13,8 @@ use deno_core::JsRuntime;
 #[cfg(feature = "v8")]
 use deno_core::v8;
 
+use crate::function::crash;
+
 /// Stack of an isolate thread, in bytes. V8 uses at most 1 MiB of it for recursion of the script; the rest is for reading
 /// results of the largest permitted depth.
 pub(in crate::function) const STACK_BYTES: usize = 16 * 1024 * 1024;
@@ -65,6 +67,7 @@ fn engine_thread() -> &'static Sender<Request> {
 fn start_engine_thread() -> Sender<Request> {
     let (sender, requests) = mpsc::channel::<Request>();
     let serve = move || {
+        crash::install();
         initialize_engine();
         for (task, started) in requests {
             let thread = Builder::new().name("tailor-idp-function".to_owned()).stack_size(STACK_BYTES).spawn(task);

@@ -33,7 +33,8 @@ pub(super) enum WorkerExit {
 
 impl<'a> Worker<'a> {
     pub(super) fn new(config: Arc<PoolConfig>, permit: &'a WorkerPermit) -> Self {
-        let runner = Runner::new(&config);
+        let shared = Arc::clone(permit.shared());
+        let runner = Runner::new(&config, move || shared.lose_worker());
         Self { permit, config, slot: Arc::default(), runner, can_prepare: true }
     }
 

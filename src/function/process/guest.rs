@@ -126,7 +126,7 @@ fn serve(socket: OwnedFd) -> Result<(), GuestError> {
     let idp = Arc::new(RemoteIdp { link: Arc::clone(&link), next_call: AtomicU64::new(0) });
     let isolation =
         preparation.reuse.map_or(Isolation::Fresh, |(max_runs, max_age)| Isolation::Reuse { max_runs, max_age });
-    let mut runner = ThreadRunner::new(isolate_config(idp, fetch, Some(&preparation)), isolation);
+    let mut runner = ThreadRunner::new(isolate_config(idp, fetch, Some(&preparation)), isolation, None);
     // The event loop opens descriptors.
     let handle = runner.handle().map_err(|error| GuestError::Isolate(error.message))?;
     let readable = {

@@ -31,13 +31,13 @@ pub(super) enum Runner {
 }
 
 impl Runner {
-    /// Creates a runner for the current thread.
-    pub(super) fn new(config: &Arc<PoolConfig>) -> Self {
+    /// Creates a runner for the current thread. `give_up` is called when the engine crashes between two executions.
+    pub(super) fn new(config: &Arc<PoolConfig>, give_up: impl Fn() + Send + Sync + 'static) -> Self {
         #[cfg(all(target_os = "linux", feature = "v8"))]
         if let Workers::Processes(options) = &config.workers {
             return Self::Process(Box::new(ProcessRunner::new(Arc::clone(config), options.clone())));
         }
-        Self::Thread(Box::new(ThreadRunner::new(config.isolate.clone(), config.isolation)))
+        Self::Thread(Box::new(ThreadRunner::new(config.isolate.clone(), config.isolation, Some(Arc::new(give_up)))))
     }
 
     /// Whether an isolate is ready, used or not.

@@ -12,13 +12,13 @@ use tokio::runtime::{Handle, Runtime};
 use super::{AfterRun, Outcome, Request, WarmKey, termination_error};
 use crate::extension::CallScope;
 use crate::function::clock::CpuClock;
-use crate::function::console;
 use crate::function::execution::{ExecutionError, Usage};
 use crate::function::isolate::{Isolate, IsolateConfig};
 use crate::function::limits::{Limit, Limits};
 use crate::function::pool::Isolation;
 use crate::function::termination::{TerminationHandle, TerminationReason};
 use crate::function::watchdog::{self, CpuWatch, MemoryWatch, WatchTarget};
+use crate::function::{console, crash};
 
 /// Threads per worker for blocking work, such as WebCrypto. More would only compete for the cores.
 const MAX_BLOCKING_THREADS: usize = 4;
@@ -30,6 +30,8 @@ const DRAIN_TIMEOUT: Duration = Duration::from_millis(20);
 pub(in crate::function) struct ThreadRunner {
     config: IsolateConfig,
     isolation: Isolation,
+    /// Gives up the worker when the engine crashes. None in a process of its own, which a crash may end.
+    give_up: Option<Arc<dyn Fn() + Send + Sync>>,
     clock: Option<CpuClock>,
     // Declared before `tokio`: an isolate has to be dropped before the event loop that it was created in.
     isolate: Option<WarmIsolate>,
@@ -57,9 +59,14 @@ struct FinishedRun {
 }
 
 impl ThreadRunner {
-    /// Creates a runner for the current thread.
-    pub(in crate::function) fn new(config: IsolateConfig, isolation: Isolation) -> Self {
-        Self { config, isolation, clock: CpuClock::of_this_thread(), isolate: None, tokio: None }
+    /// Creates a runner for the current thread. `give_up` is called when the engine crashes between two executions, after which the
+    /// thread never returns; without it, a crash ends the process.
+    pub(in crate::function) fn new(
+        config: IsolateConfig,
+        isolation: Isolation,
+        give_up: Option<Arc<dyn Fn() + Send + Sync>>,
+    ) -> Self {
+        Self { config, isolation, give_up, clock: CpuClock::of_this_thread(), isolate: None, tokio: None }
     }
 
     /// Whether there is an isolate, used or not.
@@ -179,6 +186,8 @@ impl ThreadRunner {
             ExecutionError::platform(format!("cannot start the thread that keeps time limits: {error}"))
         })?;
         let armed = termination.arm(execution.handle());
+        // The caller waits for the execution, and gives up the worker when it sees the crash.
+        let crash_guard = self.give_up.is_some().then(|| crash::enter(&termination, None));
         #[cfg(feature = "inspector")]
         if let Some(inspector) = &self.config.inspector {
             execution.register_inspector(inspector, &script, &termination);
@@ -206,6 +215,7 @@ impl ThreadRunner {
         drop(armed);
         drop(watch);
         drop(execution);
+        drop(crash_guard);
 
         let mut peak_heap = isolate.peak_heap();
         let cpu_time = self.clock.and_then(CpuClock::now).zip(cpu_at_start).map(|(now, start)| now - start);
@@ -258,7 +268,7 @@ impl ThreadRunner {
             && !is_clean
             && isolate.warm.is_some()
         {
-            is_clean = drain(tokio, &mut isolate.isolate);
+            is_clean = drain(tokio, &mut isolate.isolate, self.give_up.clone());
         }
         #[cfg(feature = "inspector")]
         if let Some(tokio) = tokio
@@ -300,7 +310,7 @@ impl Drop for ThreadRunner {
 }
 
 /// Runs what the script has left in the event loop, for at most [`DRAIN_TIMEOUT`]. Returns whether the event loop is empty.
-fn drain(tokio: &Runtime, isolate: &mut Isolate) -> bool {
+fn drain(tokio: &Runtime, isolate: &mut Isolate, give_up: Option<Arc<dyn Fn() + Send + Sync>>) -> bool {
     let termination = Arc::new(TerminationHandle::default());
     let deadline = Some((Instant::now() + DRAIN_TIMEOUT, Limit::Time));
     let target = WatchTarget { termination: Arc::clone(&termination), deadline, cpu: None, memory: None };
@@ -309,6 +319,7 @@ fn drain(tokio: &Runtime, isolate: &mut Isolate) -> bool {
     };
     let mut execution = isolate.begin_drain(&termination);
     let armed = termination.arm(execution.handle());
+    let _crash_guard = give_up.map(|give_up| crash::enter(&termination, Some(Box::new(move || give_up()))));
     tokio.block_on(until_terminated(&termination, execution.drain()));
     drop(armed);
     drop(execution);

@@ -1,5 +1,7 @@
 //! Function scripts: source modules, prepared for V8.
 
+#[cfg(feature = "typescript")]
+mod enums;
 mod import;
 mod module;
 mod parser;
@@ -40,9 +42,9 @@ pub(super) struct SourceModule {
 /// TypeScript (extension `.ts` or `.mts`) needs the cargo feature `typescript`. Types are removed, not checked, and stack
 /// traces show the lines of the TypeScript source.
 ///
-/// TypeScript, and the imports of files, are parsed on the caller's thread when the script is created, outside of any
-/// [`Limits`](crate::function::Limits): memory use is bounded only by the length of the text. JavaScript from
-/// [`Script::new`] is not parsed before V8 compiles it.
+/// TypeScript, and the imports of files, are parsed when the script is created, outside of [`Limits`](crate::function::Limits)
+/// but within limits of time and output. The caller waits for it, at most 10 s for a file. JavaScript from [`Script::new`] is not
+/// parsed before V8 compiles it.
 ///
 /// Syntax errors and refused imports are reported by the execution.
 #[derive(Debug, Clone)]

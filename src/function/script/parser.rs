@@ -1,11 +1,16 @@
 //! Parsing of JavaScript modules with oxc, for their imports.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
 use std::{io, thread};
 
 use oxc_allocator::Allocator;
 use oxc_parser::Parser;
 use oxc_span::{SourceType, Span};
 use oxc_syntax::module_record::ModuleRecord;
+use thiserror::Error;
 
 use super::syntax::ImportSite;
 
@@ -26,13 +31,13 @@ pub(super) fn imports(text: &str) -> Vec<ImportSite> {
     if text.len() > MAX_PARSED_BYTES || !text.contains("import") && !text.contains("from") {
         return Vec::new();
     }
-    let parse = || {
+    let parse = |text: &str| {
         let allocator = Allocator::default();
         let parsed = Parser::new(&allocator, text, SourceType::mjs()).parse();
         if parsed.diagnostics.has_errors() { Vec::new() } else { import_sites(text, &parsed.module_record) }
     };
     with_stack_for(text, parse).unwrap_or_else(|error| {
-        tracing::warn!(%error, "cannot start a thread to parse a script");
+        tracing::warn!(%error, "cannot find the imports of a script");
         Vec::new()
     })
 }
@@ -63,19 +68,74 @@ fn literal(expression: &str) -> Option<&str> {
     (!text.contains(['\\', quote]) && !text.contains("${")).then_some(text)
 }
 
+/// Time that a pass over a text may take. The longest take a second where nothing is optimized; time quadratic in the length of a
+/// text, such as one of many `a<`, takes minutes.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Passes that may continue after their [`TIMEOUT`], since a thread cannot be ended. Further texts are refused until one is done.
+const MAX_OVERDUE: usize = 4;
+
+static OVERDUE: AtomicUsize = AtomicUsize::new(0);
+
+/// Reason why a pass over a text has no result.
+#[derive(Debug, Error)]
+pub(super) enum ParseFailure {
+    #[error("cannot start a thread: {0}")]
+    Spawn(io::Error),
+    #[error("it takes longer than {} s, as deeply nested type arguments do", TIMEOUT.as_secs())]
+    Timeout,
+    #[error("{0} texts of other scripts are parsed for longer than {time} s: try again later", time = TIMEOUT.as_secs())]
+    Busy(usize),
+    #[error("the parser panicked")]
+    Panic,
+}
+
 /// Runs a recursive pass over `text` on a thread whose stack suffices for any nesting.
 ///
 /// # Errors
 ///
-/// Fails if the thread cannot be started, or panics.
-pub(super) fn with_stack_for<T: Send>(text: &str, run: impl FnOnce() -> T + Send) -> io::Result<T> {
-    thread::scope(|scope| {
-        let thread = thread::Builder::new()
-            .name("tailor-idp-parser".to_owned())
-            .stack_size(MIN_STACK_BYTES + text.len() * STACK_BYTES_PER_TEXT_BYTE)
-            .spawn_scoped(scope, run)?;
-        thread.join().map_err(|_| io::Error::other("the parser panicked"))
+/// Fails if the thread cannot be started, panics, or takes too long.
+pub(super) fn with_stack_for<T: Send + 'static>(
+    text: &str,
+    run: impl FnOnce(&str) -> T + Send + 'static,
+) -> Result<T, ParseFailure> {
+    let overdue = OVERDUE.load(Relaxed);
+    if overdue >= MAX_OVERDUE {
+        return Err(ParseFailure::Busy(overdue));
+    }
+    let (sender, result) = mpsc::sync_channel(1);
+    let is_over = Arc::new(AtomicBool::new(false));
+    let end = PassEnd(Arc::clone(&is_over));
+    let owned = text.to_owned();
+    let pass = move || {
+        let _end = end;
+        // Fails if nobody waits any more.
+        let _ = sender.send(run(&owned));
+    };
+    thread::Builder::new()
+        .name("tailor-idp-parser".to_owned())
+        .stack_size(MIN_STACK_BYTES + text.len() * STACK_BYTES_PER_TEXT_BYTE)
+        .spawn(pass)
+        .map_err(ParseFailure::Spawn)?;
+    result.recv_timeout(TIMEOUT).map_err(|error| match error {
+        RecvTimeoutError::Timeout => {
+            OVERDUE.fetch_add(1, Relaxed);
+            drop(PassEnd(is_over));
+            ParseFailure::Timeout
+        }
+        RecvTimeoutError::Disconnected => ParseFailure::Panic,
     })
+}
+
+/// Sets the flag that the pass and an expired wait share. The later of both does not count the pass as overdue any more.
+struct PassEnd(Arc<AtomicBool>);
+
+impl Drop for PassEnd {
+    fn drop(&mut self) {
+        if self.0.swap(true, Relaxed) {
+            OVERDUE.fetch_sub(1, Relaxed);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -7,7 +7,12 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use sourcemap::{DecodedMap, RawToken};
+use thiserror::Error;
 use url::Url;
 
 const COMMENTS: [&str; 2] = ["//# sourceMappingURL=data:", "//@ sourceMappingURL=data:"];
@@ -30,11 +35,11 @@ impl InlineMap {
         // The library accepts only some spellings of the charset parameter: drop all parameters.
         let (parameters, base64) = data_url.split_once(";base64,")?;
         parameters.strip_prefix("data:application/json")?;
-        let map = match sourcemap::decode_data_url(&format!("data:application/json;base64,{base64}")) {
+        let map = match decode_within_limits(base64) {
             Ok(DecodedMap::Regular(map)) => map,
             Ok(_) => return None,
             Err(error) => {
-                tracing::debug!(%module, %error, "a source map is broken");
+                tracing::debug!(%module, %error, "a source map is not used");
                 return None;
             }
         };
@@ -58,6 +63,78 @@ impl InlineMap {
         sourcemap::SourceMap::new(None, tokens, Vec::new(), urls, None).to_writer(&mut json).ok()?;
         Some(Self { json, sources })
     }
+}
+
+/// Most segments of a source map. Each takes about 100 bytes while it is read; a bundle of a megabyte has some 100,000.
+const MAX_SEGMENTS: usize = 1_000_000;
+
+/// Most names of a source map, which are not used.
+const MAX_NAMES: usize = 1_000_000;
+
+/// Longest names of all sources of a map, each with the root, in bytes.
+const MAX_SOURCE_NAMES_LEN: usize = 4 * 1024 * 1024;
+
+/// Reason why a source map is not used.
+#[derive(Debug, Error)]
+enum MapFault {
+    #[error("it is not base64: {0}")]
+    Base64(#[from] base64::DecodeError),
+    #[error("it is not a source map: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("it is broken: {0}")]
+    Broken(#[from] sourcemap::Error),
+    #[error("it consists of sections")]
+    Sections,
+    #[error("it has {0} segments, of at most {MAX_SEGMENTS}")]
+    Segments(usize),
+    #[error("it has {0} names, of at most {MAX_NAMES}")]
+    Names(usize),
+    #[error("the names of its sources have {0} bytes, of at most {MAX_SOURCE_NAMES_LEN}")]
+    SourceNames(usize),
+}
+
+/// The members of a source map that determine how much memory it needs.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct MapSize<'a> {
+    #[serde(borrow, default)]
+    sources: Vec<Option<Cow<'a, str>>>,
+    #[serde(borrow)]
+    source_root: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    mappings: Cow<'a, str>,
+    names: Option<Vec<IgnoredAny>>,
+    /// Other maps, of which each has its own members.
+    sections: Option<IgnoredAny>,
+}
+
+impl MapSize<'_> {
+    fn check(&self) -> Result<(), MapFault> {
+        if self.sections.is_some() {
+            return Err(MapFault::Sections);
+        }
+        let segments = self.mappings.bytes().filter(|byte| matches!(byte, b',' | b';')).count();
+        if segments > MAX_SEGMENTS {
+            return Err(MapFault::Segments(segments));
+        }
+        let names = self.names.as_ref().map_or(0, Vec::len);
+        if names > MAX_NAMES {
+            return Err(MapFault::Names(names));
+        }
+        // The library writes the root before each name.
+        let root = self.source_root.as_ref().map_or(0, |root| root.len());
+        let len = self.sources.iter().map(|source| root + source.as_ref().map_or(0, |source| source.len())).sum();
+        if len > MAX_SOURCE_NAMES_LEN {
+            return Err(MapFault::SourceNames(len));
+        }
+        Ok(())
+    }
+}
+
+fn decode_within_limits(base64: &str) -> Result<DecodedMap, MapFault> {
+    let json = STANDARD.decode(base64)?;
+    serde_json::from_slice::<MapSize<'_>>(&json)?.check()?;
+    Ok(sourcemap::decode_slice(&json)?)
 }
 
 /// Largest inline source map, in bytes of its `data:` URL. Larger maps are ignored.
@@ -98,8 +175,6 @@ pub(super) fn take_inline(text: &str) -> (Cow<'_, str>, Option<&str>) {
 
 #[cfg(test)]
 mod tests {
-    use base64::Engine;
-    use base64::engine::general_purpose::STANDARD;
     use pretty_assertions::assert_eq;
     use serde_json::json;
 
@@ -151,6 +226,31 @@ mod tests {
         let map = sourcemap::SourceMap::from_slice(&map.json).unwrap();
         let lines: Vec<_> = map.tokens().map(|token| (token.get_dst_col(), token.get_src_line())).collect();
         assert_eq!(lines, [(1, 0), (4, 0)]);
+    }
+
+    #[test]
+    fn decode_refuses_maps_beyond_their_limits_before_they_grow() {
+        let fault = |map: &serde_json::Value| decode_within_limits(&STANDARD.encode(map.to_string())).map(drop);
+        let message = |map| fault(&map).unwrap_err().to_string();
+        let sources = vec![""; 20_000];
+        assert_eq!(
+            message(json!({ "version": 3, "sources": sources, "sourceRoot": "x".repeat(1000), "mappings": "" })),
+            "the names of its sources have 20000000 bytes, of at most 4194304"
+        );
+        assert_eq!(
+            message(json!({ "version": 3, "sources": ["a"], "mappings": "A,".repeat(1_000_001) })),
+            "it has 1000001 segments, of at most 1000000"
+        );
+        assert_eq!(
+            message(json!({ "version": 3, "sources": ["a"], "names": vec![0; 1_000_001], "mappings": "" })),
+            "it has 1000001 names, of at most 1000000"
+        );
+        let mut deep = json!({ "offset": { "line": 0, "column": 0 } });
+        for _ in 0..100 {
+            deep = json!({ "version": 3, "sections": [{ "offset": { "line": 0, "column": 0 }, "map": deep }] });
+        }
+        assert_eq!(message(deep), "it consists of sections");
+        assert!(fault(&json!({ "version": 3, "sources": [null, "a"], "names": ["b"], "mappings": "AAAAA" })).is_ok());
     }
 
     #[test]

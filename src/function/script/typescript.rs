@@ -13,6 +13,7 @@ use oxc_span::{SourceType, Span};
 use oxc_transformer::{TransformOptions, Transformer};
 use url::Url;
 
+use super::enums::max_values_len;
 use super::parser::{MAX_PARSED_BYTES, import_sites, with_stack_for};
 use super::syntax::{ModuleError, StrippedModule};
 
@@ -33,8 +34,9 @@ pub(super) fn strip_types(specifier: &Url, text: &str) -> Result<StrippedModule,
         );
         return Err(ModuleError::syntax(message));
     }
-    with_stack_for(text, || strip_on_this_thread(specifier, text))
-        .unwrap_or_else(|error| Err(ModuleError::syntax(format!("cannot start a thread to strip the types: {error}"))))
+    let specifier = specifier.clone();
+    with_stack_for(text, move |text| strip_on_this_thread(&specifier, text))
+        .unwrap_or_else(|error| Err(ModuleError::syntax(format!("cannot strip the types: {error}"))))
 }
 
 fn strip_on_this_thread(specifier: &Url, text: &str) -> Result<StrippedModule, ModuleError> {
@@ -47,6 +49,12 @@ fn strip_on_this_thread(specifier: &Url, text: &str) -> Result<StrippedModule, M
     if let Some(span) = decorators.0 {
         let message = "decorators are not available: the engine does not know them yet; compile them first";
         return Err(ModuleError { offset: Some(span.start as usize), ..ModuleError::syntax(message) });
+    }
+    let values = max_values_len(&program);
+    if values > MAX_CODE_BYTES {
+        return Err(ModuleError::syntax(format!(
+            "the values of the enums have up to {values} bytes, of at most {MAX_CODE_BYTES}"
+        )));
     }
     // Computes the values of enum members.
     let semantic = SemanticBuilder::new_compiler().with_enum_eval(true).build(&program);
@@ -67,7 +75,8 @@ fn strip_on_this_thread(specifier: &Url, text: &str) -> Result<StrippedModule, M
     let CodegenReturn { code, map, .. } = Codegen::new().with_options(options).build(&program);
     if code.len() > MAX_CODE_BYTES {
         return Err(ModuleError::syntax(format!(
-            "the JavaScript that this becomes is longer than {MAX_CODE_BYTES} bytes"
+            "the JavaScript that this becomes has {} bytes, of at most {MAX_CODE_BYTES}",
+            code.len()
         )));
     }
     let map = map.map(|mut map| {
@@ -148,5 +157,25 @@ mod tests {
             // Indented code would be a hundred times as long.
             assert!(length < 4 * deep.len(), "{open}: {length} from {}", deep.len());
         }
+    }
+
+    #[test]
+    fn strip_types_refuses_enums_whose_values_grow_exponentially() {
+        let doubled =
+            |member: &dyn Fn(usize) -> String, separator: &str| (1..40).map(member).collect::<Vec<_>>().join(separator);
+        let plus = doubled(&|i| format!("A{i} = A{} + A{}", i - 1, i - 1), ",");
+        let template = doubled(&|i| format!("A{i} = `${{A{}}}${{A{}}}`", i - 1, i - 1), ",");
+        let others = doubled(&|i| format!("enum E{i} {{ A = E{}.A + E{}['A'] }}", i - 1, i - 1), "\n");
+        for text in [
+            format!("enum E {{ A0 = 'x', {plus} }}"),
+            format!("enum E {{ A0 = 'x', {template} }}"),
+            format!("enum E0 {{ A = 'x' }} {others}"),
+        ] {
+            let error = stripped(&text).map(|stripped| stripped.code.len()).unwrap_err();
+            assert!(error.message.starts_with("the values of the enums have up to"), "{}", error.message);
+            assert!(error.message.ends_with("bytes, of at most 2097152"), "{}", error.message);
+        }
+        let code = stripped("enum E { A = 'x', B = A + A, C = `${B}-${E.B}`, D = 1 << 3 }").unwrap().code;
+        assert!(code.contains("xx-xx"), "{code}");
     }
 }

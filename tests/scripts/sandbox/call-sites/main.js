@@ -20,7 +20,7 @@ export default async () => {
   const seen = look();
   const probe = () => { void new Error("probe").stack; };
   // From below functions of the runtime.
-  console.log({ get a() { probe(); return 1; }, [Symbol.for("Deno.customInspect")]() { probe(); return "x"; } });
+  console.log({ get a() { probe(); return 1; }, [Symbol.for("nodejs.util.inspect.custom")]() { probe(); return "x"; } });
   new URL({ toString() { probe(); return "a:b"; } });
   new EventTarget().dispatchEvent.call(Object.assign(new EventTarget(), {}), new Event("x", { get bubbles() { probe(); return false; } }));
   await new Promise((resolve) => setTimeout(() => { probe(); resolve(); }, 0));
