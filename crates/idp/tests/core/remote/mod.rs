@@ -13,6 +13,7 @@ mod openapi;
 
 mod access;
 mod auth0;
+mod capabilities_table;
 mod descope;
 mod faults;
 mod hashes;
