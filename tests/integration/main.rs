@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
+mod backends;
 mod database;
 #[path = "../../crates/idp/tests/support/files.rs"]
 mod database_files;
@@ -11,8 +12,8 @@ mod examples;
 mod expectation;
 mod fetch;
 mod function;
+mod golden_scripts;
 mod help;
-mod host_directory;
 mod hostile;
 mod import;
 #[path = "../../src/cli/import/lines.rs"]

@@ -2,9 +2,9 @@
 
 #![allow(dead_code, reason = "each package uses a part")]
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
 
@@ -13,6 +13,7 @@ const SKIP: &str = "TAILOR_IDP_SKIP_WORKOS";
 
 pub(crate) struct Emulator {
     process: Child,
+    stdout: BufReader<ChildStdout>,
     pub(crate) url: String,
     pub(crate) api_key: String,
 }
@@ -37,12 +38,24 @@ impl Emulator {
         let mut node = Command::new("node");
         node.arg(folder.join("server.mjs")).current_dir(&folder).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = node.spawn().unwrap_or_else(|error| panic!("node, which runs the emulator: {error}"));
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let started: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{line:?}: {error}"));
+        let mut stdout = BufReader::new(process.stdout.take().unwrap());
+        let started = next(&mut stdout);
         let text = |key: &str| started[key].as_str().unwrap().to_owned();
-        Some(Self { process, url: text("url"), api_key: text("apiKey") })
+        Some(Self { process, stdout, url: text("url"), api_key: text("apiKey") })
     }
+
+    /// Removes all users.
+    pub(crate) fn reset(&mut self) {
+        self.process.stdin.as_ref().unwrap().write_all(b"\n").unwrap();
+        next(&mut self.stdout);
+    }
+}
+
+/// The next line that the server prints.
+fn next(stdout: &mut BufReader<ChildStdout>) -> Value {
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    serde_json::from_str(&line).unwrap_or_else(|error| panic!("{line:?}: {error}"))
 }
 
 impl Drop for Emulator {

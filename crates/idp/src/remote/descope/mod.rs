@@ -32,6 +32,8 @@ const SERVICE: &str = "Descope";
 const PAGE: u32 = 100;
 /// Ids of projects with at least this length name the region of the project: `Puse1…` is in `use1`.
 const REGIONAL_ID: usize = 32;
+/// The maximum length of a user's id or login ID. Longer URLs are refused before Descope looks for the user.
+const MAX_KEY: usize = 1024;
 /// The maximum length of a project's id. Descope's have about 32 characters.
 const MAX_PROJECT_ID: usize = 64;
 
@@ -150,7 +152,7 @@ impl Descope {
 
     /// The user with the login ID or the id.
     async fn lookup(&self, call: &Call<'_>, key: &'static str, value: &str) -> Result<Option<UserRecord>, IdpError> {
-        if value.is_empty() {
+        if value.is_empty() || value.len() > MAX_KEY {
             return Ok(None);
         }
         let request = self.request(Method::GET, &USER).query(key, value);

@@ -28,6 +28,8 @@ const SERVICE: &str = "WorkOS";
 const BASE_URL: &str = "https://api.workos.com";
 /// The maximum number of users on one of its pages.
 const PAGE: u32 = 100;
+/// The maximum length of a user's id. WorkOS's have 31 characters; longer URLs are refused before WorkOS looks for the user.
+const MAX_ID: usize = 255;
 /// The path of the users.
 const USERS: [&str; 2] = ["user_management", "users"];
 
@@ -115,7 +117,7 @@ impl WorkOs {
     }
 
     async fn by_id(&self, call: &Call<'_>, id: &str) -> Result<Option<UserRecord>, IdpError> {
-        if !is_segment(id) {
+        if !is_segment(id) || id.len() > MAX_ID {
             return Ok(None);
         }
         match call.send(Request::new(Method::GET, &self.user_path(id)?)).await {

@@ -10,6 +10,8 @@ mod fake_descope;
 mod fake_tailor;
 #[path = "../../support/openapi.rs"]
 mod openapi;
+#[path = "../../support/remote/peer.rs"]
+mod server;
 
 mod access;
 mod auth0;
