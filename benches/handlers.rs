@@ -36,6 +36,21 @@ pub(crate) const READ_OFTEN: &str = r#"export default async ({ id, times }) => {
 };
 "#;
 
+/// Lists the users with these names.
+pub(crate) const LIST_NAMED: &str = r#"export default async ({ names }) => {
+  const idp = new tailor.idp.Client({ namespace: "builtin-idp" });
+  const { users } = await idp.users({ first: names.length, query: { names } });
+  if (users.length !== names.length) throw new Error(`${users.length} users`);
+};
+"#;
+
+/// Reads the users with these names, one after another.
+pub(crate) const READ_EACH: &str = r#"export default async ({ names }) => {
+  const idp = new tailor.idp.Client({ namespace: "builtin-idp" });
+  for (const name of names) await idp.userByName(name);
+};
+"#;
+
 /// The baseline of [`READ_OFTEN`]: an async function that makes the same object without an op.
 pub(crate) const MAKE_OFTEN: &str = r#"const client = {
   async user(id) {

@@ -61,7 +61,7 @@ pub(crate) fn deno() -> Option<Peer> {
 }
 
 /// Node.js, if installed.
-fn node() -> Option<Peer> {
+pub(crate) fn node() -> Option<Peer> {
     Some(Peer { name: "node", program: on_path("node")?, args: &[] })
 }
 

@@ -64,6 +64,7 @@ keep() {
 case "${1:-}" in
   '')
     (peers) >&2 || say "note: Deno cannot be installed and is not measured"
+    (npm_ci benches/workos --ignore-scripts) >&2 || say "note: WorkOS's client for Node.js cannot be installed and is not measured"
     have node || apt_get nodejs || say "note: Node.js is not installed and is not measured"
     step build
     build

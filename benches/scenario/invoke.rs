@@ -186,7 +186,7 @@ pub(super) async fn run_concurrently(
 }
 
 /// Shares the runs among the callers.
-async fn run_callers(
+pub(super) async fn run_callers(
     runtime: &FunctionRuntime,
     handler: &Handler,
     callers: usize,

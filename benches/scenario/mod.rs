@@ -7,6 +7,7 @@ mod invoke;
 mod op_overhead;
 #[cfg(target_os = "linux")]
 mod processes;
+mod remote;
 mod resident;
 mod store;
 mod writes;
@@ -35,6 +36,8 @@ pub(crate) enum Scenario {
     Processes,
     /// Reads and writes of the store at three sizes
     Store,
+    /// Users at another service
+    Remote,
     /// The memory of idle isolates
     Resident,
     /// Durable writes of concurrent callers
@@ -59,6 +62,7 @@ impl Scenario {
             #[cfg(target_os = "linux")]
             Self::Processes => "processes",
             Self::Store => "store",
+            Self::Remote => "remote",
             Self::Resident => "resident",
             Self::Writes => "writes",
             Self::Binary => "binary",
@@ -77,6 +81,7 @@ impl Scenario {
                 #[cfg(target_os = "linux")]
                 Self::Processes => processes::run(plan).await,
                 Self::Store => store::run(plan).await,
+                Self::Remote => remote::run(plan).await,
                 Self::Resident => resident::run().await,
                 Self::Writes => writes::run(plan).await,
                 Self::Binary => binary::run(plan),
