@@ -7,8 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 use backon::{ExponentialBuilder, Retryable};
 use reqwest::{Client, RequestBuilder, StatusCode, header, redirect};
 use secrecy::{ExposeSecret, SecretString};
-use tokio::runtime::Runtime;
-use tokio::sync::Semaphore;
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::timeout_at;
 use tower::retry::budget::{Budget, TpsBudget};
@@ -49,8 +49,9 @@ pub(super) enum Credentials {
 /// of an isolate stops while it executes JavaScript.
 pub(super) struct Backend {
     inner: Arc<Inner>,
-    /// `None` only while it is dropped.
-    runtime: Option<Runtime>,
+    thread: Handle,
+    /// Ends the thread, and all its requests, when it is dropped.
+    _stop: oneshot::Sender<()>,
 }
 
 struct Inner {
@@ -81,12 +82,7 @@ impl Backend {
     ) -> Result<Self, InvalidRemote> {
         options.check()?;
         let base = options.base_url.clone().unwrap_or(base);
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name(format!("idp {service}"))
-            .enable_all()
-            .build()
-            .map_err(|error| InvalidRemote::Client(error.to_string()))?;
+        let (thread, stop) = start_thread(service).map_err(|error| InvalidRemote::Client(error.to_string()))?;
         let inner = Inner {
             service,
             client: client(&base)?,
@@ -98,7 +94,7 @@ impl Backend {
             retries: options.retries,
             timeout: options.timeout,
         };
-        Ok(Self { inner: Arc::new(inner), runtime: Some(runtime) })
+        Ok(Self { inner: Arc::new(inner), thread, _stop: stop })
     }
 
     /// The scopes of the access token, separated by spaces. `None` if there is no token yet, or the service does not name them.
@@ -116,13 +112,18 @@ impl Backend {
     }
 }
 
-impl Drop for Backend {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            // A runtime must not wait for its tasks where it is dropped in another one.
-            runtime.shutdown_background();
-        }
-    }
+/// Starts a thread for requests. It ends when the sender is dropped.
+fn start_thread(service: &'static str) -> std::io::Result<(Handle, oneshot::Sender<()>)> {
+    // Of one thread: with a worker of the other kind of runtime, each request wakes the thread twice.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (handle, (stop, stopped)) = (runtime.handle().clone(), oneshot::channel());
+    let run = move || {
+        let _ = runtime.block_on(stopped);
+        // Without waiting for name lookups.
+        runtime.shutdown_background();
+    };
+    std::thread::Builder::new().name(format!("idp {service}")).spawn(run)?;
+    Ok((handle, stop))
 }
 
 impl std::fmt::Debug for Backend {
@@ -135,12 +136,11 @@ impl std::fmt::Debug for Backend {
 impl Call<'_> {
     /// Sends a request, and repeats it as far as it may be.
     pub(super) async fn send(&self, request: Request) -> Result<Answer, Failure> {
-        let Backend { inner, runtime } = self.backend;
-        let Some(runtime) = runtime else { return Err(Failure::Lost("the client is shut down".to_owned())) };
+        let Backend { inner, thread, _stop } = self.backend;
         let (inner, until) = (Arc::clone(inner), self.until);
         // A set, because dropping it ends the request.
         let mut tasks = JoinSet::new();
-        tasks.spawn_on(async move { inner.send(&request, until).await }, runtime.handle());
+        tasks.spawn_on(async move { inner.send(&request, until).await }, thread);
         match tasks.join_next().await {
             Some(Ok(answer)) => answer,
             Some(Err(error)) => Err(Failure::Lost(error.to_string())),

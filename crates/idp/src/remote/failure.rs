@@ -145,6 +145,14 @@ impl Failure {
     }
 }
 
+/// The error in the midst of a change that takes several requests, with what had taken effect before.
+pub(super) fn after_effects(error: IdpError, effects: &[&str]) -> IdpError {
+    if effects.is_empty() {
+        return error;
+    }
+    error.with_addition(&format!(" (already in effect: {})", effects.join(", ")))
+}
+
 fn unauthenticated(service: &str) -> (Code, String) {
     (Code::Unauthenticated, format!("{service} refuses the credentials of the host"))
 }

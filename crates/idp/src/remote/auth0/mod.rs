@@ -20,6 +20,7 @@ use self::steps::{Step, name_fields, steps};
 use self::window::{PAGE, Page, Place, ScanPlace, WINDOW};
 use self::wire::{Auth0User, FIELDS, UserPage};
 use super::backend::{Backend, Call, Credentials};
+use super::failure::after_effects;
 use super::listing::{self, ServicePage, Users, is_email};
 use super::options::{Count, InvalidRemote, RemoteOptions, faults_of, first_fault, is_credential};
 use super::request::{Authorization, Request, is_segment};
@@ -427,8 +428,9 @@ impl Directory for Auth0 {
                 Ok(record) => changed = Some(record),
                 Err(error) if changed.is_some() => {
                     // Only the name comes before something else.
-                    let effect = if *disabled == Some(true) { "disabled and renamed" } else { "renamed" };
-                    return Err(error.with_addition(&format!("; before that, the user was {effect}")));
+                    let effects = ["the user is disabled", "the name is changed"];
+                    let effects = if *disabled == Some(true) { &effects[..] } else { &effects[1..] };
+                    return Err(after_effects(error, effects));
                 }
                 Err(error) => {
                     // Auth0 refuses a taken name with the same code as others.

@@ -7,7 +7,7 @@ use super::{Descope, is_unknown_user, parse, refusal, refused_name, user_not_fou
 use crate::directory::user_already_exists;
 use crate::model::{IdpError, Password, UserRecord};
 use crate::remote::backend::Call;
-use crate::remote::failure::Failure;
+use crate::remote::failure::{Failure, after_effects};
 use crate::remote::listing::is_email;
 use crate::remote::request::Request;
 
@@ -132,9 +132,6 @@ impl<'a> Changes<'a> {
     }
 
     fn amend(&self, error: IdpError) -> IdpError {
-        if self.done.is_empty() {
-            return error;
-        }
-        error.with_addition(&format!(" (already in effect: {})", self.done.join(", ")))
+        after_effects(error, &self.done)
     }
 }

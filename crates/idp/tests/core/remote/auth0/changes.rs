@@ -96,7 +96,7 @@ async fn failures_in_the_midst_say_what_took_effect() {
         change.disabled = Some(true);
     });
     let reason = "Auth0 refuses the password: PasswordStrengthError: Password is too weak";
-    let expected = format!("{reason}; before that, the user was disabled and renamed");
+    let expected = format!("{reason} (already in effect: the user is disabled, the name is changed)");
     assert_eq!(failure(weak.await), (Code::InvalidArgument, expected));
     let bo = idp.user(&host(), UserKey::Id(&id)).await.unwrap();
     assert_eq!((&*bo.name, bo.disabled), ("bo@example.com", true));
@@ -106,7 +106,7 @@ async fn failures_in_the_midst_say_what_took_effect() {
         change.password = Some("Weak-1!".into());
         change.disabled = Some(false);
     });
-    assert_eq!(failure(weak.await).1, format!("{reason}; before that, the user was renamed"));
+    assert_eq!(failure(weak.await).1, format!("{reason} (already in effect: the name is changed)"));
     assert!(idp.user(&host(), UserKey::Id(&id)).await.unwrap().disabled, "enabled last");
 }
 
