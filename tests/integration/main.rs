@@ -23,6 +23,8 @@ mod inspector;
 mod live_program;
 mod mail;
 mod mfa;
+#[path = "../../crates/idp/tests/support/node.rs"]
+mod node;
 mod permission;
 #[cfg(target_os = "linux")]
 mod processes;

@@ -10,12 +10,12 @@ mod sqlite;
 
 #[allow(dead_code, reason = "the tests of the other package use the rest")]
 #[path = "../../../crates/idp/tests/support/remote/auth0.rs"]
-mod auth0;
+pub(crate) mod auth0;
 #[allow(dead_code, reason = "the tests of the other package use the rest")]
 #[path = "../../../crates/idp/tests/support/remote/descope.rs"]
 mod descope;
 #[path = "../../../crates/idp/tests/support/workos.rs"]
-mod emulator;
+pub(crate) mod emulator;
 #[path = "../../../crates/idp/tests/support/openapi.rs"]
 mod openapi;
 #[path = "../../../crates/idp/tests/support/remote/peer.rs"]

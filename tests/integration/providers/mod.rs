@@ -1,19 +1,13 @@
 //! Commands over namespaces whose users are at other services.
 
-#[path = "../../../crates/idp/tests/support/workos.rs"]
-mod emulator;
-#[allow(dead_code, unused_imports, reason = "each package uses a part")]
-#[path = "../../../crates/idp/tests/support/remote/auth0.rs"]
-mod fake_auth0;
-
 mod copy;
 mod export;
 mod online;
 
 use std::net::TcpListener;
 
-use self::emulator::Emulator;
-use self::fake_auth0::{CLIENT_ID, CLIENT_SECRET, CONNECTION, DOMAIN, FakeAuth0};
+use crate::backends::auth0::{CLIENT_ID, CLIENT_SECRET, CONNECTION, DOMAIN, FakeAuth0};
+use crate::backends::emulator::Emulator;
 use crate::settings::commands::Folder;
 use crate::support::End;
 

@@ -22,6 +22,8 @@ mod mail;
 mod mfa;
 mod migration;
 mod names;
+#[path = "../support/node.rs"]
+mod node;
 mod permission;
 #[cfg(unix)]
 mod permissions;

@@ -2,16 +2,13 @@
 
 #![allow(dead_code, reason = "each package uses a part")]
 
-#[path = "node.rs"]
-mod node;
-
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use serde_json::Value;
 
-use self::node::{Running, Server};
+use crate::node::{Running, Server};
 
 const SERVER: Server = Server {
     name: "the SMTP server",

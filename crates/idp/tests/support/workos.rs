@@ -2,10 +2,7 @@
 
 #![allow(dead_code, reason = "each package uses a part")]
 
-#[path = "node.rs"]
-mod node;
-
-use self::node::{Printed, Running, Server};
+use crate::node::{Printed, Running, Server};
 
 const SERVER: Server = Server {
     name: "the emulator of WorkOS",
