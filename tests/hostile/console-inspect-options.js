@@ -1,5 +1,6 @@
 // Attacks: Options of the formatter that make it write or allocate without end.
 // Ends: result "ok" | time
+// Process-only: the formatter has no check for termination; each of these values takes it up to half a second
 export default () => {
   const long = new Array(2 ** 32 - 1);
   const all = [
