@@ -6,6 +6,7 @@
 import { core, internals, primordials } from "ext:core/mod.js";
 import { op_function_define_lazy, op_function_compile_script, op_function_cache_script } from "ext:core/ops";
 import { defineInspectors } from "ext:tailor_console/console.js";
+import { isQuickJs } from "ext:tailor_function/engine.js";
 import { withOriginalPrototypes } from "ext:tailor_function/prototypes.js";
 
 const { ObjectDefineProperties, ObjectSetPrototypeOf, SafeArrayIterator } = primordials;
@@ -19,7 +20,8 @@ let run = core.loadExtScript;
 
 const loadNow = (specifier) => {
   const script = run(specifier);
-  if (script !== undefined) {
+  // QuickJS no longer finds the native objects of a class whose prototype changes.
+  if (script !== undefined && !isQuickJs) {
     defineInspectors(script);
   }
   patches[specifier]?.(script);

@@ -11,6 +11,11 @@
 //!
 //! A host opens a store, puts a router with the namespace's rules over it, and runs scripts:
 //!
+
+#![cfg_attr(
+    not(all(target_os = "linux", feature = "v8")),
+    allow(dead_code, unused_imports, reason = "parts of worker processes, which need Linux and V8")
+)]
 #![cfg_attr(feature = "sqlite", doc = "```")]
 #![cfg_attr(not(feature = "sqlite"), doc = "```ignore")]
 //! use std::sync::Arc;

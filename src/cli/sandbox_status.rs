@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+#[cfg(all(target_os = "linux", feature = "v8"))]
 use super::output;
 
 /// Show what the sandbox of worker processes refuses on this machine

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use deno_core::{ExtensionFileSource, OpState, ascii_str_include, op2};
+use deno_core::{ExtensionFileSource, FastStaticString, OpState, ascii_str, ascii_str_include, op2};
 use serde::{Deserialize, Serialize};
 
 use super::crypto_calls::{CryptoCalls, op_function_crypto_begin, op_function_crypto_end};
@@ -39,9 +39,16 @@ impl LogLevel {
 /// Receives the output of `console`: one or more lines per call, without the final line break.
 pub type ConsoleSink = Box<dyn Fn(LogLevel, &str)>;
 
+/// Tells the scripts which engine runs them.
+#[cfg(feature = "quickjs")]
+const ENGINE: FastStaticString = ascii_str!("export const isQuickJs = true;");
+#[cfg(not(feature = "quickjs"))]
+const ENGINE: FastStaticString = ascii_str!("export const isQuickJs = false;");
+
 const BOOTSTRAP: &[ExtensionFileSource] = &[
     ExtensionFileSource::new("ext:tailor_function/bootstrap.js", ascii_str_include!("../../js/bootstrap.js")),
     ExtensionFileSource::new("ext:tailor_function/clones.js", ascii_str_include!("../../js/clones.js")),
+    ExtensionFileSource::new("ext:tailor_function/engine.js", ENGINE),
     ExtensionFileSource::new(
         "ext:tailor_function/guards/accessors.js",
         ascii_str_include!("../../js/guards/accessors.js"),
