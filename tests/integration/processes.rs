@@ -225,6 +225,8 @@ async fn killed_workers_fail_their_execution_alone() {
         }
     }
     killer.join().unwrap();
+    // The last signal takes effect.
+    tokio::time::sleep(Duration::from_millis(500)).await;
     let kills = kills.load(Relaxed);
     assert!(crashes <= kills && crashes > 0, "{crashes} executions failed of {kills} killed workers");
     assert_eq!(runtime.run(&script, Invocation::new(json!({ "number": 7 }))).await.result.unwrap(), json!(7));

@@ -106,6 +106,12 @@ impl WorkerProcess {
         let _ = pidfd_send_signal(&self.process, Signal::KILL);
     }
 
+    /// Whether the process has ended.
+    pub(in crate::function) fn has_ended(&self) -> bool {
+        let mut fds = [PollFd::new(&self.process, PollFlags::IN)];
+        poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ended| ended > 0)
+    }
+
     /// Waits for the end of the process, whose socket is closed or which was killed.
     pub(in crate::function) fn wait(&self) -> Ended {
         let exit = self.exit.wait(EXIT_TIMEOUT);

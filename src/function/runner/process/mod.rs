@@ -187,7 +187,11 @@ impl ProcessRunner {
         if let Some(reason) = request.termination.reason() {
             return Err(termination_error(reason, &request.limits));
         }
-        let fits = |worker: &Worker| worker.key.as_ref().is_none_or(|key| Some(key) == request.warm_key.as_ref());
+        let fits = |worker: &Worker| {
+            let has_key = worker.key.as_ref().is_none_or(|key| Some(key) == request.warm_key.as_ref());
+            // It can be killed from outside while it is idle.
+            has_key && !worker.process.has_ended()
+        };
         match self.worker.take().filter(fits) {
             Some(worker) => Ok(worker),
             // Once more, if the process was killed while it started.
