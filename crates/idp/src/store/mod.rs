@@ -10,12 +10,12 @@ mod batch;
 pub mod contract;
 mod counter;
 mod error;
-#[cfg(any(feature = "sqlite", feature = "postgres"))]
-mod ids;
 mod job;
 #[cfg(feature = "postgres")]
 mod postgres;
 mod record;
+#[cfg(any(feature = "sqlite", feature = "postgres"))]
+mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 

@@ -17,10 +17,8 @@ use super::queues::{self, Access, Queue};
 use super::text::escape;
 use super::transaction::Scope;
 use crate::model::Timestamp;
+use crate::store::sql::TAKE_UP_LIMIT;
 use crate::store::{Claim, Delivery, Lease, Outcome, QueueName};
-
-/// The maximum number of events that one claim makes jobs of: bounds how long other claims wait for it.
-const TAKE_UP_LIMIT: u32 = 512;
 
 /// When to look again for events that a transaction in progress holds up.
 const UNSETTLED_PAUSE: Duration = Duration::from_millis(50);

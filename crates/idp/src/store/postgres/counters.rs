@@ -9,10 +9,8 @@ use super::connection::Param;
 use super::error::Failure;
 use super::transaction::Scope;
 use crate::model::Timestamp;
+use crate::store::sql::MAX_STEP;
 use crate::store::{Counter, CounterKey};
-
-/// The maximum number to add at once: far above any rate limit, and far below an overflow of the column.
-const MAX_STEP: i64 = 1 << 32;
 
 /// The counter of a row with count and start.
 fn record(row: &Row) -> Result<Counter, Failure> {

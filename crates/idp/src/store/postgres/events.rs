@@ -13,7 +13,7 @@ use super::error::Failure;
 use super::transaction::Scope;
 use crate::model::{EventKind, EventRecord, Timestamp};
 use crate::random;
-use crate::store::ids::parse_id;
+use crate::store::sql::parse_id;
 use crate::store::{EventQuery, StoreError};
 
 /// The event of a row with id, user, kind and time, which begin at the column `first`.

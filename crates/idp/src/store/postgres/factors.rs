@@ -7,8 +7,8 @@ use super::connection::Param;
 use super::error::Failure;
 use super::transaction::Scope;
 use crate::model::Timestamp;
-use crate::store::ids::parse_id;
-use crate::store::{Factor, StoreError};
+use crate::store::Factor;
+use crate::store::sql::{malformed_factor_id, parse_id};
 
 /// Whether the user has this factor, with exactly these values.
 pub(super) async fn is_unchanged(scope: &Scope, user_id: Uuid, factor: &Factor) -> Result<bool, Failure> {
@@ -22,7 +22,7 @@ pub(super) async fn is_unchanged(scope: &Scope, user_id: Uuid, factor: &Factor) 
 
 /// Inserts the factor, or replaces the one with its id. The user must exist.
 pub(super) async fn put(scope: &Scope, user_id: Uuid, factor: &Factor) -> Result<u64, Failure> {
-    let id = parse_id(&factor.id).ok_or_else(|| malformed(&factor.id))?;
+    let id = parse_id(&factor.id).ok_or_else(|| malformed_factor_id(&factor.id))?;
     let sql = "INSERT INTO tailor_idp.mfa_factors (namespace_id, user_id, id, secret, expires_at, last_step)
                VALUES ($1, $2, $3, $4, $5, $6)
                ON CONFLICT (namespace_id, user_id, id) DO UPDATE SET
@@ -51,11 +51,6 @@ fn params<'a>(
         (expires_at, Type::INT8),
         (last_step, Type::INT8),
     ]
-}
-
-/// The error for a factor whose id is not a UUID.
-pub(super) fn malformed(id: &str) -> StoreError {
-    StoreError::other(format!("the id of an MFA factor must be a UUID: got {id:?}"))
 }
 
 pub(super) async fn delete(scope: &Scope, user_id: Uuid, factor_id: &str) -> Result<u64, Failure> {

@@ -13,7 +13,8 @@ use super::text::escape;
 use super::transaction::Scope;
 use super::{events, users};
 use crate::model::PasswordHash;
-use crate::store::{ImportObserver, ImportProgress, Imported, NewUser, Skipped, StoreError};
+use crate::store::sql::{FIRST_VERSION, report, version_value};
+use crate::store::{ImportObserver, ImportProgress, Imported, NewUser, Skipped};
 
 /// The number of users after which the observer is told the progress. The contract of stores.
 const PROGRESS_EVERY: usize = 1000;
@@ -47,7 +48,7 @@ pub(super) async fn import(
                  SELECT DISTINCT ON (name) * FROM tailor_idp_import ORDER BY name, id
                ) AS i ORDER BY i.name
                ON CONFLICT (namespace_id, name) DO NOTHING";
-    let version = users::version_value(users::FIRST_VERSION);
+    let version = version_value(FIRST_VERSION);
     let params: [Param<'_>; 2] = [(&scope.namespace_id, Type::INT4), (&version, Type::INT8)];
     let added = scope.connection.execute(sql, &params).await?;
     let skipped = if added == users.len() as u64 { Vec::new() } else { skipped(scope, users, first).await? };
@@ -65,11 +66,6 @@ fn added_ids(count: usize, skipped: &[Skipped], first: Uuid) -> Vec<Uuid> {
     let mut left_out = skipped.iter().map(|skipped| skipped.index).peekable();
     let is_added = |index: &usize| left_out.next_if_eq(index).is_none();
     (0..count).filter(is_added).map(|index| Uuid::from_u128(first.as_u128() + index as u128)).collect()
-}
-
-/// Tells the observer the progress, and fails if it cancels.
-fn report(observer: &ImportObserver, progress: ImportProgress) -> Result<(), Failure> {
-    if observer(progress).is_break() { Err(StoreError::Cancelled.into()) } else { Ok(()) }
 }
 
 /// Copies the users into a temporary table, which lives until the end of the transaction.

@@ -11,7 +11,7 @@ use super::text::{escape, unescape};
 use super::transaction::Scope;
 use super::{events, queues};
 use crate::model::Timestamp;
-use crate::store::ids::parse_id;
+use crate::store::sql::{in_state, parse_id};
 use crate::store::{JobFilter, JobKey, JobRecord, JobState, Lease, QueueName, StoreError};
 
 /// The columns of [`record`], of `jobs AS j` and `events AS e`.
@@ -57,17 +57,6 @@ fn state(name: &str) -> Result<JobState, StoreError> {
     }
 }
 
-/// The SQL condition for a state.
-fn in_state(state: JobState) -> &'static str {
-    match state {
-        JobState::Queued => " AND j.state IN ('waiting', 'queued')",
-        JobState::Leased => " AND j.state = 'leased'",
-        JobState::Done => " AND j.state = 'done'",
-        JobState::Dead => " AND j.state = 'dead'",
-        JobState::Ended => " AND j.state = 'ended'",
-    }
-}
-
 /// The jobs that match.
 pub(super) async fn list(scope: &Scope, filter: &JobFilter) -> Result<Vec<JobRecord>, Failure> {
     // Exhaustive: the compiler points here when a filter is added.
@@ -90,7 +79,9 @@ pub(super) async fn list(scope: &Scope, filter: &JobFilter) -> Result<Vec<JobRec
         params.push((user_id, Type::UUID));
         conditions.push_str(&format!(" AND j.user_id = ${}", params.len()));
     }
-    conditions.push_str(state.map_or("", in_state));
+    if let Some(state) = *state {
+        conditions.push_str(&format!(" AND {}", in_state(state)));
+    }
     let sql = format!(
         "SELECT {} FROM tailor_idp.jobs AS j
          LEFT JOIN tailor_idp.events AS e ON e.namespace_id = $1 AND e.id = j.event_id

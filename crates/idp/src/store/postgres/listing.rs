@@ -9,7 +9,7 @@ use super::search::{Access, Conditions};
 use super::transaction::Scope;
 use super::users::{record, user_columns};
 use crate::model::Predicate;
-use crate::store::ids::parse_id;
+use crate::store::sql::parse_id;
 use crate::store::{Page, PageRequest};
 
 /// The number of all users of the namespace.

@@ -8,9 +8,8 @@ use super::error::Failure;
 use super::events;
 use super::text::{escape, unescape};
 use super::transaction::Scope;
+use crate::store::sql::{EVENTS, queue_key};
 use crate::store::{Consumer, QueueName, StartAt, StoreError};
-
-const EVENTS: &str = "events";
 
 /// The row of a queue.
 #[derive(Debug, Clone, Copy)]
@@ -20,17 +19,9 @@ pub(super) struct Queue {
     pub(super) taken_up: Option<Uuid>,
 }
 
-/// The columns that identify a queue: kind and name.
-fn key(queue: &QueueName) -> (&'static str, &str) {
-    match queue {
-        QueueName::ResetMails => ("reset-mails", ""),
-        QueueName::Events(consumer) => (EVENTS, consumer),
-    }
-}
-
 /// The queue. `None` for a consumer that does not exist, and for mails of which there has been none.
 pub(super) async fn find(scope: &Scope, queue: &QueueName) -> Result<Option<Queue>, Failure> {
-    let (kind, name) = key(queue);
+    let (kind, name) = queue_key(queue);
     let sql = "SELECT id, taken_up FROM tailor_idp.queues WHERE namespace_id = $1 AND kind = $2 AND name = $3";
     let params: [Param<'_>; 3] = [(&scope.namespace_id, Type::INT4), (&kind, Type::TEXT), (&escape(name), Type::TEXT)];
     let Some(row) = scope.connection.row(sql, &params).await? else { return Ok(None) };
@@ -72,7 +63,7 @@ pub(super) async fn mails(scope: &Scope) -> Result<i64, Failure> {
     if let Some(queue) = find(scope, &QueueName::ResetMails).await? {
         return Ok(queue.id);
     }
-    let (kind, name) = key(&QueueName::ResetMails);
+    let (kind, name) = queue_key(&QueueName::ResetMails);
     // Updates nothing, to return the row of another transaction.
     let sql = "INSERT INTO tailor_idp.queues (namespace_id, kind, name) VALUES ($1, $2, $3)
                ON CONFLICT (namespace_id, kind, name) DO UPDATE SET name = excluded.name RETURNING id";

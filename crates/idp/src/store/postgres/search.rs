@@ -5,8 +5,11 @@ use uuid::Uuid;
 
 use super::connection::Param;
 use super::text::escape;
-use crate::model::{Field, Predicate, Scalar};
-use crate::store::ids::parse_id;
+use crate::model::{Field, Predicate};
+use crate::store::sql::{Column, column, has, parse_id, texts};
+
+/// The id as text: the form of PostgreSQL's UUIDs is that of ids.
+const ID_TEXT: &str = "u.id::text";
 
 /// How the users for whom a predicate holds are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,41 +57,6 @@ pub(super) struct Conditions {
     before: usize,
 }
 
-/// How a field is stored.
-#[derive(Debug, Clone, Copy)]
-enum Column {
-    Id(&'static str),
-    Text(&'static str),
-    Bool(&'static str),
-}
-
-const fn column(field: Field) -> Column {
-    match field {
-        Field::Id => Column::Id("u.id"),
-        Field::Name => Column::Text("u.name"),
-        Field::Disabled => Column::Bool("u.disabled"),
-    }
-}
-
-impl Column {
-    /// The condition that two columns have equal values, or different ones if `negated`.
-    fn compared_with(self, other: Self, negated: bool) -> String {
-        let sign = if negated { "<>" } else { "=" };
-        match (self, other) {
-            (Self::Id(left), Self::Id(right))
-            | (Self::Text(left), Self::Text(right))
-            | (Self::Bool(left), Self::Bool(right)) => format!("{left} {sign} {right}"),
-            // The form of PostgreSQL's UUIDs as text is that of ids.
-            (Self::Id(id), Self::Text(text)) | (Self::Text(text), Self::Id(id)) => {
-                format!("{text} {sign} {id}::text")
-            }
-            (Self::Bool(_), Self::Id(_) | Self::Text(_)) | (Self::Id(_) | Self::Text(_), Self::Bool(_)) => {
-                boolean(negated).to_owned()
-            }
-        }
-    }
-}
-
 impl Conditions {
     /// Conditions whose lists are numbered after `before` other parameters.
     pub(super) fn after(before: usize) -> Self {
@@ -133,7 +101,7 @@ impl Conditions {
                     format!("{sql} = ANY (${number}::{array})")
                 }
             }
-            Predicate::Same { left, right, negated } => column(*left).compared_with(column(*right), *negated),
+            Predicate::Same { left, right, negated } => column(*left).compared_with(column(*right), *negated, ID_TEXT),
         }
     }
 
@@ -148,19 +116,4 @@ impl Conditions {
             }
         }
     }
-}
-
-fn has(values: &[Scalar], negated: bool, wanted: bool) -> bool {
-    values.contains(&Scalar::Bool(wanted)) != negated
-}
-
-fn boolean(value: bool) -> &'static str {
-    if value { "TRUE" } else { "FALSE" }
-}
-
-fn texts(values: &[Scalar]) -> impl Iterator<Item = &String> {
-    values.iter().filter_map(|value| match value {
-        Scalar::Text(text) => Some(text),
-        Scalar::Bool(_) => None,
-    })
 }

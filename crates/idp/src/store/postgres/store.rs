@@ -10,10 +10,11 @@ use super::error::STATEMENT_TIMEOUT;
 use super::transaction::{Kind, SHORT_REPLY};
 use super::{Database, batch, claims, counters, events, import, jobs, listing, queues, tokens, users};
 use crate::model::{EventRecord, Timestamp, UserKey, UserRecord};
+use crate::store::sql::{only_adds_consumer, validate};
 use crate::store::{
     Batch, Claim, Committed, Counter, CounterKey, Credentials, EventLog, EventQuery, ImportObserver, Imported,
-    JobFilter, JobRecord, Lease, Mutation, NewUser, Outcome, Page, PageRequest, QueueName, ResetToken, Store,
-    StoreError, TokenHash,
+    JobFilter, JobRecord, Lease, NewUser, Outcome, Page, PageRequest, QueueName, ResetToken, Store, StoreError,
+    TokenHash,
 };
 
 /// The users of one namespace in a [`PostgresDatabase`](super::PostgresDatabase).
@@ -72,11 +73,7 @@ impl PostgresStore {
 
     /// Whether the batch only adds a consumer that exists: the common case, which then takes no lock.
     async fn is_needless(&self, batch: &Batch) -> Result<bool, StoreError> {
-        let Batch { expect, mutations, events } = batch;
-        let ([], [Mutation::AddConsumer { name, .. }], []) = (&**expect, &**mutations, &**events) else {
-            return Ok(false);
-        };
-        let queue = QueueName::Events(name.clone());
+        let Some(queue) = only_adds_consumer(batch) else { return Ok(false) };
         read!(self, SHORT_REPLY, [queue] | scope | Ok(queues::find(scope, &queue).await?.is_some())).await
     }
 }
@@ -111,7 +108,7 @@ impl Store for PostgresStore {
     }
 
     async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
-        batch::validate(&batch)?;
+        validate(&batch)?;
         if self.is_needless(&batch).await? {
             return Ok(Committed { affected: vec![0], ..Committed::default() });
         }

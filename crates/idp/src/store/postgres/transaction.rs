@@ -18,7 +18,7 @@ use super::error::{Failure, LOCK_WAIT, RETRY_FOR, STATEMENT_TIMEOUT};
 use crate::model::Timestamp;
 use crate::random;
 use crate::store::StoreError;
-use crate::store::ids::new_id;
+use crate::store::sql::new_id;
 
 /// How long the reply to a short statement may take, such as a lookup or a commit.
 pub(super) const SHORT_REPLY: Duration = Duration::from_secs(5);

@@ -9,7 +9,7 @@ use super::error::Failure;
 use super::text::{escape, unescape};
 use super::transaction::Scope;
 use crate::model::{PasswordHash, Timestamp, UserKey, UserRecord, Version};
-use crate::store::ids::parse_id;
+use crate::store::sql::{FIRST_VERSION, parse_id, version_value};
 use crate::store::{Credentials, Factor, NewUser, PasswordChange, UserPatch};
 
 /// The columns of [`record`], of `users AS u`.
@@ -22,9 +22,6 @@ macro_rules! user_columns {
 }
 
 pub(super) use user_columns;
-
-/// The version of a new user.
-pub(super) const FIRST_VERSION: Version = Version(1);
 
 /// The user of a row of [`user_columns!`], which begin at the column `first`.
 pub(super) fn record(row: &Row, first: usize) -> Result<UserRecord, Failure> {
@@ -222,9 +219,4 @@ pub(super) async fn add_to_count(scope: &Scope, by: i64) -> Result<(), Failure> 
     let params: [Param<'_>; 3] = [(&scope.namespace_id, Type::INT4), (&COUNT_SLOTS, Type::INT4), (&by, Type::INT8)];
     scope.connection.execute(sql, &params).await?;
     Ok(())
-}
-
-/// The value of a version in a row. A version that no row can have becomes one that none has.
-pub(super) fn version_value(version: Version) -> i64 {
-    i64::try_from(version.0).unwrap_or(-1)
 }

@@ -2,32 +2,12 @@
 
 use uuid::Uuid;
 
-use super::ids::parse_id;
 use super::scope::Scope;
 use super::writer::Undo;
 use super::{counters, events, factors, jobs, queues, tokens, users};
 use crate::model::Version;
-use crate::store::{Batch, Committed, Expect, Mutation, QueueName, StoreError, UserRef};
-
-/// Refuses a batch that no state of the database makes valid, before it is queued with others.
-pub(super) fn validate(batch: &Batch) -> Result<(), StoreError> {
-    for mutation in &batch.mutations {
-        match mutation {
-            Mutation::PutFactor { factor, .. } if parse_id(&factor.id).is_none() => {
-                return Err(factors::malformed(&factor.id));
-            }
-            Mutation::Enqueue(job) if job.queue != QueueName::ResetMails => {
-                return Err(StoreError::other(format!("the queue {} is filled by the store", job.queue)));
-            }
-            _ => {}
-        }
-    }
-    let creates = || batch.mutations.iter().any(|mutation| matches!(mutation, Mutation::CreateUser(_)));
-    if batch.events.iter().any(|event| event.user == UserRef::Created) && !creates() {
-        return Err(StoreError::other("an event names the created user of a batch that creates none"));
-    }
-    Ok(())
-}
+use crate::store::sql::parse_id;
+use crate::store::{Batch, Committed, Expect, Mutation, StoreError, UserRef};
 
 /// How a batch that fails is undone.
 pub(super) fn undo(batch: &Batch) -> Undo {

@@ -15,10 +15,8 @@ use super::scope::Scope;
 use super::select_list::scalar;
 use super::{events, queues};
 use crate::model::Timestamp;
+use crate::store::sql::TAKE_UP_LIMIT;
 use crate::store::{Claim, Delivery, JobState, Lease, Outcome, QueueName, StoreError};
-
-/// The maximum number of events that one claim makes jobs of: bounds how long other writes wait for it.
-const TAKE_UP_LIMIT: u32 = 512;
 
 /// The result of a claim that finds nothing, without a write; `None` if there may be something to claim.
 pub(super) fn peek(scope: Scope<'_>, queue: &QueueName) -> Result<Option<Claim>, StoreError> {

@@ -7,10 +7,8 @@ use rusqlite::{OptionalExtension, Row, params};
 use super::scope::Scope;
 use super::select_list::select_list;
 use crate::model::Timestamp;
+use crate::store::sql::MAX_STEP;
 use crate::store::{Counter, CounterKey, StoreError};
-
-/// The maximum number to add at once: far above any rate limit, and far below an overflow of the column.
-const MAX_STEP: i64 = 1 << 32;
 
 select_list! {
     /// The columns of [`record`].

@@ -4,11 +4,11 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 use rusqlite::{OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::ids::{following, parse_id};
 use super::scope::Scope;
 use super::select_list::{scalar, select_list};
 use crate::model::{EventKind, EventRecord, Timestamp};
 use crate::random;
+use crate::store::sql::{following, parse_id};
 use crate::store::{EventQuery, StoreError};
 
 const INSERT: &str = "INSERT INTO events (namespace_id, id, user_id, kind, time) VALUES (?, ?, ?, ?, ?)";

@@ -3,10 +3,10 @@
 use rusqlite::{OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::ids::parse_id;
 use super::scope::Scope;
 use super::select_list::select_list;
 use crate::model::Timestamp;
+use crate::store::sql::{malformed_factor_id, parse_id};
 use crate::store::{Factor, StoreError};
 
 select_list! {
@@ -51,7 +51,7 @@ pub(super) fn is_unchanged(scope: Scope<'_>, user_id: Uuid, factor: &Factor) -> 
 /// Inserts the factor, or replaces the one with its id. The user must exist.
 pub(super) fn put(scope: Scope<'_>, user_id: Uuid, factor: Factor) -> Result<u64, StoreError> {
     let Factor { id, secret, expires_at, last_step } = factor;
-    let id = parse_id(&id).ok_or_else(|| malformed(&id))?;
+    let id = parse_id(&id).ok_or_else(|| malformed_factor_id(&id))?;
     let sql = "INSERT INTO mfa_factors (namespace_id, user_id, id, secret, expires_at, last_step)
                VALUES (?, ?, ?, ?, ?, ?)
                ON CONFLICT (namespace_id, user_id, id) DO UPDATE SET
@@ -65,11 +65,6 @@ pub(super) fn put(scope: Scope<'_>, user_id: Uuid, factor: Factor) -> Result<u64
         last_step.map(u64::cast_signed),
     ];
     Ok(scope.prepare(sql)?.execute(values)? as u64)
-}
-
-/// The error for a factor whose id is not a UUID.
-pub(super) fn malformed(id: &str) -> StoreError {
-    StoreError::other(format!("the id of an MFA factor must be a UUID: got {id:?}"))
 }
 
 pub(super) fn delete(scope: Scope<'_>, user_id: Uuid, factor_id: &str) -> Result<u64, StoreError> {

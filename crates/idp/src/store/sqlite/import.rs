@@ -8,10 +8,10 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::ids::following;
 use super::scope::Scope;
 use super::select_list::scalar;
 use super::{events, users};
+use crate::store::sql::{FIRST_VERSION, following, report, version_value};
 use crate::store::{ImportObserver, ImportProgress, Imported, NewUser, Skipped, StoreError};
 
 /// The minimum size of a user's rows without name and hash, in bytes: both ids twice, the time, headers.
@@ -58,11 +58,6 @@ pub(super) fn import(
     Ok(Imported { count: (added.len() - skipped.len()) as u64, skipped })
 }
 
-/// Tells the observer the progress, and fails if it cancels.
-fn report(observer: &ImportObserver, progress: ImportProgress) -> Result<(), StoreError> {
-    if observer(progress).is_break() { Err(StoreError::Cancelled) } else { Ok(()) }
-}
-
 /// Inserts the users in the order of their names. Returns for each whether the name was free.
 fn insert(
     scope: Scope<'_>,
@@ -73,7 +68,7 @@ fn insert(
     let sql = "INSERT INTO users (namespace_id, id, name, password_hash, disabled, created_at, version)
                VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (namespace_id, name) DO NOTHING";
     let mut insert = scope.connection.prepare(sql)?;
-    let version = users::version_value(users::FIRST_VERSION);
+    let version = version_value(FIRST_VERSION);
     let mut added = vec![false; users.len()];
     let mut written = 0;
     for indices in by_name(users).chunks(PREFETCH) {

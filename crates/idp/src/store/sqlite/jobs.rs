@@ -4,11 +4,11 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use rusqlite::{OptionalExtension, Row, ToSql, params};
 use uuid::Uuid;
 
-use super::ids::parse_id;
 use super::queues;
 use super::scope::Scope;
 use super::select_list::{scalar, select_list};
 use crate::model::{EventRecord, Timestamp};
+use crate::store::sql::{in_state, parse_id};
 use crate::store::{JobFilter, JobKey, JobRecord, JobState, Lease, QueueName, StoreError};
 
 select_list! {
@@ -74,17 +74,6 @@ impl FromSql for JobState {
 
 /// Looks rows up by their id: SQLite then uses the primary key alone.
 const BY_ID: &str = "NOT INDEXED";
-
-/// The SQL condition for a state.
-fn in_state(state: JobState) -> &'static str {
-    match state {
-        JobState::Queued => "j.state IN ('waiting', 'queued')",
-        JobState::Leased => "j.state = 'leased'",
-        JobState::Done => "j.state = 'done'",
-        JobState::Dead => "j.state = 'dead'",
-        JobState::Ended => "j.state = 'ended'",
-    }
-}
 
 /// The jobs that match.
 pub(super) fn list(scope: Scope<'_>, filter: &JobFilter) -> Result<Vec<JobRecord>, StoreError> {

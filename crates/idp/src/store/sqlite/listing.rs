@@ -3,12 +3,12 @@
 use rusqlite::{ToSql, params};
 use uuid::Uuid;
 
-use super::ids::parse_id;
 use super::scope::Scope;
 use super::search::Search;
 use super::select_list::scalar;
 use super::users::{record, user_columns};
 use crate::model::Predicate;
+use crate::store::sql::parse_id;
 use crate::store::{Page, PageRequest, StoreError};
 
 /// One page, and the number of users for whom the predicate holds.

@@ -10,7 +10,6 @@ mod counters;
 mod error;
 mod events;
 mod factors;
-use super::ids;
 mod import;
 mod jobs;
 mod listing;

@@ -4,9 +4,8 @@ use rusqlite::{OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::scope::Scope;
+use crate::store::sql::{EVENTS, queue_key};
 use crate::store::{Consumer, QueueName, StartAt, StoreError};
-
-const EVENTS: &str = "events";
 
 /// The row of a queue.
 #[derive(Debug, Clone, Copy)]
@@ -16,17 +15,9 @@ pub(super) struct Queue {
     pub(super) taken_up: Option<Uuid>,
 }
 
-/// The columns that identify a queue: kind and name.
-fn key(queue: &QueueName) -> (&'static str, &str) {
-    match queue {
-        QueueName::ResetMails => ("reset-mails", ""),
-        QueueName::Events(consumer) => (EVENTS, consumer),
-    }
-}
-
 /// The queue. `None` for a consumer that does not exist, and for mails of which there has been none.
 pub(super) fn find(scope: Scope<'_>, queue: &QueueName) -> Result<Option<Queue>, StoreError> {
-    let (kind, name) = key(queue);
+    let (kind, name) = queue_key(queue);
     let sql = "SELECT id, taken_up FROM queues WHERE namespace_id = ? AND kind = ? AND name = ?";
     let row = |row: &Row<'_>| {
         let (id, taken_up) = <(i64, Option<[u8; 16]>)>::try_from(row)?;
@@ -48,7 +39,7 @@ pub(super) fn mails(scope: Scope<'_>) -> Result<i64, StoreError> {
     if let Some(queue) = find(scope, &QueueName::ResetMails)? {
         return Ok(queue.id);
     }
-    let (kind, name) = key(&QueueName::ResetMails);
+    let (kind, name) = queue_key(&QueueName::ResetMails);
     let sql = "INSERT INTO queues (namespace_id, kind, name) VALUES (?, ?, ?)";
     scope.prepare(sql)?.execute(params![scope.namespace_id, kind, name])?;
     Ok(scope.connection.last_insert_rowid())

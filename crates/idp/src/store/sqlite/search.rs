@@ -6,48 +6,13 @@ use std::rc::Rc;
 use rusqlite::ToSql;
 use rusqlite::types::Value;
 
-use super::ids::parse_id;
-use crate::model::{Field, Predicate, Scalar};
+use crate::model::{Field, Predicate};
+use crate::store::sql::{Column, column, has, parse_id, texts};
 
 /// The id as text, in the form that callers see.
 const ID_TEXT: &str =
     "lower(substr(hex(u.id), 1, 8) || '-' || substr(hex(u.id), 9, 4) || '-' || substr(hex(u.id), 13, 4)
     || '-' || substr(hex(u.id), 17, 4) || '-' || substr(hex(u.id), 21))";
-
-/// How a field is stored.
-#[derive(Debug, Clone, Copy)]
-enum Column {
-    /// A UUID, as a blob.
-    Id(&'static str),
-    /// A text.
-    Text(&'static str),
-    /// 0 or 1.
-    Bool(&'static str),
-}
-
-const fn column(field: Field) -> Column {
-    match field {
-        Field::Id => Column::Id("u.id"),
-        Field::Name => Column::Text("u.name"),
-        Field::Disabled => Column::Bool("u.disabled"),
-    }
-}
-
-impl Column {
-    /// The condition that two columns have equal values, or different ones if `negated`.
-    fn compared_with(self, other: Self, negated: bool) -> String {
-        let (left, right) = match (self, other) {
-            (Self::Id(left), Self::Id(right))
-            | (Self::Text(left), Self::Text(right))
-            | (Self::Bool(left), Self::Bool(right)) => (left, right),
-            (Self::Id(_), Self::Text(text)) | (Self::Text(text), Self::Id(_)) => (text, ID_TEXT),
-            (Self::Bool(_), Self::Id(_) | Self::Text(_)) | (Self::Id(_) | Self::Text(_), Self::Bool(_)) => {
-                return boolean(negated).to_owned();
-            }
-        };
-        format!("{left} {} {right}", if negated { "<>" } else { "=" })
-    }
-}
 
 /// A query for the users for whom a predicate holds.
 pub(super) struct Search {
@@ -150,7 +115,7 @@ impl Search {
                 let not = if *negated { "NOT " } else { "" };
                 format!("{sql} {not}IN (SELECT value FROM rarray(?{list}))")
             }
-            Predicate::Same { left, right, negated } => column(*left).compared_with(column(*right), *negated),
+            Predicate::Same { left, right, negated } => column(*left).compared_with(column(*right), *negated, ID_TEXT),
         }
     }
 
@@ -210,21 +175,6 @@ impl Candidates {
     fn cost(&self) -> (bool, usize) {
         (self.disabled, self.ids.len() + self.names.len())
     }
-}
-
-fn has(values: &[Scalar], negated: bool, wanted: bool) -> bool {
-    values.contains(&Scalar::Bool(wanted)) != negated
-}
-
-fn boolean(value: bool) -> &'static str {
-    if value { "TRUE" } else { "FALSE" }
-}
-
-fn texts(values: &[Scalar]) -> impl Iterator<Item = &String> {
-    values.iter().filter_map(|value| match value {
-        Scalar::Text(text) => Some(text),
-        Scalar::Bool(_) => None,
-    })
 }
 
 /// The ids that have the form of a user's id.

@@ -11,10 +11,11 @@ use super::scope::Scope;
 use super::writer::Undo;
 use super::{Database, batch, claims, counters, events, factors, import, jobs, listing, queues, tokens, users};
 use crate::model::{EventRecord, Timestamp, UserKey, UserRecord};
+use crate::store::sql::{only_adds_consumer, validate};
 use crate::store::{
     Batch, Claim, Committed, Counter, CounterKey, Credentials, EventLog, EventQuery, ImportObserver, Imported,
-    JobFilter, JobRecord, Lease, Mutation, NewUser, Outcome, Page, PageRequest, QueueName, ResetToken, Store,
-    StoreError, TokenHash,
+    JobFilter, JobRecord, Lease, NewUser, Outcome, Page, PageRequest, QueueName, ResetToken, Store, StoreError,
+    TokenHash,
 };
 
 /// The users of one namespace in a [`SqliteDatabase`](super::SqliteDatabase).
@@ -49,11 +50,8 @@ impl SqliteStore {
 
     /// Whether the batch only adds a consumer that exists: the common case, which then takes no write lock.
     fn is_needless(&self, batch: &Batch) -> Result<bool, StoreError> {
-        let Batch { expect, mutations, events } = batch;
-        let ([], [Mutation::AddConsumer { name, .. }], []) = (&**expect, &**mutations, &**events) else {
-            return Ok(false);
-        };
-        self.read(|scope| Ok(queues::find(scope, &QueueName::Events(name.clone()))?.is_some()))
+        let Some(queue) = only_adds_consumer(batch) else { return Ok(false) };
+        self.read(|scope| Ok(queues::find(scope, &queue)?.is_some()))
     }
 }
 
@@ -90,7 +88,7 @@ impl Store for SqliteStore {
     }
 
     async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
-        batch::validate(&batch)?;
+        validate(&batch)?;
         if self.is_needless(&batch)? {
             return Ok(Committed { affected: vec![0], ..Committed::default() });
         }

@@ -3,10 +3,10 @@
 use rusqlite::{OptionalExtension, Row, ToSql, params};
 use uuid::Uuid;
 
-use super::ids::{following, parse_id};
 use super::scope::Scope;
 use super::select_list::{scalar, select_list};
 use crate::model::{InvalidPasswordHash, PasswordHash, Timestamp, UserKey, UserRecord, Version};
+use crate::store::sql::{FIRST_VERSION, following, parse_id, version_value};
 use crate::store::{NewUser, PasswordChange, StoreError, UserPatch};
 
 select_list! {
@@ -23,9 +23,6 @@ select_list! {
 }
 
 pub(super) use user_columns;
-
-/// The version of a new user.
-pub(super) const FIRST_VERSION: Version = Version(1);
 
 const BY_ID: &str = concat!("SELECT ", user_columns!(), " FROM users AS u WHERE u.namespace_id = ?1 AND u.id = ?2");
 const BY_NAME: &str = concat!("SELECT ", user_columns!(), " FROM users AS u WHERE u.namespace_id = ?1 AND u.name = ?2");
@@ -183,9 +180,4 @@ pub(super) fn delete(scope: Scope<'_>, id: Uuid, expected: Option<Version>) -> R
 pub(super) fn replace_hash(scope: Scope<'_>, id: Uuid, hash: &PasswordHash) -> Result<u64, StoreError> {
     let sql = "UPDATE users SET password_hash = ?3 WHERE namespace_id = ?1 AND id = ?2";
     Ok(scope.prepare(sql)?.execute(params![scope.namespace_id, id.as_bytes(), hash.as_str()])? as u64)
-}
-
-/// The value of a version in a row. A version that no row can have becomes one that none has.
-pub(super) fn version_value(version: Version) -> i64 {
-    i64::try_from(version.0).unwrap_or(-1)
 }
