@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::task::JoinSet;
 
 use super::reader::{POLL, wait};
@@ -50,14 +51,14 @@ impl WebhookWorker {
         let mut shutdown = pin!(shutdown);
         let mut commits = self.events.commits();
         let mut under_way = JoinSet::new();
-        let mut paused_until = Instant::now();
+        let pause = Arc::new(Pause::default());
         loop {
             // Before the look: a commit after it wakes the wait.
             commits.borrow_and_update();
-            let pause = paused_until.saturating_duration_since(Instant::now());
+            let left = pause.left();
             let free = settings.concurrency - under_way.len();
-            let mut rest = POLL;
-            if pause.is_zero() && free > 0 {
+            let mut rest = if left.is_zero() { POLL } else { left.min(POLL) };
+            if left.is_zero() && free > 0 {
                 let claim = match self.claim(free).await {
                     // A claim whose outcome is unknown leaves at most leases that end.
                     Err(EventError::Store(error)) if error.is_temporary() || error.is_unknown_outcome() => {
@@ -68,7 +69,12 @@ impl WebhookWorker {
                     claim => claim?,
                 };
                 for delivery in claim.deliveries {
-                    under_way.spawn(deliver(self.events.clone(), Arc::clone(&self.webhook), delivery));
+                    under_way.spawn(deliver(
+                        self.events.clone(),
+                        Arc::clone(&self.webhook),
+                        delivery,
+                        Arc::clone(&pause),
+                    ));
                 }
                 if claim.more && under_way.len() < settings.concurrency {
                     rest = Duration::ZERO;
@@ -78,11 +84,7 @@ impl WebhookWorker {
             tokio::select! {
                 biased;
                 () = &mut shutdown => break,
-                Some(done) = under_way.join_next(), if !under_way.is_empty() => {
-                    if let Ok(Some(pause)) = done {
-                        paused_until = paused_until.max(Instant::now() + pause);
-                    }
-                }
+                Some(_) = under_way.join_next(), if !under_way.is_empty() => {}
                 () = wait(&mut commits, rest) => {}
             }
         }
@@ -100,9 +102,27 @@ impl WebhookWorker {
     }
 }
 
-/// Posts one event and records the outcome. Returns the pause that the receiver requests.
-async fn deliver(events: Events, webhook: Arc<Webhook>, delivery: Delivery) -> Option<Duration> {
-    let event = events.event_of(&delivery).await?;
+/// The pause that the receiver requests, of all deliveries.
+#[derive(Debug, Default)]
+struct Pause(Mutex<Option<Instant>>);
+
+impl Pause {
+    /// Pauses for at least this long from now.
+    fn extend(&self, pause: Duration) {
+        let until = Instant::now() + pause;
+        let mut current = self.0.lock();
+        *current = (*current).max(Some(until));
+    }
+
+    /// How long the pause lasts from now.
+    fn left(&self) -> Duration {
+        self.0.lock().map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()))
+    }
+}
+
+/// Posts one event and records the outcome.
+async fn deliver(events: Events, webhook: Arc<Webhook>, delivery: Delivery, pause: Arc<Pause>) {
+    let Some(event) = events.event_of(&delivery).await else { return };
     let Delivery { job, lease } = delivery;
     let retries = webhook.settings.retries();
     let attempts = job.attempts;
@@ -112,11 +132,14 @@ async fn deliver(events: Events, webhook: Arc<Webhook>, delivery: Delivery) -> O
     } else {
         webhook.post(&event).await
     };
-    let (outcome, pause) = match posted {
-        Ok(()) => (Outcome::Done { keep: false }, None),
+    let outcome = match posted {
+        Ok(()) => Outcome::Done { keep: false },
         Err(failure) => {
-            let pause = failure.retry_after.map(|pause| pause.min(retries.max_delay));
-            (retries.after(&job, failure), pause)
+            // Before the outcome is recorded: the record wakes the next claim.
+            if let Some(requested) = failure.retry_after {
+                pause.extend(requested.min(retries.max_delay));
+            }
+            retries.after(&job, failure)
         }
     };
     match &outcome {
@@ -137,5 +160,4 @@ async fn deliver(events: Events, webhook: Arc<Webhook>, delivery: Delivery) -> O
             tracing::warn!(event = event.id, %error, "an event is delivered again: its outcome was not recorded")
         }
     }
-    pause
 }

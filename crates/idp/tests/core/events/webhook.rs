@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pretty_assertions::assert_eq;
 use tailor_idp_core::events::{Events, Revival, StartAt, WebhookSettings, WebhookWorker};
-use tailor_idp_core::store::{QueueName, StoreError};
+use tailor_idp_core::store::{JobFilter, QueueName, StoreError};
 use tailor_idp_core::{NamespaceSettings, User};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -53,6 +53,17 @@ impl Place {
             worker.run(StartAt::Oldest, shutdown).await.unwrap();
         });
         Running { stop, worker }
+    }
+
+    /// Waits until the answer to the first request has been recorded as a refusal.
+    async fn until_refused(&self) {
+        let recorded = async || {
+            let jobs = self.host.store.jobs(JobFilter::new(QueueName::Events("webhook".into()))).await.unwrap();
+            jobs.iter().any(|job| job.reason.is_some())
+        };
+        while !recorded().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     async fn by_user(&self) -> BTreeMap<String, Vec<String>> {
@@ -275,7 +286,7 @@ async fn retry_after_pauses_all_requests_up_to_the_maximum_delay() {
     let mut settings = settings(&receiver);
     settings.max_delay = Duration::from_millis(600);
     let worker = place.worker_with(settings);
-    receiver.wait_for(|requests| !requests.is_empty()).await;
+    place.until_refused().await;
     place.create("bo").await;
     receiver.wait_for(|requests| requests.len() == 3).await;
     worker.stop().await;
@@ -308,7 +319,7 @@ async fn worker_finishes_its_requests_when_it_is_stopped() {
     let worker = place.worker(&receiver);
     receiver.wait_for(|requests| requests.len() == 1).await;
     worker.stop().await;
-    let job = place.host.store.jobs(tailor_idp_core::store::JobFilter::new(QueueName::Events("webhook".into())));
+    let job = place.host.store.jobs(JobFilter::new(QueueName::Events("webhook".into())));
     let job = job.await.unwrap().remove(0);
     assert_eq!((job.attempts, job.reason.as_deref()), (1, Some("no answer within 500ms")));
 }
