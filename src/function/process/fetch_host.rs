@@ -151,6 +151,10 @@ impl Fetches {
 
     /// The next message for the worker.
     pub(in crate::function) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<ToWorker> {
+        // Most executions make no request. A waker in the channel would be woken for nothing when it is dropped.
+        if self.running.is_empty() && self.messages.is_empty() {
+            return Poll::Pending;
+        }
         while let Poll::Ready(Some(_)) = self.running.poll_next_unpin(cx) {}
         match self.messages.poll_recv(cx) {
             Poll::Ready(Some(message)) => Poll::Ready(message),

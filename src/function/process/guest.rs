@@ -6,11 +6,12 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{RecvFlags, recv};
 use rustix::process::Pid;
 use serde_json::Value;
@@ -41,6 +42,13 @@ use crate::idp::{
 
 /// Longest message of the host, in bytes: far above the largest script or argument. The host is trusted.
 const MAX_MESSAGE: usize = u32::MAX as usize;
+
+/// Time for which a call waits for its answer within the op. A store on the host's machine answers in some microseconds; a turn of
+/// the event loop alone takes longer than that.
+const DIRECT_WAIT: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000 };
+
+/// Calls after one without an early answer that do not wait for theirs within the op: slow stores cost the script little.
+const PATIENT_CALLS: u32 = 32;
 
 /// Reason why a worker ends.
 #[derive(Debug, thiserror::Error)]
@@ -123,7 +131,8 @@ fn serve(socket: OwnedFd) -> Result<(), GuestError> {
     };
     let (max_body, max_streamed_body) = preparation.fetch_limits;
     let fetch = FetchSettings::over(Arc::new(HostFetch::new(Arc::clone(&link))), max_body, max_streamed_body);
-    let idp = Arc::new(RemoteIdp { link: Arc::clone(&link), next_call: AtomicU64::new(0) });
+    let idp =
+        Arc::new(RemoteIdp { link: Arc::clone(&link), next_call: AtomicU64::new(0), patient_calls: AtomicU32::new(0) });
     let isolation =
         preparation.reuse.map_or(Isolation::Fresh, |(max_runs, max_age)| Isolation::Reuse { max_runs, max_age });
     let mut runner = ThreadRunner::new(isolate_config(idp, fetch, Some(&preparation)), isolation, None);
@@ -279,11 +288,26 @@ impl Link {
         }
     }
 
+    /// Waits for messages, for [`DIRECT_WAIT`] at most, and takes them.
+    fn wait_for_answers(&self) -> Result<(), GuestError> {
+        match poll(&mut [PollFd::new(&self.socket, PollFlags::IN)], Some(&DIRECT_WAIT)) {
+            Ok(0) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Ok(_) => self.take_answers(),
+            Err(error) => Err(io::Error::from(error).into()),
+        }
+    }
+
     /// Takes what was received, without waiting.
     fn take_answers(&self) -> Result<(), GuestError> {
         let mut inbox = self.inbox.lock();
-        loop {
-            match inbox.receive(|buffer| receive(&self.socket, buffer, RecvFlags::DONTWAIT)) {
+        let mut has_more = true;
+        while has_more {
+            let received = inbox.receive(|buffer| {
+                let received = receive(&self.socket, buffer, RecvFlags::DONTWAIT)?;
+                has_more = received == buffer.len();
+                Ok(received)
+            });
+            match received {
                 // The host is gone.
                 Ok(0) => exit(0),
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
@@ -309,6 +333,7 @@ impl Link {
                 }
             }
         }
+        Ok(())
     }
 }
 
@@ -320,16 +345,28 @@ fn receive(socket: &UnixStream, buffer: &mut [u8], flags: RecvFlags) -> rustix::
 struct RemoteIdp {
     link: Arc<Link>,
     next_call: AtomicU64,
+    /// Calls that do not wait for their answer within the op: see [`PATIENT_CALLS`].
+    patient_calls: AtomicU32,
 }
 
 impl RemoteIdp {
     async fn call(&self, context: &CallContext, operation: Operation) -> Result<Answer, IdpError> {
         let gone = || IdpError::new(Code::Unavailable, "the execution has ended");
         let call = self.next_call.fetch_add(1, Relaxed);
-        let (sender, answer) = oneshot::channel();
+        let (sender, mut answer) = oneshot::channel();
         self.link.calls.lock().insert(call, sender);
         let namespace = context.namespace.as_str().to_owned();
         self.link.send(&FromWorker::Call { call, namespace, operation }).map_err(|_| gone())?;
+        match self.patient_calls.load(Relaxed) {
+            0 => {
+                self.link.wait_for_answers().map_err(|_| gone())?;
+                if let Ok(answer) = answer.try_recv() {
+                    return Ok(answer);
+                }
+                self.patient_calls.store(PATIENT_CALLS, Relaxed);
+            }
+            left => self.patient_calls.store(left - 1, Relaxed),
+        }
         answer.await.map_err(|_| gone())
     }
 

@@ -1,10 +1,12 @@
 //! The connection to a worker process.
 
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
 use std::task::{Context, Poll, ready};
 
-use tokio::net::UnixStream;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 use super::calls::{Answered, Calls};
 use crate::extension::ConsoleSink;
@@ -32,7 +34,10 @@ pub(super) enum WorkerError {
 
 /// The connection to a worker process.
 pub(super) struct Link {
-    socket: UnixStream,
+    /// Registered for reading alone: the worker makes the socket writable with each message that it takes.
+    socket: AsyncFd<UnixStream>,
+    /// The socket, registered for writing while it takes no more.
+    full: Option<AsyncFd<UnixStream>>,
     inbox: Inbox,
     outbox: Vec<u8>,
     /// Bytes of the outbox that are sent.
@@ -40,9 +45,10 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(socket: std::os::unix::net::UnixStream) -> io::Result<Self> {
+    pub(super) fn new(socket: UnixStream) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
-        Ok(Self { socket: UnixStream::from_std(socket)?, inbox: Inbox::default(), outbox: Vec::new(), sent: 0 })
+        let socket = registered(socket, Interest::READABLE)?;
+        Ok(Self { socket, full: None, inbox: Inbox::default(), outbox: Vec::new(), sent: 0 })
     }
 
     /// Puts a message into the outbox, which is sent while the link is polled.
@@ -62,12 +68,17 @@ impl Link {
     /// Writes what the socket takes.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Result<(), WorkerError> {
         while self.sent < self.outbox.len() {
-            match self.socket.try_write(&self.outbox[self.sent..]) {
+            match self.socket.get_ref().write(&self.outbox[self.sent..]) {
                 Ok(written) => self.sent += written,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let full = match self.full.take() {
+                        Some(full) => full,
+                        None => registered(self.socket.get_ref().try_clone()?, Interest::WRITABLE)?,
+                    };
                     // Registers the task. If the socket became writable meanwhile, it tries again.
-                    match self.socket.poll_write_ready(cx) {
-                        Poll::Ready(ready) => ready?,
+                    match self.full.insert(full).poll_write_ready(cx) {
+                        Poll::Ready(ready) => ready?.clear_ready(),
                         Poll::Pending => return Ok(()),
                     }
                 }
@@ -75,6 +86,7 @@ impl Link {
                 Err(_) => self.sent = self.outbox.len(),
             }
         }
+        self.full = None;
         self.outbox.clear();
         self.sent = 0;
         if self.outbox.capacity() > MAX_WAITING_ANSWERS {
@@ -89,11 +101,20 @@ impl Link {
                 return Poll::Ready(Ok(message));
             }
             let Self { socket, inbox, .. } = self;
-            match inbox.receive(|buffer| socket.try_read(buffer)) {
+            let mut readable = ready!(socket.poll_read_ready(cx))?;
+            let mut is_drained = true;
+            let received: io::Result<usize> = inbox.receive(|buffer| {
+                let received = socket.get_ref().read(buffer)?;
+                is_drained = received < buffer.len();
+                Ok(received)
+            });
+            match received {
                 Ok(0) => return Poll::Ready(Err(WorkerError::Closed)),
+                Ok(_) if is_drained => readable.clear_ready(),
                 Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(socket.poll_read_ready(cx))?,
-                Err(error) => return Poll::Ready(Err(error.into())),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => readable.clear_ready(),
+                Err(error) => return Poll::Ready(Err(WorkerError::Io(error))),
             }
         }
     }
@@ -152,4 +173,10 @@ impl Link {
         })
         .await
     }
+}
+
+/// Registers a socket with the event loop.
+fn registered(socket: UnixStream, interest: Interest) -> io::Result<AsyncFd<UnixStream>> {
+    // SAFETY: a socket keeps its descriptor until it is dropped.
+    unsafe { AsyncFd::register_with_interest(socket, interest) }.map_err(io::Error::from)
 }
