@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use tailor_idp::function::FetchSettings;
 use tailor_idp::idp::events::WebhookSettings;
 use tailor_idp::idp::{NamespaceName, UserAuthPolicy};
 use tailor_idp::settings::{
@@ -116,7 +117,8 @@ fn summary(file: &SettingsFile) -> String {
 
 /// Limits and fetch hosts of scripts; empty if the file sets neither.
 fn function_summary(settings: &Settings) -> String {
-    let Settings { function, fetch, .. } = settings;
+    let function = &settings.function;
+    let fetch = FetchSettings::from(&settings.fetch);
     let hosts = fetch.allowed().to_string();
     if *function == FunctionLimits::default() && hosts.is_empty() {
         return String::new();

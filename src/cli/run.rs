@@ -12,7 +12,8 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::Value;
 use tailor_idp::function::{
-    CertificateAuthorities, Execution, FetchPolicy, FunctionRuntime, Invocation, Script, parse_argument,
+    CertificateAuthorities, Execution, FetchPolicy, FunctionRuntime, Invocation, Limits, Script, Workers,
+    parse_argument,
 };
 use tailor_idp::settings::{FunctionLimits, ScriptIsolation};
 
@@ -197,9 +198,9 @@ impl Run {
         let isolation = self.isolation.unwrap_or(limits.isolation);
         // A single run needs no prepared isolates.
         let mut runtime = FunctionRuntime::builder(Arc::new(idp))
-            .limits(limits.limits())
+            .limits(Limits::from(&limits))
             .fetch(fetch)
-            .workers(isolation.workers())
+            .workers(Workers::from(isolation))
             .prepared(0);
         if self.without_snapshot {
             runtime = runtime.without_snapshot();

@@ -175,7 +175,8 @@ impl ScriptStoreArgs {
             let names = names.join(", ");
             output::note("note", &format!("without settings, {word} {names} {is} open to every script (allow-all)"));
         }
-        let (limits, fetch) = file.map(|file| (file.settings.function, file.settings.fetch)).unwrap_or_default();
+        let (limits, fetch) =
+            file.map(|file| (file.settings.function, (&file.settings.fetch).into())).unwrap_or_default();
         Ok((idp, limits, fetch))
     }
 }

@@ -6,10 +6,8 @@ use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect;
+use tailor_idp_fetch_policy::{AddressScope, CertificateAuthorities, Denial, is_public};
 
-use super::address::is_public;
-use super::authorities::CertificateAuthorities;
-use super::policy::{AddressScope, Denial};
 use super::settings::NameLookup;
 
 /// The default `User-Agent`. Scripts can set another.

@@ -3,8 +3,8 @@
 use std::error::Error;
 
 use super::client::ClientError;
-use super::policy::Denial;
 use super::settings::BodyLimit;
+use tailor_idp_fetch_policy::Denial;
 
 #[derive(Debug, thiserror::Error, deno_error::JsError)]
 pub(crate) enum FetchError {

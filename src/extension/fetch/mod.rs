@@ -1,15 +1,12 @@
 //! `fetch`: the JavaScript of deno_fetch on top of ops that enforce the network policy.
 //!
 //! The classes, the fetch algorithm and redirects are deno_fetch's JavaScript. Each hop of a redirect is a separate request
-//! in [`request`], which checks the [`policy`], counts the request and sends it with a [`client`] that connects only to allowed
+//! in [`request`], which checks the [`FetchPolicy`], counts the request and sends it with a [`client`] that connects only to allowed
 //! addresses.
 
-mod address;
-mod authorities;
 mod body;
 mod client;
 mod error;
-mod policy;
 mod request;
 mod settings;
 mod transport;
@@ -18,11 +15,12 @@ use std::borrow::Cow;
 use std::rc::Rc;
 
 use deno_core::{CancelHandle, ExtensionFileSource, ascii_str};
+use tailor_idp_fetch_policy::AddressScope;
 use url::Url;
 
-pub use authorities::{CertificateAuthorities, InvalidCertificates};
-pub use policy::{FetchPolicy, InvalidFetchHost};
-pub use settings::{
+pub use tailor_idp_fetch_policy::{CertificateAuthorities, FetchPolicy, InvalidCertificates, InvalidFetchHost};
+
+pub use self::settings::{
     DEFAULT_FETCH_MAX_BODY, DEFAULT_FETCH_MAX_REQUESTS, DEFAULT_FETCH_MAX_STREAMED_BODY, DEFAULT_FETCH_TIMEOUT,
     FetchSettings,
 };
@@ -30,7 +28,6 @@ pub use settings::{
 use self::body::op_fetch_stream_body;
 pub(crate) use self::body::{Allowance, ResponseReader};
 use self::error::FetchError;
-use self::policy::AddressScope;
 pub(crate) use self::request::{PreparedRequest, RequestFailure};
 use self::request::{op_fetch, op_fetch_send};
 pub(crate) use self::transport::{

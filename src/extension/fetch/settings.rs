@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::authorities::CertificateAuthorities;
-use super::policy::FetchPolicy;
+use tailor_idp_fetch_policy::{CertificateAuthorities, FetchPolicy};
+
 use super::transport::FetchTransport;
 
 /// Default time limit of a request, from the call to the last byte of the response: half of the default time limit of an

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pretty_assertions::assert_eq;
+use tailor_idp::function::Limits;
 use tailor_idp::idp::mail::SmtpTls;
 use tailor_idp::idp::{Lang, NamespaceSettings};
 use tailor_idp::settings::{FunctionLimits, MailRoute, Settings, StoreLocation};
@@ -105,7 +106,7 @@ max_calls = 200_000
     assert_eq!(settings.reset_page.as_ref().unwrap().as_str(), "https://id.example.com/reset");
     assert_eq!(settings.webhook.as_ref().unwrap().url.as_str(), "https://hook.example.com/");
     assert_eq!((settings.function.timeout, settings.function.memory), (Duration::from_secs(90), 1 << 30));
-    assert_eq!((settings.function.max_calls, settings.function.limits().calls), (200_000, 200_000));
+    assert_eq!((settings.function.max_calls, Limits::from(&settings.function).calls), (200_000, 200_000));
     let secrets: Vec<_> = settings.secrets().iter().map(|secret| (secret.variable(), secret.key())).collect();
     assert_eq!(
         secrets,

@@ -10,7 +10,7 @@ use super::permission::{self, Audience, OPERATIONS};
 use super::postgres::{self, PostgresEntry};
 use super::reader::{Section, wrong_type};
 use super::remote::{self, RemoteEntry};
-use crate::idp::{
+use tailor_idp_core::{
     AttemptLimits, EmailConfig, Lang, MailLimit, NamespaceSettings, SettingFault, UserAuthPolicy, shortened,
 };
 

@@ -71,7 +71,11 @@ impl CertificateAuthorities {
     }
 
     /// TLS with Mozilla's root certificates instead of the machine's, and with these authorities.
-    pub(super) fn tls(&self) -> Result<ClientConfig, rustls::Error> {
+    ///
+    /// # Errors
+    ///
+    /// Fails if the TLS library does not accept the configuration.
+    pub fn tls(&self) -> Result<ClientConfig, rustls::Error> {
         // Without authorities, one configuration serves the whole process.
         static PUBLIC: OnceLock<Result<ClientConfig, rustls::Error>> = OnceLock::new();
         let shared = if self.certificates.is_empty() { &PUBLIC } else { &*self.tls };

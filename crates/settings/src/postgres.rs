@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 
 use super::reader::Section;
 use super::secret::{MissingSecret, SecretVariable};
-use crate::idp::store::{InvalidPostgres, PostgresOptions};
+use tailor_idp_core::store::{InvalidPostgres, PostgresOptions};
 
 /// Checks the other keys of a table before its URL is known.
 const ANY_URL: &str = "postgres://localhost/";

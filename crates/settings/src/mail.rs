@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::reader::Section;
 use super::secret::{MissingSecret, SecretVariable};
-use crate::idp::mail::{self, MailTransport, SmtpCredentials, SmtpServer, SmtpTls};
-use crate::idp::shortened;
+use tailor_idp_core::mail::{self, MailTransport, SmtpCredentials, SmtpServer, SmtpTls};
+use tailor_idp_core::shortened;
 
 /// Settings for outgoing mail.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::error::{SettingsError, SettingsFault};
 use super::secret::{SecretVariable, is_variable_name};
-use crate::idp::shortened;
-use crate::idp::suggest::nearest;
+use tailor_idp_core::shortened;
+use tailor_idp_core::suggest::nearest;
 
 /// Keys that must precede the first table. TOML assigns them to a table if they come after its header.
 pub(super) const TOP_KEYS: [&str; 1] = ["mfa_key_env"];

@@ -9,9 +9,9 @@ use url::Url;
 use super::function::{read_key, time};
 use super::reader::Section;
 use super::secret::{MissingSecret, SecretVariable};
-use crate::idp::NamespaceName;
-use crate::idp::directory::Directory;
-use crate::idp::remote::{
+use tailor_idp_core::NamespaceName;
+use tailor_idp_core::directory::Directory;
+use tailor_idp_core::remote::{
     Auth0, Auth0Builder, Count, Descope, DescopeBuilder, InvalidRemote, RemoteOptions, Tailor, TailorBuilder, WorkOs,
     WorkOsBuilder,
 };

@@ -50,7 +50,7 @@ enum Hosts {
 
 /// The addresses that a request may connect to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum AddressScope {
+pub enum AddressScope {
     /// All addresses of the host, because it is listed by name or by address.
     Any,
     /// Addresses of the public internet.
@@ -59,7 +59,9 @@ pub(super) enum AddressScope {
 
 /// Why a request is denied.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Denial {
+#[non_exhaustive]
+pub enum Denial {
+    /// No host is allowed.
     #[error(
         "fetch is not allowed: this function may fetch from no host (function.fetch.allow in the settings, or --allow-fetch, allow some)"
     )]
@@ -67,11 +69,14 @@ pub(crate) enum Denial {
     #[error(
         "fetch is not allowed from {0:?}: it is not among the hosts that this function may fetch from (function.fetch.allow in the settings, or --allow-fetch, allow more)"
     )]
+    /// The host is not allowed.
     Host(String),
     #[error(
         "fetch is not allowed from {0:?}: it has an address outside the public internet, and is not itself among the hosts that this function may fetch from"
     )]
+    /// The address is not public, and not listed.
     NotPublic(String),
+    /// Neither `http` nor `https`.
     #[error("fetch supports http: and https: only: got {0:?}")]
     Scheme(String),
 }
@@ -99,7 +104,11 @@ impl FetchPolicy {
     }
 
     /// Checks a request, and returns the addresses that it may connect to.
-    pub(super) fn check(&self, url: &Url) -> Result<AddressScope, Denial> {
+    ///
+    /// # Errors
+    ///
+    /// [`Denial`] if the policy does not allow the request.
+    pub fn check(&self, url: &Url) -> Result<AddressScope, Denial> {
         if self.rules.is_empty() {
             return Err(Denial::NoHosts);
         }

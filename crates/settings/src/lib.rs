@@ -4,7 +4,7 @@
 //! describes the format.
 //!
 //! ```
-//! use tailor_idp::settings::Settings;
+//! use tailor_idp_settings::Settings;
 //!
 //! let wrong = "
 //! [namespace.builtin-idp]
@@ -36,7 +36,7 @@ use toml::de::DeTable;
 use url::Url;
 
 pub use error::{SettingsError, SettingsFault};
-pub use function::{FunctionLimits, ScriptIsolation};
+pub use function::{FetchEntry, FunctionLimits, ScriptIsolation};
 pub use mail::{MailEntry, MailRoute, SmtpEntry};
 pub use namespace::{NamespaceEntry, StoreLocation};
 #[doc(hidden)]
@@ -47,8 +47,7 @@ pub use remote::{RemoteEntry, RemoteError, RemoteService};
 pub use secret::{MissingSecret, SecretVariable};
 
 use self::reader::{Reader, Section, table_at};
-use crate::function::FetchSettings;
-use crate::idp::{NamespaceName, shortened};
+use tailor_idp_core::{NamespaceName, shortened};
 
 /// Name of the settings file.
 pub const FILE_NAME: &str = "tailor-idp.toml";
@@ -70,7 +69,7 @@ pub struct Settings {
     /// Limits of scripts (`[function]`).
     pub function: FunctionLimits,
     /// Hosts and limits of `fetch` (`[function.fetch]`).
-    pub fetch: FetchSettings,
+    pub fetch: FetchEntry,
 }
 
 /// A webhook that receives user events.

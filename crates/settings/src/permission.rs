@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer, ValueDeserializer};
 
 use super::reader::{Section, join};
-use crate::idp::{Operation, Permission, PermissionConfig, PermissionFault};
+use tailor_idp_core::{Operation, Permission, PermissionConfig, PermissionFault};
 
 /// Names of the operations that a permission has policies for.
 pub const OPERATIONS: [&str; Operation::ALL.len()] = {

@@ -4,9 +4,10 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
+use tailor_idp_core::shortened;
+use tailor_idp_fetch_policy::{CertificateAuthorities, FetchPolicy};
+
 use super::reader::Section;
-use crate::function::{CertificateAuthorities, FetchPolicy, FetchSettings, Limits, ProcessOptions, Workers};
-use crate::idp::shortened;
 
 /// Limits of a script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,14 +46,24 @@ impl ScriptIsolation {
             _ => Err(format!("must be thread or process: got {:?}", shortened(text))),
         }
     }
+}
 
-    /// The workers of a function runtime.
-    pub fn workers(self) -> Workers {
-        match self {
-            Self::Thread => Workers::Threads,
-            Self::Process => Workers::Processes(ProcessOptions::default()),
-        }
-    }
+/// Hosts and limits of `fetch`. A limit that is not in the file is the function runtime's default.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct FetchEntry {
+    /// The allowed hosts.
+    pub policy: FetchPolicy,
+    /// Maximum time of a request.
+    pub timeout: Option<Duration>,
+    /// Maximum size of a body in memory, in bytes.
+    pub max_body: Option<u64>,
+    /// Maximum size of a streamed body, in bytes.
+    pub max_streamed_body: Option<u64>,
+    /// Maximum requests of an execution.
+    pub max_requests: Option<u32>,
+    /// Certificate authorities beside the public ones.
+    pub authorities: CertificateAuthorities,
 }
 
 const MB: u64 = 1024 * 1024;
@@ -70,14 +81,6 @@ const MAX_FETCH_REQUESTS: u32 = 100_000;
 const MAX_MEMORY_MB: u64 = 4096;
 
 impl FunctionLimits {
-    /// Converts to the limits of the function runtime. Limits that are not in the file keep their defaults.
-    pub fn limits(&self) -> Limits {
-        // A limit beyond the address space is no limit.
-        let memory = usize::try_from(self.memory).unwrap_or(usize::MAX);
-        let calls = usize::try_from(self.max_calls).unwrap_or(usize::MAX);
-        Limits { time: self.timeout, calls, ..Limits::default() }.memory(memory)
-    }
-
     /// Parses a time such as `60s`, within the bounds of [`timeout`](Self::timeout).
     ///
     /// # Errors
@@ -109,7 +112,7 @@ impl Default for FunctionLimits {
     }
 }
 
-pub(super) fn read(section: Section<'_, '_>, folder: &Path) -> (FunctionLimits, FetchSettings) {
+pub(super) fn read(section: Section<'_, '_>, folder: &Path) -> (FunctionLimits, FetchEntry) {
     let mut limits = FunctionLimits::default();
     if let Some(timeout) = read_key(&section, "timeout", FunctionLimits::parse_timeout) {
         limits.timeout = timeout;
@@ -128,28 +131,21 @@ pub(super) fn read(section: Section<'_, '_>, folder: &Path) -> (FunctionLimits, 
     (limits, fetch)
 }
 
-fn read_fetch(section: Section<'_, '_>, folder: &Path) -> FetchSettings {
-    let mut fetch = FetchSettings::default();
+fn read_fetch(section: Section<'_, '_>, folder: &Path) -> FetchEntry {
+    let mut fetch = FetchEntry::default();
     if let Some(hosts) = section.strings("allow") {
         match FetchPolicy::allow(hosts.iter().map(String::as_str)) {
-            Ok(policy) => fetch = fetch.allow(policy),
+            Ok(policy) => fetch.policy = policy,
             Err(error) => section.fault("allow", error.to_string()),
         }
     }
-    if let Some(timeout) = read_key(&section, "timeout", |text| time(text, "30s")) {
-        fetch = fetch.timeout(timeout);
-    }
-    if let Some(bytes) = read_key(&section, "max_body", |text| size(text, "10MB", 1..=MAX_FETCH_BODY_MB)) {
-        fetch = fetch.max_body(bytes);
-    }
-    if let Some(bytes) = read_key(&section, "max_streamed_body", |text| size(text, "100MB", 1..=MAX_FETCH_BODY_MB)) {
-        fetch = fetch.max_streamed_body(bytes);
-    }
-    if let Some(requests) = read_count(&section, "max_requests", MAX_FETCH_REQUESTS) {
-        fetch = fetch.max_requests(requests);
-    }
+    let body = |key, example| read_key(&section, key, |text| size(text, example, 1..=MAX_FETCH_BODY_MB));
+    fetch.timeout = read_key(&section, "timeout", |text| time(text, "30s"));
+    fetch.max_body = body("max_body", "10MB");
+    fetch.max_streamed_body = body("max_streamed_body", "100MB");
+    fetch.max_requests = read_count(&section, "max_requests", MAX_FETCH_REQUESTS);
     if let Some(authorities) = read_key(&section, "ca", |path| read_authorities(&folder.join(path))) {
-        fetch = fetch.trust(&authorities);
+        fetch.authorities = authorities;
     }
     section.finish();
     fetch

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 ///
 /// False for loopback, private networks, metadata services of clouds, and all other blocks of the IANA special-purpose
 /// address registries. IPv4-mapped and NAT64 addresses are classified by their IPv4 address.
-pub(super) fn is_public(address: IpAddr) -> bool {
+pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
         IpAddr::V6(address) => is_public_v6(address),
