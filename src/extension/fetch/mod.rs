@@ -31,7 +31,7 @@ use self::body::op_fetch_stream_body;
 pub(crate) use self::body::{Allowance, ResponseReader};
 use self::error::FetchError;
 use self::policy::AddressScope;
-pub(crate) use self::request::{PreparedRequest, RequestFailure};
+pub(crate) use self::request::{BodyLength, PreparedRequest, RequestFailure};
 use self::request::{op_fetch, op_fetch_send};
 pub(crate) use self::transport::{
     FetchFailure, FetchTransport, RemoteChunks, RemoteResponse, ResponseHead, ScriptBody, ScriptRequest,

@@ -130,7 +130,7 @@ fn serve(socket: OwnedFd) -> Result<(), GuestError> {
         None => return Ok(()),
     };
     let (max_body, max_streamed_body) = preparation.fetch_limits;
-    let fetch = FetchSettings::over(Arc::new(HostFetch::new(Arc::clone(&link))), max_body, max_streamed_body);
+    let fetch = FetchSettings::over(Arc::new(HostFetch::new(Arc::clone(&link), max_body)), max_body, max_streamed_body);
     let idp =
         Arc::new(RemoteIdp { link: Arc::clone(&link), next_call: AtomicU64::new(0), patient_calls: AtomicU32::new(0) });
     let isolation =
