@@ -55,7 +55,7 @@ pub(in crate::function) enum LaunchError {
 /// A worker process. Killed when dropped.
 pub(in crate::function) struct WorkerProcess {
     pid: i32,
-    process: OwnedFd,
+    process: Arc<OwnedFd>,
     stderr: OwnedFd,
     exit: Arc<ExitSlot>,
 }
@@ -93,12 +93,12 @@ impl WorkerProcess {
     }
 
     /// A handle that can kill the process from any thread.
-    pub(in crate::function) fn killer(&self) -> io::Result<impl Fn() + Send + 'static> {
-        let process = self.process.try_clone()?;
-        // Fails if the process has ended.
-        Ok(move || {
+    pub(in crate::function) fn killer(&self) -> impl Fn() + Send + 'static {
+        let process = Arc::clone(&self.process);
+        move || {
+            // Fails if the process has ended.
             let _ = pidfd_send_signal(&process, Signal::KILL);
-        })
+        }
     }
 
     pub(in crate::function) fn kill(&self) {
@@ -270,7 +270,7 @@ impl Zygote {
             state.launches.remove(&worker);
             state.exits.remove(&worker);
         })?;
-        Ok((WorkerProcess { pid, process, stderr, exit }, ours))
+        Ok((WorkerProcess { pid, process: Arc::new(process), stderr, exit }, ours))
     }
 }
 
