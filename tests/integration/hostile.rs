@@ -7,6 +7,11 @@
 //! A third line `// Process-only: …` says what a thread cannot contain: the script holds more memory, or computes longer, than its
 //! limits allow, since V8 cannot be interrupted. What holds for such a script too is that it ends, and that it disturbs no other.
 
+#[cfg(target_os = "linux")]
+mod generated;
+#[cfg(target_os = "linux")]
+mod generator;
+
 use std::cell::Cell;
 use std::fs;
 use std::num::NonZero;

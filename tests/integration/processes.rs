@@ -1,5 +1,7 @@
 //! Worker processes.
 
+mod deaths;
+
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::process::Stdio;
