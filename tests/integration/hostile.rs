@@ -28,7 +28,7 @@ use tailor_idp::idp::store::SqliteDatabase;
 use tailor_idp::idp::{HashCost, NamespaceName, NamespaceSettings, Permission, Router};
 
 #[cfg(target_os = "linux")]
-use crate::worker_processes::{anonymous_memory, program_alone, workers_of};
+use crate::worker_processes::{anonymous_memory, program_alone, unknown_call, workers_of};
 
 const TIME: Duration = Duration::from_millis(300);
 
@@ -172,7 +172,8 @@ async fn hostile_scripts_in_worker_processes_are_gone_soon_after_limits_and_do_n
     let _alone = ALONE.lock().await;
     let folder = tempfile::TempDir::new().unwrap();
     let program = PROGRAM.get_or_init(|| program_alone(folder.path()));
-    let runtime = runtime(Workers::Processes(ProcessOptions::default().program(program)), PROCESS_TIME).await;
+    let options = ProcessOptions::default().program(program).report_unknown_calls();
+    let runtime = runtime(Workers::Processes(options), PROCESS_TIME).await;
     let peak = Peak::watch(workers_mib);
     // Twice the memory limit, and 64 MiB.
     let max_mib = 2 * Limits::default().memory / (1024 * 1024) + 64;
@@ -229,6 +230,10 @@ async fn run_all(runtime: &FunctionRuntime, contains_all: bool, check: impl Fn(&
         if !is_late && !expected.split(" | ").any(|expected| expected == actual) {
             let error = execution.result.as_ref().err().map(ToString::to_string).unwrap_or_default();
             faults.push(format!("{name}: ended by {actual}, not {expected} {error:.200}"));
+        }
+        #[cfg(target_os = "linux")]
+        if let Some(call) = execution.result.as_ref().err().and_then(|error| unknown_call(&error.message)) {
+            faults.push(format!("{name}: made the system call {call}, which the sandbox does not know"));
         }
         // A process contains what a thread cannot.
         if optional_header(&text, "Process-only").is_none() || contains_all {

@@ -63,6 +63,14 @@ pub(crate) fn anonymous_memory(process: u32) -> usize {
     resident.saturating_sub(shared) * rustix::param::page_size()
 }
 
+/// Name of the system call in the report of a worker that made one that the sandbox does not know.
+pub(crate) fn unknown_call(error: &str) -> Option<String> {
+    let (_, number) = error.split_once("the sandbox does not know: number ")?;
+    let digits = number.split(|other: char| !other.is_ascii_digit()).next()?;
+    let call = syscalls::Sysno::new(digits.parse().ok()?);
+    Some(call.map_or_else(|| digits.to_owned(), |call| call.name().to_owned()))
+}
+
 /// Children of a process that have ended and wait to be reaped.
 pub(crate) fn zombies(process: u32) -> usize {
     all_children(process).into_iter().filter(|child| !is_alive(*child)).count()

@@ -20,7 +20,9 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Signal, pidfd_send_signal};
 
 use super::control::{Exit, Fork, Report, Task, receive, send};
+use super::sandbox::Layers;
 use super::zygote::{ZYGOTE_ARGUMENT, ZYGOTE_VARIABLE};
+use crate::function::workers::ProcessOptions;
 
 /// Time that the zygote has to initialize V8, in seconds. It takes some milliseconds on an idle machine.
 const ZYGOTE_START_TIMEOUT_SECONDS: i64 = 30;
@@ -132,16 +134,16 @@ impl Drop for WorkerProcess {
     }
 }
 
-/// Starts a worker process of the program, by default the current one. Returns it with its socket.
+/// Starts a worker process. Returns it with its socket.
 ///
 /// # Errors
 ///
 /// Fails if the program cannot be started or has no entry for workers, or if the system refuses a process.
-pub(in crate::function) fn launch(program: Option<&Path>) -> Result<(WorkerProcess, UnixStream), LaunchError> {
-    launch_task(program, Task::Work)
+pub(in crate::function) fn launch(options: &ProcessOptions) -> Result<(WorkerProcess, UnixStream), LaunchError> {
+    launch_task(options.program.as_deref(), Task::Work { layers: Layers::all(options) })
 }
 
-/// As [`launch`], for any task.
+/// As [`launch`], for any task. The program is the current one by default.
 pub(super) fn launch_task(program: Option<&Path>, task: Task) -> Result<(WorkerProcess, UnixStream), LaunchError> {
     let zygote = Zygote::get(program)?;
     let launched = zygote.launch(task);

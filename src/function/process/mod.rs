@@ -42,6 +42,7 @@ pub(super) use self::message::{
     Answer, Done, FromWorker, MAX_CALL_BYTES, Operation, Preparation, Run, ToWorker, max_result_bytes,
 };
 pub(super) use self::result::parse_result;
+pub(super) use self::sandbox::UNKNOWN_CALL_STATUS;
 pub use self::sandbox::{Attempt, Outcome as AttemptOutcome, ProbeError, SandboxStatus, sandbox_status};
 pub(super) use self::usage::ProcessMemory;
 pub(super) use self::zygote::worker_entry;

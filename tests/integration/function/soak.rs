@@ -137,8 +137,8 @@ async fn run_part(runtime: &FunctionRuntime, part: usize) {
 #[tokio::test]
 #[ignore = "counts what its process holds: `make soak`, and the test below, run it in a process of its own"]
 async fn nothing_grows_in_any_mode() {
-    let processes =
-        |share| Workers::Processes(ProcessOptions::default().program(env!("CARGO_BIN_EXE_tailor-idp")).share(share));
+    let options = || ProcessOptions::default().program(env!("CARGO_BIN_EXE_tailor-idp"));
+    let processes = |share| Workers::Processes(options().share(share));
     let modes = [
         ("threads", Workers::Threads, Isolation::Fresh),
         ("threads-reuse", Workers::Threads, Isolation::reuse()),

@@ -9,11 +9,12 @@
 //! one second.
 
 use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -26,7 +27,7 @@ use tailor_idp::function::{FunctionRuntime, Invocation, Limits, ProcessOptions, 
 
 use super::generator::{LIST_BUILTINS, scripts};
 use super::{ALONE, BYSTANDER, Peak, ending, process_overrun, runtime};
-use crate::worker_processes::{anonymous_memory, program_alone, workers_of};
+use crate::worker_processes::{anonymous_memory, program_alone, unknown_call, workers_of};
 
 /// Time limit of a script.
 const TIME: Duration = Duration::from_millis(500);
@@ -60,13 +61,19 @@ fn first_seed() -> u64 {
 struct Report {
     ending: String,
     wall_time: Duration,
+    unknown_call: Option<String>,
     bystander: Result<Value, String>,
 }
 
 async fn run(runtime: &FunctionRuntime, text: &str) -> Report {
     let script = Script::new("file:///generated.js".parse().unwrap(), text);
     let execution = runtime.run(&script, Invocation::default()).await;
-    Report { ending: ending(&execution), wall_time: execution.usage.wall_time, bystander: run_bystander(runtime).await }
+    Report {
+        ending: ending(&execution),
+        wall_time: execution.usage.wall_time,
+        unknown_call: execution.result.as_ref().err().and_then(|error| unknown_call(&error.message)),
+        bystander: run_bystander(runtime).await,
+    }
 }
 
 async fn run_bystander(runtime: &FunctionRuntime) -> Result<Value, String> {
@@ -80,6 +87,8 @@ struct ThreadHost {
     child: Child,
     input: ChildStdin,
     reports: Receiver<Report>,
+    /// The end of its standard error.
+    stderr: Arc<Mutex<VecDeque<String>>>,
     stuck: usize,
 }
 
@@ -93,9 +102,24 @@ impl ThreadHost {
     fn start() -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", "hostile::generated::host_of_threads", "--ignored", "--nocapture"]);
+        command.env("RUST_BACKTRACE", "0");
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         HOST.store(child.id(), Relaxed);
         let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let errors = child.stderr.take().unwrap();
+        let stderr = Arc::<Mutex<VecDeque<String>>>::default();
+        thread::spawn({
+            let stderr = Arc::clone(&stderr);
+            move || {
+                for line in BufReader::new(errors).lines().map_while(Result::ok) {
+                    let mut stderr = stderr.lock().unwrap();
+                    stderr.push_back(line.chars().take(300).collect());
+                    if stderr.len() > 10 {
+                        stderr.pop_front();
+                    }
+                }
+            }
+        });
         let (sender, reports) = mpsc::channel();
         thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
@@ -105,7 +129,7 @@ impl ThreadHost {
                 }
             }
         });
-        Self { child, input, reports, stuck: 0 }
+        Self { child, input, reports, stderr, stuck: 0 }
     }
 
     fn run(&mut self, text: &str) -> Result<Report, String> {
@@ -115,12 +139,9 @@ impl ThreadHost {
             _ => {
                 let _ = self.child.kill();
                 let status = self.child.wait().unwrap();
-                let mut stderr = String::new();
-                if let Some(pipe) = self.child.stderr.take() {
-                    let _ = std::io::Read::read_to_string(&mut BufReader::new(pipe), &mut stderr);
-                }
-                let tail: String = stderr.chars().skip(stderr.chars().count().saturating_sub(600)).collect();
-                Err(format!("the host ended: {status} {tail}"))
+                // The rest of its output arrives.
+                thread::sleep(Duration::from_millis(100));
+                Err(format!("the host ended: {status} {:?}", self.stderr.lock().unwrap()))
             }
         }
     }
@@ -154,7 +175,7 @@ struct Bench {
     host_peak: RefCell<Peak>,
     unharmed: Result<Value, String>,
     /// Scripts by how they ended in a process.
-    endings: RefCell<std::collections::BTreeMap<String, usize>>,
+    endings: RefCell<BTreeMap<String, usize>>,
     /// Scripts that made the engine fail, which is contained.
     crashes: RefCell<Vec<String>>,
 }
@@ -185,6 +206,9 @@ impl Bench {
             self.crashes.borrow_mut().push(text.to_owned());
         }
         *self.endings.borrow_mut().entry(kind).or_default() += 1;
+        if let Some(call) = &report.unknown_call {
+            return Err(format!("made the system call {call}, which the sandbox does not know"));
+        }
         if report.wall_time > TIME + process_overrun() {
             return Err(format!("took {:?}, of {TIME:?}", report.wall_time));
         }
@@ -236,7 +260,7 @@ fn generated_scripts_end_within_limits_and_do_not_affect_next_execution() {
         let workers = PROGRAM.get().map(|program| workers_of(program)).unwrap_or_default();
         workers.into_iter().map(anonymous_memory).max().unwrap_or(0) / (1024 * 1024)
     };
-    let workers = Workers::Processes(ProcessOptions::default().program(program));
+    let workers = Workers::Processes(ProcessOptions::default().program(program).report_unknown_calls());
     let processes = tokio.block_on(runtime(workers, TIME));
     let list = Script::new("file:///list.js".parse().unwrap(), LIST_BUILTINS);
     let list = tokio.block_on(processes.run(&list, Invocation::default())).result.unwrap();

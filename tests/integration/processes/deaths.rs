@@ -10,6 +10,7 @@ use pretty_assertions::assert_eq;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use tailor_idp::function::{Execution, FunctionRuntime, Invocation, Limit, Script};
+use tokio::task::JoinHandle;
 
 use super::{builder, options, script, wait_until};
 use crate::support::run_alone;
@@ -167,7 +168,8 @@ async fn dying_workers_harm_no_other_execution_and_leak_nothing() {
             };
             assert_eq!(die(&runtime, death, &panics).await, (Some(Limit::Crash), message.to_owned()), "{death:?}");
             // Spreads the deaths over the other executions.
-            while next.load(Relaxed).min(goods) < goods * (number + 1) / deaths {
+            let is_early = || next.load(Relaxed).min(goods) < goods * (number + 1) / deaths;
+            while is_early() && !callers.iter().any(JoinHandle::is_finished) {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         }

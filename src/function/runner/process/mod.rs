@@ -29,7 +29,7 @@ use crate::function::limits::{Limit, Limits};
 use crate::function::pool::{Isolation, PoolConfig};
 use crate::function::process::{
     Done, Exit, Fetches, FromWorker, LaunchError, MAX_CALL_BYTES, Preparation, ProcessMemory, Run, ToWorker,
-    WorkerProcess, launch, parse_result,
+    UNKNOWN_CALL_STATUS, WorkerProcess, launch, parse_result,
 };
 use crate::function::script::Script;
 use crate::function::termination::TerminationReason;
@@ -140,8 +140,8 @@ impl ProcessRunner {
                 Isolation::Reuse { max_runs, max_age } => Some((max_runs, max_age)),
             },
         };
-        let (process, socket) = launch(self.options.program.as_deref())
-            .map_err(|error: LaunchError| ExecutionError::platform(error.to_string()))?;
+        let (process, socket) =
+            launch(&self.options).map_err(|error: LaunchError| ExecutionError::platform(error.to_string()))?;
         // A process that has ended has no memory.
         let memory = Arc::new(ProcessMemory::of(process.pid()).map_err(|error| StartError::died(&error))?);
         let clock = CpuClock::of_process(process.pid());
@@ -314,6 +314,8 @@ impl Worker {
                     "a worker process ended abnormally"
                 );
                 let how = match ended.exit {
+                    // Only if the host asked for it: see `ProcessOptions::report_unknown_calls`.
+                    Exit::Status(UNKNOWN_CALL_STATUS) => ended.stderr,
                     Exit::Signal(signal) => format!("the engine ended abnormally, with signal {}", signal_name(signal)),
                     Exit::Status(status) => format!("the engine ended abnormally, with status {status}"),
                     Exit::Unknown => "the engine ended abnormally".to_owned(),
