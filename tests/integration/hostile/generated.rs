@@ -8,7 +8,7 @@
 //! A failure prints its seed and the script, in as few statements as show it. To run a script of a seed again, set the seed and
 //! one second.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -176,6 +176,8 @@ struct Bench {
     unharmed: Result<Value, String>,
     /// Scripts by how they ended in a process.
     endings: RefCell<BTreeMap<String, usize>>,
+    /// Most memory of a worker and of the host of threads, in MiB.
+    most: Cell<(usize, usize)>,
     /// Scripts that made the engine fail, which is contained.
     crashes: RefCell<Vec<String>>,
 }
@@ -213,6 +215,7 @@ impl Bench {
             return Err(format!("took {:?}, of {TIME:?}", report.wall_time));
         }
         let (held, most) = (self.workers_peak.take(), 2 * Limits::default().memory / (1024 * 1024) + 64);
+        self.most.update(|(worker, host)| (worker.max(held), host));
         if held > most {
             return Err(format!("its process held {held} MiB, of {most}"));
         }
@@ -226,6 +229,7 @@ impl Bench {
             host.stuck += 1;
         }
         let held = self.host_peak.borrow().take();
+        self.most.update(|(worker, host)| (worker, host.max(held)));
         if ran.is_err() || host.stuck >= MAX_STUCK || held > THREAD_MAX_MIB {
             *host = ThreadHost::start();
         }
@@ -275,6 +279,7 @@ fn generated_scripts_end_within_limits_and_do_not_affect_next_execution() {
         host_peak: RefCell::new(Peak::watch(host_mib)),
         unharmed,
         endings: RefCell::default(),
+        most: Cell::default(),
         crashes: RefCell::default(),
     };
     let (began_at, first) = (Instant::now(), first_seed());
@@ -297,11 +302,13 @@ fn generated_scripts_end_within_limits_and_do_not_affect_next_execution() {
         seed += 1;
     }
     println!(
-        "{} scripts from {} built-ins, seeds {first} to {}: {:?}",
+        "{} scripts from {} built-ins, seeds {first} to {}: {:?}; a worker held up to {} MiB, the host of threads {} MiB",
         seed - first,
         builtins.len(),
         seed - 1,
-        bench.endings.borrow()
+        bench.endings.borrow(),
+        bench.most.get().0,
+        bench.most.get().1,
     );
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
