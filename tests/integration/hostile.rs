@@ -56,6 +56,9 @@ fn overrun() -> Duration {
 /// in the same process.
 const MAX_GROWTH: usize = 1024;
 
+/// Further runs of a script that took too long or held too much: on a busy machine, the watchdog gets a processor late.
+const RETRIES: usize = 2;
+
 /// With one worker, the next execution runs on the thread of the hostile script.
 const WORKERS: NonZero<usize> = NonZero::<usize>::MIN;
 
@@ -219,7 +222,18 @@ async fn run_all(runtime: &FunctionRuntime, contains_all: bool, check: impl Fn(&
         let text = fs::read_to_string(file).unwrap();
         assert!(!header(&text, "Attacks").is_empty(), "{name}");
         let script = Script::new("file:///hostile.js".parse().unwrap(), text.as_str());
-        let execution = runtime.run(&script, Invocation::default()).await;
+        let mut execution = runtime.run(&script, Invocation::default()).await;
+        // A process contains what a thread cannot.
+        let is_checked = optional_header(&text, "Process-only").is_none() || contains_all;
+        let mut excess = if is_checked { check(&execution) } else { Vec::new() };
+        for _ in 0..RETRIES {
+            if excess.is_empty() {
+                break;
+            }
+            execution = runtime.run(&script, Invocation::default()).await;
+            excess = check(&execution);
+        }
+        faults.extend(excess.into_iter().map(|fault| format!("{name}: {fault}")));
 
         let (expected, actual) = (header(&text, "Ends"), ending(&execution));
         // On a busy machine, the time limit can come before any other.
@@ -234,10 +248,6 @@ async fn run_all(runtime: &FunctionRuntime, contains_all: bool, check: impl Fn(&
         #[cfg(target_os = "linux")]
         if let Some(call) = execution.result.as_ref().err().and_then(|error| unknown_call(&error.message)) {
             faults.push(format!("{name}: made the system call {call}, which the sandbox does not know"));
-        }
-        // A process contains what a thread cannot.
-        if optional_header(&text, "Process-only").is_none() || contains_all {
-            faults.extend(check(&execution).into_iter().map(|fault| format!("{name}: {fault}")));
         }
         let after = run_bystander().await;
         if after != unharmed {

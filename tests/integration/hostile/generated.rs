@@ -78,7 +78,8 @@ async fn run(runtime: &FunctionRuntime, text: &str) -> Report {
 
 async fn run_bystander(runtime: &FunctionRuntime) -> Result<Value, String> {
     let bystander = Script::new("file:///bystander.js".parse().unwrap(), BYSTANDER);
-    let execution = runtime.run(&bystander, Invocation::new(json!({ "list": [1, 2] }))).await;
+    let invocation = Invocation::new(json!({ "list": [1, 2] })).limits(Limits::default());
+    let execution = runtime.run(&bystander, invocation).await;
     execution.result.map_err(|error| error.to_string())
 }
 
@@ -267,7 +268,8 @@ fn generated_scripts_end_within_limits_and_do_not_affect_next_execution() {
     let workers = Workers::Processes(ProcessOptions::default().program(program).report_unknown_calls());
     let processes = tokio.block_on(runtime(workers, TIME));
     let list = Script::new("file:///list.js".parse().unwrap(), LIST_BUILTINS);
-    let list = tokio.block_on(processes.run(&list, Invocation::default())).result.unwrap();
+    let listed = processes.run(&list, Invocation::default().limits(Limits::default()));
+    let list = tokio.block_on(listed).result.unwrap();
     let builtins: &'static [String] = BUILTINS.get_or_init(|| serde_json::from_value(list).unwrap());
     let unharmed = tokio.block_on(run_bystander(&processes));
     assert_eq!(unharmed.as_ref().unwrap()[0], json!([2, 4]));
