@@ -18,9 +18,14 @@ run: ## build, then run a handler that manages users in a new store
 test: ## check formatting and lints, and run all tests
 	@scripts/test.sh
 
-soak: ## run 100,000 executions in each isolation mode and check that memory stays flat; takes minutes
+soak: ## run 100,000 executions in each mode and check that nothing grows, then generated hostile scripts for an hour; takes hours
 	@TAILOR_IDP_SOAK=$${TAILOR_IDP_SOAK:-100000} scripts/cargo.sh test --locked --test integration -- \
-	  --ignored --nocapture --exact function::soak::memory_stays_flat_in_both_modes
+	  --ignored --nocapture --exact function::soak::nothing_grows_in_any_mode
+	@TAILOR_IDP_TEST_ROUNDS=$${TAILOR_IDP_TEST_ROUNDS:-11000} scripts/cargo.sh test --locked --test integration -- \
+	  --ignored --nocapture --exact processes::deaths::dying_workers_harm_no_other_execution_and_leak_nothing
+	@TAILOR_IDP_GENERATED_SECONDS=$${TAILOR_IDP_GENERATED_SECONDS:-3600} \
+	TAILOR_IDP_GENERATED_SEED=$${TAILOR_IDP_GENERATED_SEED:-$$(date +%s)} scripts/cargo.sh test --locked --test integration -- \
+	  --nocapture --exact hostile::generated::generated_scripts_end_within_limits_and_do_not_affect_next_execution
 
 bench: ## run all benchmarks, write the results into docs/performance.md; takes a quarter of an hour
 	@scripts/bench.sh

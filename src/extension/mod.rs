@@ -69,8 +69,8 @@ pub(crate) use console::tailor_console;
 pub(crate) use external_memory::{ExternalMemory, MemoryTracker};
 #[allow(unused_imports, reason = "not used by the build script")]
 pub(crate) use fetch::{
-    Allowance, Fetch, FetchFailure, FetchTransport, PreparedRequest, RemoteChunks, RemoteResponse, RequestFailure,
-    ResponseHead, ResponseReader, ScriptBody, ScriptRequest,
+    Allowance, BodyLength, Fetch, FetchFailure, FetchTransport, PreparedRequest, RemoteChunks, RemoteResponse,
+    RequestFailure, ResponseHead, ResponseReader, ScriptBody, ScriptRequest,
 };
 pub use fetch::{
     CertificateAuthorities, DEFAULT_FETCH_MAX_BODY, DEFAULT_FETCH_MAX_REQUESTS, DEFAULT_FETCH_MAX_STREAMED_BODY,

@@ -30,7 +30,7 @@ pub(super) fn from_exception<'s>(scope: &mut PinScope<'s, '_>, value: Option<Loc
     if value.is_object() && !value.is_native_error() && error.stack_trace.is_none() {
         let json = v8::json::stringify(scope, value).filter(|_| !value.is_function());
         if let Some(json) = json {
-            error.message = format!("Uncaught {}", json.to_rust_string_lossy(scope));
+            error.message = truncate(&format!("Uncaught {}", json.to_rust_string_lossy(scope)), MAX_MESSAGE_BYTES);
         }
     }
     error
@@ -74,7 +74,7 @@ pub(super) fn from_core_error(error: CoreError, kind: ErrorKind, loader: &Script
     }
 }
 
-/// Longest error message, in bytes.
+/// Longest error message, and longest name of an error, in bytes.
 const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 /// Longest stack trace including those of causes, in bytes.
 const MAX_STACK_BYTES: usize = 256 * 1024;
@@ -98,6 +98,7 @@ fn js_error(error: &JsError, kind: ErrorKind, loader: Option<&ScriptLoader>) -> 
         let message = truncate(&error.exception_message, MAX_MESSAGE_BYTES);
         return ExecutionError { code_frame, ..ExecutionError::with_stack(kind, String::new(), message, None) };
     };
+    let name = truncate(name, MAX_MESSAGE_BYTES);
     let mut message = truncate(error.message.as_deref().unwrap_or_default(), MAX_MESSAGE_BYTES);
     let mut stack = match &error.stack {
         Some(stack) => truncate(stack, MAX_STACK_BYTES),
@@ -131,7 +132,9 @@ fn js_error(error: &JsError, kind: ErrorKind, loader: Option<&ScriptLoader>) -> 
         stack.push_str("\nCaused by: ");
         stack.push_str(&js_error(cause, kind, None).to_string());
     }
-    ExecutionError { code_frame, ..ExecutionError::with_stack(kind, name.clone(), message, Some(stack)) }
+    // Causes have stacks of their own.
+    let stack = truncate(&stack, MAX_STACK_BYTES);
+    ExecutionError { code_frame, ..ExecutionError::with_stack(kind, name, message, Some(stack)) }
 }
 
 /// Code frame of the first stack frame whose source is known.

@@ -44,6 +44,7 @@ pub struct ProcessOptions {
     pub(in crate::function) max_age: Duration,
     pub(in crate::function) max_memory: usize,
     pub(in crate::function) program: Option<PathBuf>,
+    pub(in crate::function) reports_unknown_calls: bool,
 }
 
 /// Default of [`ProcessOptions::max_runs`]: the start of a process is then a thousandth of the work.
@@ -61,6 +62,7 @@ impl Default for ProcessOptions {
             max_age: DEFAULT_MAX_AGE,
             max_memory: DEFAULT_MAX_MEMORY,
             program: None,
+            reports_unknown_calls: false,
         }
     }
 }
@@ -97,6 +99,16 @@ impl ProcessOptions {
     /// For hosts whose own `main` cannot, such as test harnesses.
     pub fn program(mut self, program: impl Into<PathBuf>) -> Self {
         self.program = Some(program.into());
+        self
+    }
+
+    /// Ends a worker at the first system call that the sandbox does not know, and gives its number in the error. Otherwise, such a
+    /// call fails with `EPERM`, as those do that the engine is known to make in vain.
+    ///
+    /// For tests of a new version of the engine.
+    #[doc(hidden)]
+    pub fn report_unknown_calls(mut self) -> Self {
+        self.reports_unknown_calls = true;
         self
     }
 }

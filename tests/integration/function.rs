@@ -6,6 +6,7 @@ mod crashes;
 mod fuzz;
 mod limits;
 mod pool;
+#[cfg(target_os = "linux")]
 mod soak;
 
 use std::sync::{Arc, Mutex};

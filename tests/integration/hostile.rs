@@ -7,6 +7,11 @@
 //! A third line `// Process-only: …` says what a thread cannot contain: the script holds more memory, or computes longer, than its
 //! limits allow, since V8 cannot be interrupted. What holds for such a script too is that it ends, and that it disturbs no other.
 
+#[cfg(target_os = "linux")]
+mod generated;
+#[cfg(target_os = "linux")]
+mod generator;
+
 use std::cell::Cell;
 use std::fs;
 use std::num::NonZero;
@@ -23,7 +28,7 @@ use tailor_idp::idp::store::SqliteDatabase;
 use tailor_idp::idp::{HashCost, NamespaceName, NamespaceSettings, Permission, Router};
 
 #[cfg(target_os = "linux")]
-use crate::worker_processes::{anonymous_memory, program_alone, workers_of};
+use crate::worker_processes::{anonymous_memory, program_alone, unknown_call, workers_of};
 
 const TIME: Duration = Duration::from_millis(300);
 
@@ -50,6 +55,9 @@ fn overrun() -> Duration {
 /// Maximum growth of the process, in MiB. V8 allocates what a script requests before the script can be ended, and other tests run
 /// in the same process.
 const MAX_GROWTH: usize = 1024;
+
+/// Further runs of a script that took too long or held too much: on a busy machine, the watchdog gets a processor late.
+const RETRIES: usize = 2;
 
 /// With one worker, the next execution runs on the thread of the hostile script.
 const WORKERS: NonZero<usize> = NonZero::<usize>::MIN;
@@ -167,7 +175,8 @@ async fn hostile_scripts_in_worker_processes_are_gone_soon_after_limits_and_do_n
     let _alone = ALONE.lock().await;
     let folder = tempfile::TempDir::new().unwrap();
     let program = PROGRAM.get_or_init(|| program_alone(folder.path()));
-    let runtime = runtime(Workers::Processes(ProcessOptions::default().program(program)), PROCESS_TIME).await;
+    let options = ProcessOptions::default().program(program).report_unknown_calls();
+    let runtime = runtime(Workers::Processes(options), PROCESS_TIME).await;
     let peak = Peak::watch(workers_mib);
     // Twice the memory limit, and 64 MiB.
     let max_mib = 2 * Limits::default().memory / (1024 * 1024) + 64;
@@ -213,7 +222,18 @@ async fn run_all(runtime: &FunctionRuntime, contains_all: bool, check: impl Fn(&
         let text = fs::read_to_string(file).unwrap();
         assert!(!header(&text, "Attacks").is_empty(), "{name}");
         let script = Script::new("file:///hostile.js".parse().unwrap(), text.as_str());
-        let execution = runtime.run(&script, Invocation::default()).await;
+        let mut execution = runtime.run(&script, Invocation::default()).await;
+        // A process contains what a thread cannot.
+        let is_checked = optional_header(&text, "Process-only").is_none() || contains_all;
+        let mut excess = if is_checked { check(&execution) } else { Vec::new() };
+        for _ in 0..RETRIES {
+            if excess.is_empty() {
+                break;
+            }
+            execution = runtime.run(&script, Invocation::default()).await;
+            excess = check(&execution);
+        }
+        faults.extend(excess.into_iter().map(|fault| format!("{name}: {fault}")));
 
         let (expected, actual) = (header(&text, "Ends"), ending(&execution));
         // On a busy machine, the time limit can come before any other.
@@ -225,9 +245,9 @@ async fn run_all(runtime: &FunctionRuntime, contains_all: bool, check: impl Fn(&
             let error = execution.result.as_ref().err().map(ToString::to_string).unwrap_or_default();
             faults.push(format!("{name}: ended by {actual}, not {expected} {error:.200}"));
         }
-        // A process contains what a thread cannot.
-        if optional_header(&text, "Process-only").is_none() || contains_all {
-            faults.extend(check(&execution).into_iter().map(|fault| format!("{name}: {fault}")));
+        #[cfg(target_os = "linux")]
+        if let Some(call) = execution.result.as_ref().err().and_then(|error| unknown_call(&error.message)) {
+            faults.push(format!("{name}: made the system call {call}, which the sandbox does not know"));
         }
         let after = run_bystander().await;
         if after != unharmed {

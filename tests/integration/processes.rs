@@ -1,5 +1,7 @@
 //! Worker processes.
 
+mod deaths;
+
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::process::Stdio;
@@ -19,10 +21,10 @@ use tailor_idp::idp::store::SqliteDatabase;
 use tailor_idp::idp::{HashCost, Invoker, InvokerType, NamespaceName, NamespaceSettings, Permission, Router};
 
 use crate::support::{program, send_signal};
-use crate::worker_processes::{is_alive, program_alone, worker_processes, workers_of};
+use crate::worker_processes::{is_alive, program_alone, unknown_call, worker_processes, workers_of};
 
 fn options() -> ProcessOptions {
-    ProcessOptions::default().program(env!("CARGO_BIN_EXE_tailor-idp"))
+    ProcessOptions::default().program(env!("CARGO_BIN_EXE_tailor-idp")).report_unknown_calls()
 }
 
 async fn idp() -> Router {
@@ -158,7 +160,7 @@ async fn forked_isolates_have_random_numbers_of_their_own() {
 
 #[test]
 fn sandbox_refuses_everything_with_each_layer_alone() {
-    let status = sandbox_status(&options()).unwrap();
+    let status = sandbox_status(&ProcessOptions::default().program(env!("CARGO_BIN_EXE_tailor-idp"))).unwrap();
     let allowed = |outcomes: &[(Attempt, AttemptOutcome)]| -> Vec<_> {
         let allowed = outcomes.iter().filter(|(_, outcome)| *outcome == AttemptOutcome::Allowed);
         allowed.map(|(attempt, _)| attempt.description()).collect()
@@ -169,6 +171,14 @@ fn sandbox_refuses_everything_with_each_layer_alone() {
     if fs::read_to_string("/sys/kernel/security/lsm").is_ok_and(|modules| modules.contains("landlock")) {
         assert_eq!(allowed(&status.landlock), Vec::<&str>::new());
     }
+}
+
+#[test]
+fn system_call_that_the_sandbox_does_not_know_is_named() {
+    let error = sandbox_status(&options()).unwrap_err().to_string();
+    // Which one comes first is up to the standard library.
+    let call = unknown_call(&error).unwrap_or_else(|| panic!("{error}"));
+    assert!(["fcntl", "socket", "statx"].contains(&&*call), "{call}");
 }
 
 /// Kills workers in the midst of executions: each execution has a right record, and no other is affected.

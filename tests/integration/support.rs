@@ -54,3 +54,18 @@ pub(crate) fn password_hash(text: &str) -> PasswordHash {
     let hash = "CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc";
     PasswordHash::from_phc(format!("$argon2id$v=19$m=19456,t=2,p=1${}A${hash}", &salt[..21])).unwrap()
 }
+
+/// Runs an ignored test of this binary in a process of its own, so that it can count what its process holds. Each variable is set
+/// unless the environment has it.
+#[cfg(target_os = "linux")]
+pub(crate) fn run_alone(test: &str, variables: &[(&str, &str)]) {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", test, "--ignored", "--nocapture"]);
+    for (name, value) in variables {
+        if std::env::var_os(name).is_none() {
+            command.env(name, value);
+        }
+    }
+    let end = End::of(&mut command);
+    assert!(end.code == Some(0) && end.stdout.contains(" 1 passed"), "{}\n{}", end.stdout, end.stderr);
+}

@@ -3,15 +3,19 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Children of a process that are not zombies.
-fn children(process: u32) -> Vec<u32> {
+/// Children of a process, also those that have ended.
+fn all_children(process: u32) -> Vec<u32> {
     let Ok(tasks) = fs::read_dir(format!("/proc/{process}/task")) else { return Vec::new() };
     let of = |task: fs::DirEntry| fs::read_to_string(task.path().join("children")).unwrap_or_default();
-    let children: Vec<_> = tasks
+    tasks
         .flatten()
         .flat_map(|task| of(task).split_whitespace().filter_map(|child| child.parse().ok()).collect::<Vec<u32>>())
-        .collect();
-    children.into_iter().filter(|child| is_alive(*child)).collect()
+        .collect()
+}
+
+/// Children of a process that are not zombies.
+fn children(process: u32) -> Vec<u32> {
+    all_children(process).into_iter().filter(|child| is_alive(*child)).collect()
 }
 
 /// Whether a process has not ended.
@@ -57,4 +61,29 @@ pub(crate) fn anonymous_memory(process: u32) -> usize {
     let mut pages = statm.split_whitespace().skip(1).filter_map(|pages| pages.parse::<usize>().ok());
     let (resident, shared) = (pages.next().unwrap_or(0), pages.next().unwrap_or(0));
     resident.saturating_sub(shared) * rustix::param::page_size()
+}
+
+/// Name of the system call in the report of a worker that made one that the sandbox does not know.
+pub(crate) fn unknown_call(error: &str) -> Option<String> {
+    let (_, number) = error.split_once("the sandbox does not know: number ")?;
+    let digits = number.split(|other: char| !other.is_ascii_digit()).next()?;
+    let call = syscalls::Sysno::new(digits.parse().ok()?);
+    Some(call.map_or_else(|| digits.to_owned(), |call| call.name().to_owned()))
+}
+
+/// Children of a process that have ended and wait to be reaped.
+pub(crate) fn zombies(process: u32) -> usize {
+    all_children(process).into_iter().filter(|child| !is_alive(*child)).count()
+}
+
+/// Open descriptors of a process of this user.
+pub(crate) fn descriptors(process: u32) -> usize {
+    fs::read_dir(format!("/proc/{process}/fd")).map_or(0, Iterator::count)
+}
+
+/// Virtual memory of a process, in bytes.
+pub(crate) fn virtual_memory(process: u32) -> usize {
+    let statm = fs::read_to_string(format!("/proc/{process}/statm")).unwrap_or_default();
+    let pages = statm.split_whitespace().next().and_then(|pages| pages.parse::<usize>().ok());
+    pages.unwrap_or(0) * rustix::param::page_size()
 }

@@ -28,7 +28,7 @@ pub use self::settings::{
 use self::body::op_fetch_stream_body;
 pub(crate) use self::body::{Allowance, ResponseReader};
 use self::error::FetchError;
-pub(crate) use self::request::{PreparedRequest, RequestFailure};
+pub(crate) use self::request::{BodyLength, PreparedRequest, RequestFailure};
 use self::request::{op_fetch, op_fetch_send};
 pub(crate) use self::transport::{
     FetchFailure, FetchTransport, RemoteChunks, RemoteResponse, ResponseHead, ScriptBody, ScriptRequest,

@@ -18,7 +18,7 @@ use url::Url;
 use super::Fetch;
 use super::body::{Allowance, RequestBody, ResponseBody, ResponseReader};
 use super::error::{FetchError, denial_of, explain};
-use super::settings::BodyLimits;
+use super::settings::{BodyLimit, BodyLimits};
 use super::transport::{FetchFailure, RemoteResponse, ResponseHead, ScriptBody, ScriptRequest};
 
 /// Deadline for a timeout that overflows the clock. The same value as tokio uses.
@@ -74,6 +74,31 @@ impl From<RequestFailure> for FetchFailure {
     }
 }
 
+/// What is known of the body of a request before it is sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum BodyLength {
+    NoBody,
+    /// Text or bytes, of this length.
+    InMemory(u64),
+    /// A stream. Those with a known length, such as blobs and form data, are in memory.
+    Stream(Option<u64>),
+}
+
+impl BodyLength {
+    fn limit(self, limits: BodyLimits) -> BodyLimit {
+        limits.of(matches!(self, Self::Stream(None)))
+    }
+
+    fn check(self, limits: BodyLimits) -> Result<(), FetchError> {
+        let length = match self {
+            Self::NoBody | Self::Stream(None) => return Ok(()),
+            Self::InMemory(length) | Self::Stream(Some(length)) => length,
+        };
+        let limit = self.limit(limits);
+        if length > limit.bytes { Err(FetchError::RequestTooLarge(limit)) } else { Ok(()) }
+    }
+}
+
 /// A request that is checked and counted.
 pub(crate) struct PreparedRequest {
     request: reqwest::RequestBuilder,
@@ -82,22 +107,23 @@ pub(crate) struct PreparedRequest {
 }
 
 impl Fetch {
-    /// Checks and counts a request.
+    /// Checks and counts a request. Its body is to be set afterwards.
     ///
     /// # Errors
     ///
     /// Fails if the policy denies the URL, if there were too many requests, or if the request is malformed or too large.
     pub(crate) fn prepare<'a>(
         &mut self,
-        method: &[u8],
+        method_name: &[u8],
         mut url: Url,
         headers: impl Iterator<Item = (&'a [u8], &'a [u8])>,
-        length: Option<u64>,
+        body: BodyLength,
     ) -> Result<PreparedRequest, FetchError> {
         let client = self.admit(&url)?;
         let (timeout, limits) = (self.settings.timeout, self.settings.limits);
+        body.check(limits)?;
         let method =
-            Method::from_bytes(method).map_err(|_| FetchError::Invalid("the method of the request is invalid"))?;
+            Method::from_bytes(method_name).map_err(|_| FetchError::Invalid("the method of the request is invalid"))?;
         let mut header_map = HeaderMap::new();
         for (name, value) in headers {
             let name = HeaderName::from_bytes(name).map_err(|_| FetchError::Invalid("a header's name is invalid"))?;
@@ -107,6 +133,13 @@ impl Fetch {
                 header_map.append(name, value);
             }
         }
+        let length = match body {
+            // As in the Fetch Standard.
+            BodyLength::NoBody => [&b"POST"[..], b"PUT"].contains(&method_name).then_some(0),
+            // Set by the client.
+            BodyLength::InMemory(_) => None,
+            BodyLength::Stream(length) => length,
+        };
         if let Some(length) = length {
             header_map.insert(CONTENT_LENGTH, length.into());
         }
@@ -119,9 +152,9 @@ impl Fetch {
         Ok(PreparedRequest { request, limits, deadline })
     }
 
-    /// The bytes that a request's body may have: streamed, or in memory.
-    pub(crate) fn allowance(&self, is_streamed: bool) -> Allowance {
-        Allowance::new(self.settings.limits.of(is_streamed))
+    /// The bytes that a request's body may have.
+    pub(crate) fn allowance(&self, body: BodyLength) -> Allowance {
+        Allowance::new(body.limit(self.settings.limits))
     }
 }
 
@@ -205,29 +238,17 @@ pub(super) fn op_fetch(
         return Err(FetchError::Invalid("fetch takes no client"));
     }
     let mut url = Url::parse(&url)?;
-    let fetch = state.borrow::<Fetch>();
-    let limits = fetch.settings.limits;
+    let limits = state.borrow::<Fetch>().settings.limits;
     let body = match (has_body, data, resource) {
         (false, ..) | (true, None, None) => ScriptBody::None,
-        (true, Some(data), _) => {
-            let bytes: Vec<u8> = data.0.into();
-            if bytes.len() as u64 > limits.whole {
-                return Err(FetchError::RequestTooLarge(limits.of(false)));
-            }
-            ScriptBody::Bytes(bytes)
-        }
+        (true, Some(data), _) => ScriptBody::Bytes(data.0.into()),
         (true, None, Some(resource)) => {
             let inner = state.resource_table.take_any(resource)?;
             let length = match inner.size_hint() {
                 (lower, Some(upper)) if lower == upper && upper > 0 => Some(upper),
                 _ => None,
             };
-            // Blobs and form data, whose length is known, are in memory.
-            let limit = limits.of(length.is_none());
-            if length.is_some_and(|length| length > limit.bytes) {
-                return Err(FetchError::RequestTooLarge(limit));
-            }
-            let allowance = Cell::new(Allowance::new(limit));
+            let allowance = Cell::new(Allowance::new(BodyLength::Stream(length).limit(limits)));
             ScriptBody::Stream(ResourceToBodyAdapter::new(Rc::new(RequestBody { inner, allowance })), length)
         }
     };
@@ -248,9 +269,9 @@ pub(super) fn op_fetch(
         (Sending::Elsewhere(Box::pin(sent)), Instant::now() + FAR_FUTURE)
     } else {
         let length = match &body {
-            ScriptBody::None => [&b"POST"[..], b"PUT"].contains(&method.as_ref()).then_some(0),
-            ScriptBody::Bytes(_) => None,
-            ScriptBody::Stream(_, length) => *length,
+            ScriptBody::None => BodyLength::NoBody,
+            ScriptBody::Bytes(bytes) => BodyLength::InMemory(bytes.len() as u64),
+            ScriptBody::Stream(_, length) => BodyLength::Stream(*length),
         };
         let headers = headers.iter().map(|(name, value)| (name.as_ref(), value.as_ref()));
         let mut request = fetch.prepare(&method, url.clone(), headers, length)?;

@@ -29,7 +29,7 @@ pub(super) struct Fork {
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) enum Task {
     /// It runs executions.
-    Work,
+    Work { layers: Layers },
     /// It tries something in the sandbox, and its exit status tells what became of it.
     Attempt { attempt: Attempt, layers: Layers },
 }

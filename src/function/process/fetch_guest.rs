@@ -16,12 +16,14 @@ use crate::extension::{FetchFailure, FetchTransport, RemoteChunks, RemoteRespons
 /// Sends requests to the host.
 pub(super) struct HostFetch {
     link: Arc<Link>,
+    /// Longest body in memory, in bytes. The host takes no longer message.
+    max_body: u64,
     next_request: AtomicU64,
 }
 
 impl HostFetch {
-    pub(super) fn new(link: Arc<Link>) -> Self {
-        Self { link, next_request: AtomicU64::new(0) }
+    pub(super) fn new(link: Arc<Link>, max_body: u64) -> Self {
+        Self { link, max_body, next_request: AtomicU64::new(0) }
     }
 }
 
@@ -73,6 +75,10 @@ impl FetchTransport for HostFetch {
         self.link.register_fetch(request, sender);
         let (body, stream, length) = match body {
             ScriptBody::None => (FetchBody::None, None, None),
+            // The host refuses a body for its length, after it has checked and counted the request.
+            ScriptBody::Bytes(bytes) if bytes.len() as u64 > self.max_body => {
+                (FetchBody::Stream, None, Some(bytes.len() as u64))
+            }
             ScriptBody::Bytes(bytes) => (FetchBody::Bytes(bytes.into()), None, None),
             ScriptBody::Stream(stream, length) => (FetchBody::Stream, Some(stream), length),
         };

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{self, Receiver, Sender, UnboundedReceiver, UnboundedSend
 use url::Url;
 
 use super::message::{FetchBody, FetchCommand, FetchEvent, ToWorker};
-use crate::extension::{Fetch, FetchFailure, FetchSettings, PreparedRequest, RequestFailure};
+use crate::extension::{BodyLength, Fetch, FetchFailure, FetchSettings, PreparedRequest, RequestFailure};
 
 /// Most bytes of a response that are sent at once.
 const MAX_CHUNK: usize = 64 * 1024;
@@ -100,24 +100,20 @@ impl Fetches {
     ) -> Result<(), FetchFailure> {
         let url = Url::parse(url).map_err(|error| FetchFailure::Refused(format!("Invalid URL: {error}")))?;
         let headers = headers.iter().map(|(name, value)| (&**name, &**value));
-        let content_length = match &body {
-            FetchBody::None => [&b"POST"[..], b"PUT"].contains(&method).then_some(0),
-            FetchBody::Bytes(_) => None,
-            FetchBody::Stream => length,
+        let body_length = match &body {
+            FetchBody::None => BodyLength::NoBody,
+            FetchBody::Bytes(bytes) => BodyLength::InMemory(bytes.len() as u64),
+            FetchBody::Stream => BodyLength::Stream(length),
         };
-        let prepared = self.fetch.prepare(method, url, headers, content_length)?;
+        let prepared = self.fetch.prepare(method, url, headers, body_length)?;
         let mut body_sender = None;
         let prepared = match body {
             FetchBody::None => prepared,
-            FetchBody::Bytes(bytes) => {
-                self.fetch.allowance(false).consume(bytes.len())?;
-                prepared.body(Body::from(bytes))
-            }
+            FetchBody::Bytes(bytes) => prepared.body(Body::from(bytes)),
             FetchBody::Stream => {
                 let (sender, chunks) = mpsc::channel(1);
                 body_sender = Some(sender);
-                // Bodies whose length is known are in memory.
-                let allowance = self.fetch.allowance(length.is_none());
+                let allowance = self.fetch.allowance(body_length);
                 let out = self.sender.clone();
                 let state = (chunks, allowance, out);
                 let body = stream::try_unfold(state, move |(mut chunks, mut allowance, out)| async move {

@@ -96,7 +96,7 @@ pub(super) fn run(socket: &OwnedFd, stderr: &OwnedFd, zygote: Pid, task: Task) -
     let run = || {
         let socket = sandbox::leave_zygote(socket, stderr, zygote)?;
         match task {
-            Task::Work => serve(socket).map(|()| 0),
+            Task::Work { layers } => serve(socket, layers).map(|()| 0),
             Task::Attempt { attempt, layers } => Ok(sandbox::attempt(attempt, layers)),
         }
     };
@@ -117,7 +117,7 @@ fn exit(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
-fn serve(socket: OwnedFd) -> Result<(), GuestError> {
+fn serve(socket: OwnedFd, layers: Layers) -> Result<(), GuestError> {
     let link = Arc::new(Link {
         socket: socket.into(),
         inbox: Mutex::default(),
@@ -130,7 +130,7 @@ fn serve(socket: OwnedFd) -> Result<(), GuestError> {
         None => return Ok(()),
     };
     let (max_body, max_streamed_body) = preparation.fetch_limits;
-    let fetch = FetchSettings::over(Arc::new(HostFetch::new(Arc::clone(&link))), max_body, max_streamed_body);
+    let fetch = FetchSettings::over(Arc::new(HostFetch::new(Arc::clone(&link), max_body)), max_body, max_streamed_body);
     let idp =
         Arc::new(RemoteIdp { link: Arc::clone(&link), next_call: AtomicU64::new(0), patient_calls: AtomicU32::new(0) });
     let isolation =
@@ -144,7 +144,7 @@ fn serve(socket: OwnedFd) -> Result<(), GuestError> {
         let readable = unsafe { AsyncFd::register_with_interest(link.socket.try_clone()?, Interest::READABLE) };
         readable.map_err(io::Error::from)?
     };
-    sandbox::enter(Layers::ALL)?;
+    sandbox::enter(layers)?;
     let prepared = runner.prepare(&preparation.limits);
     link.send(&FromWorker::Prepared(prepared.map_err(Into::into)))?;
     handle.spawn(Arc::clone(&link).answer_calls(readable));

@@ -20,7 +20,9 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Signal, pidfd_send_signal};
 
 use super::control::{Exit, Fork, Report, Task, receive, send};
+use super::sandbox::Layers;
 use super::zygote::{ZYGOTE_ARGUMENT, ZYGOTE_VARIABLE};
+use crate::function::workers::ProcessOptions;
 
 /// Time that the zygote has to initialize V8, in seconds. It takes some milliseconds on an idle machine.
 const ZYGOTE_START_TIMEOUT_SECONDS: i64 = 30;
@@ -55,7 +57,7 @@ pub(in crate::function) enum LaunchError {
 /// A worker process. Killed when dropped.
 pub(in crate::function) struct WorkerProcess {
     pid: i32,
-    process: OwnedFd,
+    process: Arc<OwnedFd>,
     stderr: OwnedFd,
     exit: Arc<ExitSlot>,
 }
@@ -93,12 +95,12 @@ impl WorkerProcess {
     }
 
     /// A handle that can kill the process from any thread.
-    pub(in crate::function) fn killer(&self) -> io::Result<impl Fn() + Send + 'static> {
-        let process = self.process.try_clone()?;
-        // Fails if the process has ended.
-        Ok(move || {
+    pub(in crate::function) fn killer(&self) -> impl Fn() + Send + 'static {
+        let process = Arc::clone(&self.process);
+        move || {
+            // Fails if the process has ended.
             let _ = pidfd_send_signal(&process, Signal::KILL);
-        })
+        }
     }
 
     pub(in crate::function) fn kill(&self) {
@@ -132,16 +134,16 @@ impl Drop for WorkerProcess {
     }
 }
 
-/// Starts a worker process of the program, by default the current one. Returns it with its socket.
+/// Starts a worker process. Returns it with its socket.
 ///
 /// # Errors
 ///
 /// Fails if the program cannot be started or has no entry for workers, or if the system refuses a process.
-pub(in crate::function) fn launch(program: Option<&Path>) -> Result<(WorkerProcess, UnixStream), LaunchError> {
-    launch_task(program, Task::Work)
+pub(in crate::function) fn launch(options: &ProcessOptions) -> Result<(WorkerProcess, UnixStream), LaunchError> {
+    launch_task(options.program.as_deref(), Task::Work { layers: Layers::all(options) })
 }
 
-/// As [`launch`], for any task.
+/// As [`launch`], for any task. The program is the current one by default.
 pub(super) fn launch_task(program: Option<&Path>, task: Task) -> Result<(WorkerProcess, UnixStream), LaunchError> {
     let zygote = Zygote::get(program)?;
     let launched = zygote.launch(task);
@@ -270,7 +272,7 @@ impl Zygote {
             state.launches.remove(&worker);
             state.exits.remove(&worker);
         })?;
-        Ok((WorkerProcess { pid, process, stderr, exit }, ours))
+        Ok((WorkerProcess { pid, process: Arc::new(process), stderr, exit }, ours))
     }
 }
 

@@ -41,7 +41,10 @@ pub(super) use self::launcher::{LaunchError, WorkerProcess, launch};
 pub(super) use self::message::{
     Answer, Done, FromWorker, MAX_CALL_BYTES, Operation, Preparation, Run, ToWorker, max_result_bytes,
 };
+#[cfg(test)]
+pub(super) use self::message::{FetchBody, FetchCommand};
 pub(super) use self::result::parse_result;
+pub(super) use self::sandbox::UNKNOWN_CALL_STATUS;
 pub use self::sandbox::{Attempt, Outcome as AttemptOutcome, ProbeError, SandboxStatus, sandbox_status};
 pub(super) use self::usage::ProcessMemory;
 pub(super) use self::zygote::worker_entry;

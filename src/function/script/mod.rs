@@ -36,15 +36,14 @@ pub(super) struct SourceModule {
 
 /// A function script: an ES module and the local modules that it imports. Cheap to clone.
 ///
-/// All files are read and prepared when the script is created; running it reads nothing from disk. Clones share V8's code
-/// cache.
+/// All files are read when the script is created; running it reads nothing from disk. Clones share V8's code cache.
 ///
 /// TypeScript (extension `.ts` or `.mts`) needs the cargo feature `typescript`. Types are removed, not checked, and stack
 /// traces show the lines of the TypeScript source.
 ///
-/// TypeScript, and the imports of files, are parsed when the script is created, outside of [`Limits`](crate::function::Limits)
-/// but within limits of time and output. The caller waits for it, at most 10 s for a file. JavaScript from [`Script::new`] is not
-/// parsed before V8 compiles it.
+/// Files are parsed when the script is created, since their imports have to be read: outside of
+/// [`Limits`](crate::function::Limits) but within limits of time and output. The caller waits for it, at most 10 s for a file. A
+/// text from [`Script::new`] is not parsed before its first execution, in the worker process where executions run in processes.
 ///
 /// Syntax errors and refused imports are reported by the execution.
 #[derive(Debug, Clone)]

@@ -36,17 +36,25 @@ pub(crate) struct Module {
     specifier: Url,
     /// Source as the author wrote it.
     text: Arc<str>,
-    code: Result<Code, ModuleError>,
+    /// Filled when it is first needed: where worker processes run the script, there and not in their host, unless the host has to
+    /// read imported files.
+    prepared: OnceLock<Prepared>,
     imports: HashMap<String, Import>,
-    /// Whether the imports of JavaScript were looked for.
+    /// Whether the imports of JavaScript are looked for.
     has_imports: bool,
-    /// Import sites. Empty if the source was not parsed.
-    import_sites: Vec<ImportSite>,
     /// Paths of imported files that do not exist.
     missing_files: Vec<PathBuf>,
     /// V8's code cache, written by the last isolate that compiled the module.
     code_cache: Mutex<Option<Arc<[u8]>>>,
     was_loaded: AtomicBool,
+}
+
+/// What is made of the source.
+#[derive(Debug)]
+struct Prepared {
+    code: Result<Code, ModuleError>,
+    /// Empty if the source is not parsed.
+    import_sites: Vec<ImportSite>,
 }
 
 /// Code that V8 compiles.
@@ -79,6 +87,24 @@ impl Module {
     ///
     /// JavaScript is parsed only if its imports are needed (`find_imports`).
     pub(super) fn new(specifier: Url, text: String, find_imports: bool) -> Self {
+        Self {
+            specifier,
+            text: text.into(),
+            prepared: OnceLock::new(),
+            imports: HashMap::new(),
+            has_imports: find_imports,
+            missing_files: Vec::new(),
+            code_cache: Mutex::default(),
+            was_loaded: AtomicBool::new(false),
+        }
+    }
+
+    fn prepared(&self) -> &Prepared {
+        self.prepared.get_or_init(|| self.prepare())
+    }
+
+    fn prepare(&self) -> Prepared {
+        let (specifier, text) = (&self.specifier, &*self.text);
         let extension = specifier.path().rsplit('/').next().and_then(|name| Some(name.rsplit_once('.')?.1));
         let extension = extension.unwrap_or_default().to_owned();
         let language = if ["ts", "mts"].contains(&&*extension) { Language::TypeScript } else { Language::JavaScript };
@@ -87,31 +113,21 @@ impl Module {
             ("tsx" | "jsx" | "cts", _) => Err(ModuleError::syntax(format!(
                 "a .{extension} file is not run as it is, only .ts and .mts are: bundle it to JavaScript first"
             ))),
-            (_, Language::TypeScript) => strip_types(&specifier, &text).map(|stripped| {
+            (_, Language::TypeScript) => strip_types(specifier, text).map(|stripped| {
                 import_sites = stripped.imports;
                 Code { text: Some(stripped.code.into()), map: Map::Generated(stripped.map) }
             }),
-            (_, Language::JavaScript) => Ok(match take_inline(&text) {
+            (_, Language::JavaScript) => Ok(match take_inline(text) {
                 (Cow::Owned(code), Some(url)) => {
                     Code { text: Some(code.into()), map: Map::Inline(url.to_owned(), OnceLock::new()) }
                 }
                 _ => Code { text: None, map: Map::None },
             }),
         };
-        if find_imports && language == Language::JavaScript {
-            import_sites = imports(&text);
+        if self.has_imports && language == Language::JavaScript {
+            import_sites = imports(text);
         }
-        Self {
-            specifier,
-            text: text.into(),
-            code,
-            imports: HashMap::new(),
-            has_imports: find_imports,
-            import_sites,
-            missing_files: Vec::new(),
-            code_cache: Mutex::default(),
-            was_loaded: AtomicBool::new(false),
-        }
+        Prepared { code, import_sites }
     }
 
     /// The module as the author wrote it, for another process.
@@ -144,7 +160,7 @@ impl Module {
 
     /// Import sites in source order.
     pub(super) fn import_sites(&self) -> &[ImportSite] {
-        &self.import_sites
+        &self.prepared().import_sites
     }
 
     pub(super) fn set_import(&mut self, specifier: String, target: Import) {
@@ -174,7 +190,7 @@ impl Module {
     ///
     /// The syntax error of a module that cannot be compiled.
     pub(crate) fn code(&self) -> Result<Arc<str>, &ModuleError> {
-        self.code.as_ref().map(|code| code.text.clone().unwrap_or_else(|| Arc::clone(&self.text)))
+        self.prepared().code.as_ref().map(|code| code.text.clone().unwrap_or_else(|| Arc::clone(&self.text)))
     }
 
     /// Code with an inline source map that contains the author's source, for debuggers.
@@ -210,7 +226,7 @@ impl Module {
 
     /// Location of an import in the source.
     pub(crate) fn import_location(&self, specifier: &str) -> Option<SourceLocation> {
-        let site = self.import_sites.iter().find(|site| site.specifier == specifier && !site.is_type);
+        let site = self.import_sites().iter().find(|site| site.specifier == specifier && !site.is_type);
         // In a source that was not parsed, take the first equal string literal.
         let literal =
             || ['"', '\''].iter().filter_map(|quote| self.text.find(&format!("{quote}{specifier}{quote}"))).min();
@@ -229,7 +245,7 @@ impl Module {
 
     /// Source map as JSON.
     pub(crate) fn map(&self) -> Option<&[u8]> {
-        match &self.code.as_ref().ok()?.map {
+        match &self.prepared().code.as_ref().ok()?.map {
             Map::Generated(json) => Some(json),
             Map::Inline(..) => self.inline_map().map(|map| &*map.json),
             Map::None => None,
@@ -245,7 +261,8 @@ impl Module {
     }
 
     fn inline_map(&self) -> Option<&InlineMap> {
-        let Map::Inline(url, decoded) = &self.code.as_ref().ok()?.map else { return None };
+        // A module that was never loaded is in no stack trace.
+        let Map::Inline(url, decoded) = &self.prepared.get()?.code.as_ref().ok()?.map else { return None };
         decoded.get_or_init(|| InlineMap::decode(&self.specifier, url)).as_ref()
     }
 
@@ -264,5 +281,21 @@ impl Module {
     /// Stores V8's code cache for later isolates.
     pub(crate) fn set_code_cache(&self, cache: &[u8]) {
         *self.code_cache.lock() = Some(cache.into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_is_not_parsed_before_it_is_needed() {
+        let text = "export default (n: number) => n;";
+        let module = Module::new("file:///main.ts".parse().unwrap(), text.to_owned(), false);
+        assert_eq!(Module::from_source(module.to_source()).unwrap().text(), text);
+        assert_eq!(module.source("file:///main.ts"), Some(text));
+        assert!(module.prepared.get().is_none());
+        let _ = module.code();
+        assert!(module.prepared.get().is_some());
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use pretty_assertions::assert_eq;
 use serde_json::json;
-use tailor_idp::function::{FetchPolicy, FetchSettings, FunctionRuntime, Invocation, Script};
+use tailor_idp::function::{FetchPolicy, FetchSettings, FunctionRuntime, Invocation, ProcessOptions, Script, Workers};
 use tailor_idp::idp::Router;
 
 use super::{Server, run, run_on, settings};
@@ -190,4 +190,23 @@ async fn uncaught_error_of_a_body_names_no_file_of_the_runtime() {
     let script = Script::new("file:///handler.js".parse().unwrap(), text);
     let error = runtime.run(&script, Invocation::new(json!({}))).await.result.unwrap_err();
     assert_eq!(error.stack_trace.as_deref(), Some(STREAM_TOO_LARGE));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn request_with_a_large_body_is_checked_against_the_policy_and_counted_first() {
+    let server = Server::start().await;
+    let body = "
+        const post = (host, length) => attempt(() => text(`http://${host}:${port}/`, { method: 'POST', body: new Uint8Array(length) }));
+        return [await post('other.example', 1001), await post('api.example', 1001), await post('api.example', 1)];";
+    let mut workers = vec![Workers::Threads];
+    if Workers::has_processes() {
+        workers.push(Workers::Processes(ProcessOptions::default().program(env!("CARGO_BIN_EXE_tailor-idp"))));
+    }
+    for workers in workers {
+        let builder = FunctionRuntime::builder(Arc::new(Router::builder().build())).fetch(small().max_requests(1));
+        let ends = run_on(&builder.workers(workers.clone()).build(), &server, body).await;
+        assert!(ends[0].as_str().unwrap().contains("other.example"), "{workers:?}: {ends}");
+        assert_eq!(ends[1], REQUEST_TOO_LARGE, "{workers:?}");
+        assert!(ends[2].as_str().unwrap().contains("its limit of 1 requests"), "{workers:?}: {ends}");
+    }
 }

@@ -224,3 +224,23 @@ async fn record_serializes_in_platform_format() {
     assert!(done["startedAt"].as_str() <= done["finishedAt"].as_str());
     assert!(done["usage"]["peakHeapBytes"].as_u64().unwrap() > 0);
 }
+
+#[tokio::test]
+async fn texts_of_an_error_are_shortened() {
+    for throws in [
+        "throw new Error('x'.repeat(2 << 20));",
+        "throw Object.assign(new Error('no'), { name: 'x'.repeat(2 << 20) });",
+        "throw Object.assign(new Error('no'), { stack: 'x'.repeat(2 << 20) });",
+        "throw 'x'.repeat(2 << 20);",
+        "throw { text: 'x'.repeat(2 << 20) };",
+        "let error; for (let i = 0; i < 50; i++) error = Object.assign(new Error('no', { cause: error }), { stack: 'x'.repeat(200_000) }); throw error;",
+        "throw new AggregateError(Array.from({ length: 50 }, () => Object.assign(new Error('no'), { stack: 'x'.repeat(200_000) })));",
+    ] {
+        let error = run(Limits::default(), throws).await.result.unwrap_err();
+        let most = |length: usize| length + 100;
+        assert!(error.name.len() <= most(64 * 1024), "{throws}: a name of {}", error.name.len());
+        assert!(error.message.len() <= most(64 * 1024), "{throws}: a message of {}", error.message.len());
+        let stack = error.stack_trace.map_or(0, |stack| stack.len());
+        assert!(stack <= most(256 * 1024), "{throws}: a stack of {stack}");
+    }
+}

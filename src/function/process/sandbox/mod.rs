@@ -9,6 +9,7 @@
 
 mod probe;
 mod system_calls;
+mod unknown_calls;
 
 use std::fs::File;
 use std::io;
@@ -23,7 +24,9 @@ use serde::{Deserialize, Serialize};
 
 pub(super) use self::probe::attempt;
 pub use self::probe::{Attempt, Outcome, ProbeError, SandboxStatus, sandbox_status};
-use self::system_calls::{filters, own_signals};
+use self::system_calls::{UnknownCall, filters, own_signals};
+pub(in crate::function) use self::unknown_calls::UNKNOWN_CALL_STATUS;
+use crate::function::workers::ProcessOptions;
 
 /// Descriptor of a worker's socket. Those below are standard input, output and error; there are no others.
 const SOCKET: i32 = 3;
@@ -50,11 +53,15 @@ pub(super) enum SandboxError {
 pub(super) struct Layers {
     pub(super) landlock: bool,
     pub(super) seccomp: bool,
+    /// Whether seccomp ends the process at a call that it does not know, with a report.
+    pub(super) reports_unknown_calls: bool,
 }
 
 impl Layers {
     /// All that the kernel has.
-    pub(super) const ALL: Self = Self { landlock: true, seccomp: true };
+    pub(super) const fn all(options: &ProcessOptions) -> Self {
+        Self { landlock: true, seccomp: true, reports_unknown_calls: options.reports_unknown_calls }
+    }
 }
 
 /// Cuts the ties to the zygote: keeps the socket and standard error, and ends with the zygote. Returns the socket.
@@ -90,7 +97,7 @@ pub(super) fn leave_zygote(socket: &OwnedFd, stderr: &OwnedFd, zygote: Pid) -> R
 
 /// Does once in the zygote what all workers need to enter the sandbox.
 pub(super) fn prepare() {
-    filters();
+    filters(UnknownCall::Fails);
 }
 
 /// Enters the sandbox, for good. The process has one thread; threads that it starts are in the sandbox too.
@@ -112,7 +119,13 @@ pub(super) fn enter(layers: Layers) -> Result<(), SandboxError> {
     }
     if layers.seccomp {
         let own_signals = own_signals().map_err(seccompiler::Error::from)?;
-        for filter in [&own_signals].into_iter().chain(filters()) {
+        let unknown = if layers.reports_unknown_calls {
+            unknown_calls::install_handler()?;
+            UnknownCall::IsReported
+        } else {
+            UnknownCall::Fails
+        };
+        for filter in [&own_signals].into_iter().chain(filters(unknown)) {
             seccompiler::apply_filter(filter)?;
         }
     }

@@ -153,6 +153,7 @@ pub(in crate::function::process) fn attempt(attempt: Attempt, layers: Layers) ->
 ///
 /// Fails if no process can be started: see [`worker_entry`](crate::function::worker_entry). The text says what to do.
 pub fn sandbox_status(options: &crate::function::ProcessOptions) -> Result<SandboxStatus, ProbeError> {
+    let all = Layers::all(options);
     let probe = |layers: Layers| -> Result<Vec<_>, ProbeError> {
         let outcome = |attempt| -> Result<_, ProbeError> {
             let task = Task::Attempt { attempt, layers };
@@ -171,8 +172,8 @@ pub fn sandbox_status(options: &crate::function::ProcessOptions) -> Result<Sandb
         Attempt::ALL.into_iter().map(outcome).collect()
     };
     Ok(SandboxStatus {
-        in_force: probe(Layers::ALL)?,
-        seccomp: probe(Layers { landlock: false, seccomp: true })?,
-        landlock: probe(Layers { landlock: true, seccomp: false })?,
+        in_force: probe(all)?,
+        seccomp: probe(Layers { landlock: false, ..all })?,
+        landlock: probe(Layers { seccomp: false, ..all })?,
     })
 }

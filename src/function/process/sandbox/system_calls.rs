@@ -3,6 +3,9 @@
 //! Calls that are needed are allowed, some of them only with certain arguments. Any other call ends the process if it is a known
 //! means of attack, and fails with `EPERM` otherwise: libraries try some calls and go on without them.
 //!
+//! Tests of the engine let any call end the process that is in none of the lists: see
+//! [`ProcessOptions::report_unknown_calls`](crate::function::ProcessOptions::report_unknown_calls).
+//!
 //! A worker applies several filters; the strictest answer counts.
 
 use std::collections::BTreeMap;
@@ -68,6 +71,21 @@ const ALLOWED: &[c_long] = &[
     libc::SYS_restart_syscall,
 ];
 
+/// Calls that are made in vain: they fail, and the caller goes on without.
+const REFUSED: &[c_long] = &[
+    // The C library's allocator reads the number of processors, and a panic the program's symbols.
+    libc::SYS_openat,
+    // The time zone of the machine, where the environment names none.
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_readlink,
+    libc::SYS_readlinkat,
+    // Sources of random numbers of WebCrypto, before `getrandom`.
+    libc::SYS_newfstatat,
+    // Priorities of threads.
+    libc::SYS_sched_getparam,
+    libc::SYS_sched_getscheduler,
+];
+
 /// Calls that no part of a worker makes, and attackers do. They end the process.
 const FATAL: &[c_long] = &[
     libc::SYS_execve,
@@ -97,18 +115,33 @@ const ARCHITECTURE: TargetArch = TargetArch::x86_64;
 #[cfg(target_arch = "aarch64")]
 const ARCHITECTURE: TargetArch = TargetArch::aarch64;
 
+/// What becomes of a call that is in none of the lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum UnknownCall {
+    /// It fails with `EPERM`.
+    Fails,
+    /// The process gets SIGSYS.
+    IsReported,
+}
+
 /// The filters, in the order in which they have to be applied.
 ///
 /// # Panics
 ///
 /// Panics if the lists above are not a valid filter, which a test would show.
-pub(super) fn filters() -> &'static [BpfProgram] {
-    #[expect(clippy::expect_used, reason = "depends on constants alone")]
-    static FILTERS: LazyLock<Vec<BpfProgram>> = LazyLock::new(|| compile().expect("the filters are valid"));
-    &FILTERS
+#[expect(clippy::expect_used, reason = "depends on constants alone")]
+pub(super) fn filters(unknown: UnknownCall) -> &'static [BpfProgram] {
+    static FILTERS: LazyLock<Vec<BpfProgram>> =
+        LazyLock::new(|| compile(UnknownCall::Fails).expect("the filters are valid"));
+    static REPORTING: LazyLock<Vec<BpfProgram>> =
+        LazyLock::new(|| compile(UnknownCall::IsReported).expect("the filters are valid"));
+    match unknown {
+        UnknownCall::Fails => &FILTERS,
+        UnknownCall::IsReported => &REPORTING,
+    }
 }
 
-fn compile() -> Result<Vec<BpfProgram>, seccompiler::BackendError> {
+fn compile(unknown: UnknownCall) -> Result<Vec<BpfProgram>, seccompiler::BackendError> {
     let any = |calls: &[c_long]| calls.iter().map(|call| (*call, Vec::new())).collect::<BTreeMap<_, _>>();
     let mut allowed = any(ALLOWED);
     // Threads of this process only.
@@ -126,7 +159,15 @@ fn compile() -> Result<Vec<BpfProgram>, seccompiler::BackendError> {
     Ok(vec![
         filter(any(&[libc::SYS_clone3]), SeccompAction::Allow, errno(libc::ENOSYS))?,
         filter(any(FATAL), SeccompAction::Allow, SeccompAction::KillProcess)?,
-        filter(allowed, errno(libc::EPERM), SeccompAction::Allow)?,
+        filter(any(REFUSED), SeccompAction::Allow, errno(libc::EPERM))?,
+        // Last: it refuses to apply another.
+        match unknown {
+            UnknownCall::Fails => filter(allowed, errno(libc::EPERM), SeccompAction::Allow)?,
+            UnknownCall::IsReported => {
+                allowed.extend(any(REFUSED));
+                filter(allowed, SeccompAction::Trap, SeccompAction::Allow)?
+            }
+        },
     ])
 }
 

@@ -9,6 +9,7 @@ mod link;
 mod tests;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -28,7 +29,7 @@ use crate::function::limits::{Limit, Limits};
 use crate::function::pool::{Isolation, PoolConfig};
 use crate::function::process::{
     Done, Exit, Fetches, FromWorker, LaunchError, MAX_CALL_BYTES, Preparation, ProcessMemory, Run, ToWorker,
-    WorkerProcess, launch, parse_result,
+    UNKNOWN_CALL_STATUS, WorkerProcess, launch, parse_result,
 };
 use crate::function::script::Script;
 use crate::function::termination::TerminationReason;
@@ -45,6 +46,30 @@ const MEMORY_ALLOWANCE: usize = 32 * 1024 * 1024;
 
 /// Time in which a new worker has to create its isolate. It takes some milliseconds on an idle machine.
 const PREPARE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Reason why a worker process did not start.
+struct StartError {
+    error: ExecutionError,
+    /// Whether the new process has ended, as one that was killed from outside: another can succeed.
+    has_died: bool,
+}
+
+impl StartError {
+    fn new(error: &dyn fmt::Display) -> Self {
+        let error = ExecutionError::platform(format!("cannot start a worker process: {error}"));
+        Self { error, has_died: false }
+    }
+
+    fn died(error: &dyn fmt::Display) -> Self {
+        Self { has_died: true, ..Self::new(error) }
+    }
+}
+
+impl From<ExecutionError> for StartError {
+    fn from(error: ExecutionError) -> Self {
+        Self { error, has_died: false }
+    }
+}
 
 /// Runs executions in worker processes, one at a time.
 pub(in crate::function) struct ProcessRunner {
@@ -94,9 +119,15 @@ impl ProcessRunner {
         Ok(())
     }
 
+    /// Starts a worker process; once more, if the first was killed while it started.
     fn start(&mut self, limits: &Limits) -> Result<Worker, ExecutionError> {
-        let failed =
-            |error: &dyn std::fmt::Display| ExecutionError::platform(format!("cannot start a worker process: {error}"));
+        match self.start_once(limits) {
+            Err(StartError { has_died: true, .. }) => self.start_once(limits).map_err(|failed| failed.error),
+            started => started.map_err(|failed| failed.error),
+        }
+    }
+
+    fn start_once(&mut self, limits: &Limits) -> Result<Worker, StartError> {
         let isolate = &self.config.isolate;
         let (max_body, max_streamed_body, _) = isolate.fetch.maxima();
         let preparation = Preparation {
@@ -109,20 +140,22 @@ impl ProcessRunner {
                 Isolation::Reuse { max_runs, max_age } => Some((max_runs, max_age)),
             },
         };
-        let (process, socket) = launch(self.options.program.as_deref())
-            .map_err(|error: LaunchError| ExecutionError::platform(error.to_string()))?;
-        let memory = Arc::new(ProcessMemory::of(process.pid()).map_err(|error| failed(&error))?);
+        let (process, socket) =
+            launch(&self.options).map_err(|error: LaunchError| ExecutionError::platform(error.to_string()))?;
+        // A process that has ended has no memory.
+        let memory = Arc::new(ProcessMemory::of(process.pid()).map_err(|error| StartError::died(&error))?);
         let clock = CpuClock::of_process(process.pid());
         let tokio = match self.tokio.take() {
             Some(tokio) => tokio,
             None => {
-                tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| failed(&error))?
+                let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                tokio.map_err(|error| StartError::new(&error))?
             }
         };
         let tokio = self.tokio.insert(tokio);
         let link = {
             let _context = tokio.enter();
-            Link::new(socket).map_err(|error| failed(&error))?
+            Link::new(socket).map_err(|error| StartError::new(&error))?
         };
         let mut worker = Worker {
             process,
@@ -141,14 +174,16 @@ impl ProcessRunner {
         match prepared {
             Ok((FromWorker::Prepared(Ok(())), _)) => {}
             Ok((FromWorker::Prepared(Err(failure)), _)) => {
-                return Err(failure.into_error().unwrap_or_else(|| failed(&"its isolate")));
+                return Err(failure.into_error().map_or_else(|| StartError::new(&"its isolate"), StartError::from));
             }
-            Ok(_) => return Err(failed(&WorkerError::Violation("its first message is of another kind"))),
+            Ok(_) => return Err(StartError::new(&WorkerError::Violation("its first message is of another kind"))),
             Err(error) => {
+                let has_died = matches!(error, WorkerError::Closed | WorkerError::Io(_)) && worker.process.has_ended();
                 worker.process.kill();
                 let ended = worker.process.wait();
                 tracing::error!(%error, exit = ?ended.exit, stderr = ended.stderr, "a worker process did not start");
-                return Err(failed(&format_args!("{error} ({:?}; {})", ended.exit, ended.stderr)));
+                let failed = StartError::new(&format_args!("{error} ({:?}; {})", ended.exit, ended.stderr));
+                return Err(StartError { has_died, ..failed });
             }
         }
         worker.memory.set_baseline();
@@ -194,8 +229,7 @@ impl ProcessRunner {
         };
         match self.worker.take().filter(fits) {
             Some(worker) => Ok(worker),
-            // Once more, if the process was killed while it started.
-            None => self.start(&request.limits).or_else(|_| self.start(&request.limits)),
+            None => self.start(&request.limits),
         }
     }
 }
@@ -229,18 +263,14 @@ impl Worker {
                 limit: limits.memory.saturating_add(limits.buffers).saturating_add(MEMORY_ALLOWANCE),
             }),
         };
-        let failed = |error: String| {
-            let outcome = Outcome { result: Err(ExecutionError::platform(error)), usage };
-            (outcome, false)
-        };
         let watch = match watchdog::watch(target) {
             Ok(watch) => watch,
-            Err(error) => return failed(format!("cannot start the thread that keeps time limits: {error}")),
+            Err(error) => {
+                let error = format!("cannot start the thread that keeps time limits: {error}");
+                return (Outcome { result: Err(ExecutionError::platform(error)), usage }, false);
+            }
         };
-        let armed = match self.process.killer() {
-            Ok(kill) => termination.arm_process(kill),
-            Err(error) => return failed(format!("cannot watch a worker process: {error}")),
-        };
+        let armed = termination.arm_process(self.process.killer());
         let end = deadline.into_iter().chain(started_at.checked_add(limits.time)).min();
         let idp = Arc::clone(&config.isolate.idp);
         let mut calls = Calls::new(idp, principal.clone(), end, id.to_string().into(), &limits);
@@ -284,6 +314,8 @@ impl Worker {
                     "a worker process ended abnormally"
                 );
                 let how = match ended.exit {
+                    // Only if the host asked for it: see `ProcessOptions::report_unknown_calls`.
+                    Exit::Status(UNKNOWN_CALL_STATUS) => ended.stderr,
                     Exit::Signal(signal) => format!("the engine ended abnormally, with signal {}", signal_name(signal)),
                     Exit::Status(status) => format!("the engine ended abnormally, with status {status}"),
                     Exit::Unknown => "the engine ended abnormally".to_owned(),

@@ -2,6 +2,7 @@
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -9,9 +10,11 @@ use proptest::prelude::*;
 
 use super::calls::Calls;
 use super::link::{Link, WorkerError};
-use crate::extension::{ConsoleSink, FetchSettings};
+use crate::extension::{ConsoleSink, FetchSettings, LogLevel};
 use crate::function::limits::Limits;
-use crate::function::process::{Done, Fetches, FromWorker, MAX_CALL_BYTES, Operation, encode, parse_result};
+use crate::function::process::{
+    Done, FetchBody, FetchCommand, Fetches, FromWorker, MAX_CALL_BYTES, Operation, encode, parse_result,
+};
 use crate::idp::{
     CallContext, Code, CreateUser, IdentityProvider, IdpError, Invoker, InvokerType, ListUsers, Principal,
     SendPasswordResetEmail, UnenrollMfa, UpdateUser, User, UserKey, UserPage,
@@ -138,17 +141,39 @@ fn worker_that_exceeds_a_budget_is_refused() {
     assert_eq!(violation(Vec::new()), "its connection is closed");
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+/// A message that a worker can send, but not always may.
+fn message((kind, number, text): (u8, u64, String)) -> FromWorker {
+    let fetch = |command| FromWorker::Fetch { request: number, command };
+    match kind {
+        0 => call(number),
+        1 => FromWorker::Call { call: number, namespace: text, operation: Operation::UserByName("u".to_owned()) },
+        2 => FromWorker::Log { level: LogLevel::Info, text },
+        3 => {
+            let (method, headers) = (b"POST".to_vec(), vec![(text.clone().into_bytes(), b"a".to_vec())]);
+            let (length, body) = (Some(number), FetchBody::Stream);
+            fetch(FetchCommand::Send { method, url: format!("http://a.example/{text}"), headers, length, body })
+        }
+        4 => fetch(FetchCommand::Body(Ok(text.into_bytes().into()))),
+        5 => fetch(FetchCommand::Read),
+        6 => fetch(FetchCommand::End),
+        _ => FromWorker::Done(Box::new(Done {
+            result: Ok(text),
+            isolate: Duration::from_secs(number),
+            peak_heap: number,
+            is_clean: true,
+        })),
+    }
+}
 
-    /// Valid messages with changed bytes, and arbitrary bytes.
+proptest! {
+    /// Valid messages with changed bytes, and arbitrary bytes. `PROPTEST_CASES=1000000` tries more than the usual 256.
     #[test]
     fn worker_cannot_act_for_others_or_harm_the_host(
-        calls in 0_u64..8,
+        messages in proptest::collection::vec((0_u8..8, prop_oneof![0_u64..4, any::<u64>()], "\\PC{0,20}"), 0..12),
         changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
         tail in proptest::collection::vec(any::<u8>(), 0..512),
     ) {
-        let mut bytes = frames((0..calls).map(call));
+        let mut bytes = frames(messages.into_iter().map(message));
         for (index, byte) in changes {
             if !bytes.is_empty() {
                 let index = index.index(bytes.len());
