@@ -163,7 +163,7 @@ impl Tally {
         let text = format!("exported {}, {hashes} with a password hash", counted(users));
         match (to_stdout, json) {
             // Stdout has the users.
-            (true, _) => output::note("note", &text),
+            (true, _) => output::print_error(&text),
             (false, true) => output::print_json(&json!({ "exported": users, "hashes": hashes }))?,
             (false, false) => output::print(&text)?,
         }

@@ -1,6 +1,7 @@
 //! Commands over namespaces whose users are at other services.
 
 mod copy;
+mod errors;
 mod export;
 mod online;
 

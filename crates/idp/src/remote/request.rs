@@ -1,7 +1,7 @@
 //! Requests to a service, and its answers.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::{Method, StatusCode};
+use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 
@@ -127,11 +127,6 @@ impl Answer {
 /// Whether `id` can be a segment of a path: an empty one would address the whole collection, and dots another resource.
 pub(super) fn is_segment(id: &str) -> bool {
     !matches!(id, "" | "." | "..")
-}
-
-/// Whether the service does not know the resource.
-pub(super) fn is_not_found(failure: &Failure) -> bool {
-    failure.refusal().is_some_and(|(status, _)| status == StatusCode::NOT_FOUND)
 }
 
 #[cfg(test)]

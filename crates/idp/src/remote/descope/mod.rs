@@ -15,13 +15,13 @@ use self::creation::{hashed_password, new_user, secrets_of};
 use self::wire::{DescopeAnswer, DescopeError, DescopeUser};
 use super::backend::{Backend, Call, Credentials};
 use super::failure::Failure;
-use super::foreign_hash::ForeignHash;
+use super::foreign_hash::{self, ForeignHash};
 use super::listing::{self, ServicePage, Users, find_in_parts, is_email, is_name, retain_named, retain_with_ids};
 use super::options::{Count, InvalidRemote, RemoteOptions, faults_of, first_fault, is_credential};
 use super::request::{Answer, Authorization, Request};
 use super::scramble::password_to_set;
 use crate::directory::{
-    CallContext, Capabilities, Capability, Directory, DirectoryPage, ListRequest, MissingRight, ScanPage, UserChange,
+    Access, CallContext, Capabilities, Capability, Directory, DirectoryPage, ListRequest, ScanPage, UserChange,
     user_not_found,
 };
 use crate::model::{CreateUser, IdpError, PasswordHash, SendPasswordResetEmail, UserKey, UserRecord, shortened};
@@ -93,12 +93,12 @@ impl DescopeBuilder {
         let Self { project_id, management_key, options } = self;
         let base = base_url(&project_id)?;
         let credentials = Credentials::Key(format!("{project_id}:{}", management_key.expose_secret()).into());
-        let backend = Backend::new(SERVICE, base, credentials, &options)?;
-        let mut capabilities = Capabilities::all(SERVICE).without(Capability::Factors);
-        capabilities = options.count.restrict(capabilities);
-        if !options.scramble_passwords {
-            capabilities = capabilities.without(Capability::ClearPassword);
-        }
+        let secret = options.secret_name("the management key");
+        let to_check = format!("project_id, {secret} and its rights in the project");
+        let backend = Backend::new(SERVICE, base, credentials, to_check, &options)?;
+        let capabilities = Capabilities::all(SERVICE).without(Capability::Factors);
+        let capabilities = options.without_counting(capabilities, &[Capability::Visibility]);
+        let capabilities = options.without_clearing(capabilities);
         Ok(Descope { backend, project_id: project_id.into(), management_key, capabilities, options })
     }
 }
@@ -286,8 +286,12 @@ impl Directory for Descope {
         listing::scan(self, &self.backend.call(context), after, limit).await
     }
 
-    async fn check_access(&self, context: &CallContext) -> Result<Vec<MissingRight>, IdpError> {
-        listing::check_access(self, &self.backend.call(context)).await.map(|()| Vec::new())
+    async fn check_access(&self, context: &CallContext) -> Result<Access, IdpError> {
+        listing::check_access(self, &self.backend.call(context)).await
+    }
+
+    fn hash_kinds(&self) -> &'static str {
+        foreign_hash::KINDS
     }
 
     fn takes_hash(&self, hash: &PasswordHash) -> bool {
@@ -369,6 +373,7 @@ impl Directory for Descope {
         let request = self.post(&DELETE, json!({ "userId": user.id })).repeatable();
         match call.send(request).await.and_then(|answer| check(&answer)) {
             Ok(()) => Ok(()),
+            Err(failure) if is_unknown_user(&failure) && call.was_repeated() => Ok(()),
             Err(failure) if is_unknown_user(&failure) => Err(user_not_found(&user.id)),
             Err(failure) => Err(call.failed(failure)),
         }

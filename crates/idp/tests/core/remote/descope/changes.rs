@@ -115,7 +115,8 @@ async fn unsupported_part_of_an_update_is_refused_before_anything_is_written() {
         ..UpdateUser::default()
     };
     let refused = told(world.update(request).await);
-    assert_eq!(refused, (Code::Unimplemented, "Descope does not support removing a password".to_owned()));
+    let detail = "Descope does not support removing a password: scramble_passwords = true in the settings of the namespace allows it";
+    assert_eq!(refused, (Code::Unimplemented, detail.to_owned()));
     assert_eq!(world.changes(), [""; 0]);
 }
 

@@ -74,6 +74,10 @@ async fn ids_and_names_are_filtered_by_descope_a_hundred_at_a_time() {
 
     let both = UserQuery { ids: ids(&[&users[0].id, &users[1].id]).ids, ..names(&[&users[1].name, &users[2].name]) };
     assert_eq!(world.find(both).await, [&*users[1].id]);
+    // As by names alone: other programs create addresses in any case.
+    let cased = world.descope.add(&["Cy@Example.com"], false);
+    let both = UserQuery { ids: ids(&[&cased]).ids, ..names(&["cy@example.com"]) };
+    assert_eq!(world.find(both).await, [&*cased]);
     assert_eq!(world.find(names(&["USER3@example.com"])).await, [&*users[3].id]);
 }
 
