@@ -45,7 +45,7 @@ struct There {
     name: String,
     disabled: bool,
     has_factors: bool,
-    /// `None` if the users are at a service, which does not tell.
+    /// `None` if the users are at a service that does not tell.
     has_password: Option<bool>,
 }
 
@@ -158,7 +158,7 @@ impl Target {
         user: StoredUser,
         patience: &Patience,
     ) -> Result<Result<Candidate, Outcome>, Stopped> {
-        let StoredUser { record, password } = user;
+        let StoredUser { record, password, has_password } = user;
         let idp = self.idp.clone();
         let directory = idp.directory(self.to.namespace.as_str())?;
         let name = match directory.check_new_user(&record.name, record.disabled) {
@@ -176,8 +176,9 @@ impl Target {
             return Ok(Err(Outcome::Failed(reason)));
         }
         let (hash, password) = match password {
-            None => (None, PasswordState::Unknown),
             Some(StoredPassword::None) => (None, PasswordState::None),
+            None if has_password == Some(false) => (None, PasswordState::None),
+            None => (None, PasswordState::Unknown),
             Some(StoredPassword::Malformed) => (None, PasswordState::NotTaken),
             Some(StoredPassword::Hash(hash)) => {
                 let is_taken = self.takes_passwords && (self.local.is_some() || directory.takes_hash(&hash));
@@ -382,10 +383,10 @@ async fn read_all(
     let mut pages = UserPages::new(idp, to);
     for _ in 0..total.unwrap_or(MAX_PAGES).min(MAX_PAGES) {
         match pages.next(false, patience).await {
-            Ok(Some(users)) => there.extend(users.into_iter().map(|StoredUser { record, .. }| {
+            Ok(Some(users)) => there.extend(users.into_iter().map(|StoredUser { record, has_password, .. }| {
                 let UserRecord { name, disabled, mfa_factor_ids, .. } = record;
                 let has_factors = !mfa_factor_ids.is_empty();
-                (kind.normalize(&name), There { name, disabled, has_factors, has_password: None })
+                (kind.normalize(&name), There { name, disabled, has_factors, has_password })
             })),
             Ok(None) => return Ok(Some(there)),
             // Auth0 lists at most 1,000 users who were created at once.

@@ -8,6 +8,7 @@ use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 
 use super::{Auth0, CLIENT_SECRET, CONNECTION, Emulator, run, workos};
+use crate::backends::descope::{FakeDescope, KEY, PROJECT};
 use crate::settings::commands::{Folder, OPEN, end};
 use crate::support::{program, send_signal};
 
@@ -232,6 +233,35 @@ fn repeated_copy_says_what_is_known_of_passwords_on_the_other_side() {
     let ana = json!([{ "name": "ana@example.com", "reason": "there before, without a password" }]);
     assert_eq!(passwords("--to back"), (vec!["copied".to_owned(), "missing".to_owned()], ana.clone()));
     assert_eq!(passwords("--to back"), (vec!["kept".to_owned(), "missing".to_owned()], ana));
+}
+
+#[test]
+fn repeated_copy_to_descope_knows_who_has_a_password() {
+    let descope = FakeDescope::new();
+    let url = super::serve(descope.server(|service| service));
+    let staff = format!(
+        "[namespace.staff.store.descope]\nproject_id = \"{PROJECT}\"\nmanagement_key_env = \"DESCOPE_KEY\"\nbase_url = \"{url}\"\n"
+    );
+    let users = [
+        json!({ "name": "ana@example.com", "passwordHash": BCRYPT }),
+        json!({ "name": "bo@example.com", "passwordHash": SCRYPT }),
+    ];
+    let folder = with_users(&settings(&staff), &users);
+    let copy = |arguments: &[&str]| {
+        let copied = folder
+            .run_with(&[&["users", "copy", "--json"], arguments].concat(), |program| program.env("DESCOPE_KEY", KEY));
+        assert_eq!(copied.code, Some(0), "{copied:#?}");
+        let report = copied.json();
+        let counts = report["passwords"].as_object().unwrap().clone();
+        let states: Vec<_> =
+            counts.into_iter().filter(|(_, count)| *count != json!(0)).map(|(state, _)| state).collect();
+        (states, report["needNewPassword"].as_array().unwrap().len())
+    };
+    let states = |states: [&str; 2]| states.map(str::to_owned).to_vec();
+    assert_eq!(copy(&["--from", "main", "--to", "staff"]), (states(["copied", "notTaken"]), 1));
+    assert_eq!(copy(&["--from", "main", "--to", "staff"]), (states(["kept", "notTaken"]), 1));
+    // Whoever has no password at Descope needs none elsewhere.
+    assert_eq!(copy(&["--from", "staff", "--to", "back"]), (states(["none", "unknown"]), 1));
 }
 
 #[test]

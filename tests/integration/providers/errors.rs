@@ -60,7 +60,7 @@ fn wrong_path_of_a_base_url_is_told_with_service_and_address() {
     let folder = folder(&workos(&emulator, "staff").replace(&emulator.url, &address));
     let text = format!(
         "WorkOS answered with something else than its API: answered 404 Not Found: {{\"message\":\"Not Found\",\"code\":\"not_found\"}}: \
-         check base_url ({address}): is it that of the API of WorkOS?\n"
+         check base_url ({address}): the API of WorkOS must be there\n"
     );
     let text = format!("error: namespace staff: {text}");
     for command in ["users get ana@example.com", "users get user_1", "check --online"] {

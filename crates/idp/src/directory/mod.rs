@@ -25,7 +25,7 @@ pub use enforced::Enforced;
 pub(crate) use enforced::{mfa_disabled, user_already_exists, user_not_found, user_of};
 pub use identity_provider::IdentityProvider;
 pub(crate) use named_page::named_page;
-pub use transfer::{Access, MissingRight, ScanPage};
+pub use transfer::{Access, MissingRight, ScanPage, ScannedUser};
 pub(crate) use write_queues::WriteQueues;
 
 use crate::model::{
@@ -194,7 +194,7 @@ pub trait Directory: Send + Sync + 'static {
     async fn scan(&self, context: &CallContext, after: Option<String>, limit: u32) -> Result<ScanPage, IdpError> {
         let request = ListRequest { query: UserQuery::default(), visible: Predicate::everybody(), after, limit };
         let DirectoryPage { users, next, total: _ } = self.list(context, request).await?;
-        Ok(ScanPage { users, next })
+        Ok(ScanPage { users: users.into_iter().map(ScannedUser::from).collect(), next })
     }
 
     /// Asks the backend for one user, whoever that is, and returns what the credentials of the host may do, as far as it says.

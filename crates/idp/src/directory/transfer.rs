@@ -8,9 +8,24 @@ use crate::rules::names::NameForms;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScanPage {
     /// The users, in creation order.
-    pub users: Vec<UserRecord>,
+    pub users: Vec<ScannedUser>,
     /// The cursor for the next page; `None` on the last page.
     pub next: Option<String>,
+}
+
+/// A user, with what a host learns of the password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScannedUser {
+    /// The user.
+    pub record: UserRecord,
+    /// Whether the user has a password, if the backend says so.
+    pub has_password: Option<bool>,
+}
+
+impl From<UserRecord> for ScannedUser {
+    fn from(record: UserRecord) -> Self {
+        Self { record, has_password: None }
+    }
 }
 
 /// A right that the credentials of the host lack at the service that holds the users.

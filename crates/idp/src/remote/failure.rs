@@ -152,13 +152,13 @@ impl Failure {
             Self::Connect(_) | Self::CircuitOpen | Self::Lost(_) | Self::Deadline { .. } => {
                 Some(format!("{} and the network", service.address()))
             }
-            Self::Malformed(_) => Some(format!("{}: is it that of the API of {name}?", service.address())),
+            Self::Malformed(_) => Some(format!("{}: the API of {name} must be there", service.address())),
             Self::Token(failure) if failure.refuses_credentials() => Some(credentials.clone()),
             Self::Token(failure) => failure.advice(service),
             Self::Refused { status, .. } => match *status {
                 StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Some(credentials.clone()),
                 status if is_another_api(status) => {
-                    Some(format!("{}: is it that of the API of {name}?", service.address()))
+                    Some(format!("{}: the API of {name} must be there", service.address()))
                 }
                 _ => None,
             },

@@ -7,7 +7,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::backend::Call;
 use super::options::Count;
-use crate::directory::{Access, Capabilities, DirectoryPage, ListRequest, ScanPage, named_page};
+use crate::directory::{Access, Capabilities, DirectoryPage, ListRequest, ScanPage, ScannedUser, named_page};
 use crate::model::{IdpError, UserKey, UserQuery, UserRecord};
 
 /// The number of users that are looked up at once for one listing. The options limit the requests of all calls together.
@@ -139,7 +139,7 @@ pub(super) async fn scan(
     limit: u32,
 ) -> Result<ScanPage, IdpError> {
     let ServicePage { users, next, total: _ } = gather(users, call, after, limit as usize).await?;
-    Ok(ScanPage { users, next })
+    Ok(ScanPage { users: users.into_iter().map(ScannedUser::from).collect(), next })
 }
 
 /// Asks the service for one user. That tells nothing of the rights to change users.

@@ -27,8 +27,8 @@ use super::request::{Authorization, Request, is_segment};
 use super::scramble::{password_to_set, random_password};
 use super::token::TokenCache;
 use crate::directory::{
-    Access, CallContext, Capabilities, Capability, Directory, DirectoryPage, ListRequest, ScanPage, UserChange,
-    user_already_exists, user_not_found,
+    Access, CallContext, Capabilities, Capability, Directory, DirectoryPage, ListRequest, ScanPage, ScannedUser,
+    UserChange, user_already_exists, user_not_found,
 };
 use crate::model::{Code, CreateUser, IdpError, Password, Timestamp, UserKey, UserRecord};
 
@@ -373,7 +373,7 @@ impl Directory for Auth0 {
         let (since, place) = place.transpose()?.map_or((None, None), |ScanPlace { since, place }| (since, Some(place)));
         let (users, next, _) = self.page_of(&call, since, place, limit).await?;
         let next = next.map(|place| ScanPlace { since, place }.rebased().cursor());
-        Ok(ScanPage { users, next })
+        Ok(ScanPage { users: users.into_iter().map(ScannedUser::from).collect(), next })
     }
 
     async fn check_access(&self, context: &CallContext) -> Result<Access, IdpError> {

@@ -211,7 +211,7 @@ async fn wrong_address_is_told_to_the_host_and_no_unknown_user() {
         let error = read.unwrap_err();
         let log = std::error::Error::source(&error).unwrap().to_string();
         let advice = format!(
-            ": check base_url ({}): is it that of the API of WorkOS?",
+            ": check base_url ({}): the API of WorkOS must be there",
             setting.proxy.url.as_str().trim_end_matches('/')
         );
         assert!(log.starts_with("answered 404 Not Found: ") && log.ends_with(&advice), "{log}");

@@ -190,7 +190,7 @@ async fn scan(idp: &Router) -> Result<Vec<String>, IdpError> {
     let (mut found, mut after) = (Vec::new(), None);
     loop {
         let page = idp.directory("staff").unwrap().scan(&host(), after, 100).await?;
-        found.extend(page.users.into_iter().map(|user| user.name));
+        found.extend(page.users.into_iter().map(|user| user.record.name));
         after = page.next;
         if after.is_none() {
             return Ok(found);

@@ -4,8 +4,8 @@ use pretty_assertions::assert_eq;
 use serde_json::json;
 use tailor_idp_core::remote::Count;
 use tailor_idp_core::{
-    CallContext, Code, IdentityProvider, ListUsers, NamespaceSettings, PermissionConfig, Principal, UpdateUser,
-    UserKey, UserQuery,
+    CallContext, Code, CreateUser, IdentityProvider, ListUsers, NamespaceSettings, PermissionConfig, Principal,
+    UpdateUser, UserKey, UserQuery,
 };
 
 use super::super::peer::{host, ids, names, namespace, told, walk};
@@ -116,4 +116,19 @@ async fn readable_users_are_listed_by_filter_and_counted_by_walking_only() {
             (Count::Walk, page) => assert_eq!(page.unwrap().total_count, 2),
         }
     }
+}
+
+#[tokio::test]
+async fn scans_tell_hosts_who_has_a_password() {
+    let world = World::new().await;
+    let without = world.descope.add(&["ana@example.com"], false);
+    let bo =
+        CreateUser { name: "bo@example.com".into(), password: Some("correct horse battery".into()), disabled: false };
+    let with = world.idp.create_user(&host(), bo).await.unwrap().id;
+    let page = world.idp.directory("staff").unwrap().scan(&host(), None, 100).await.unwrap();
+    let mut found: Vec<_> = page.users.into_iter().map(|user| (user.record.id, user.has_password)).collect();
+    let mut expected = [(without, Some(false)), (with, Some(true))];
+    found.sort();
+    expected.sort();
+    assert_eq!(found, expected);
 }
