@@ -170,6 +170,15 @@ async fn delete_removes_the_user_by_id() {
 }
 
 #[tokio::test]
+async fn deletion_whose_answer_was_lost_is_done_when_it_is_repeated() {
+    let world = World::with(|options| options.retries = 1, permissive()).await;
+    let ana = world.create("ana@example.com").await;
+    world.descope.fail("/v1/mgmt/user/delete", 500, &[], "");
+    world.descope.fail("/v1/mgmt/user/delete", 404, &[], error("E112102", "User not found"));
+    world.idp.delete_user(&host(), &ana.id).await.unwrap();
+}
+
+#[tokio::test]
 async fn user_who_vanishes_amid_an_update_is_not_found() {
     let world = World::new().await;
     let ana = world.create("ana@example.com").await;
