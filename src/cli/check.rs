@@ -19,12 +19,13 @@ use super::{mfa_key, online, output};
 
 /// Check a settings file and print what it allows
 ///
-/// All faults go to stderr, one per line. A secret whose environment variable is not set is a
-/// warning; one that is set and cannot be used is an error.
+/// All faults go to stderr, one per line. A secret whose environment variable is not set or empty
+/// is a warning; one that cannot be used is an error.
 ///
 /// Nothing is asked of other services, unless --online is given: then each service is asked for an
 /// access token and for one user, and databases are opened. What each namespace can do and cannot is
-/// printed, with the rights that its credentials lack. Nothing is changed.
+/// printed, with the rights that its credentials lack. Rights that a service does not tell are
+/// "unknown". Nothing is changed.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -52,15 +53,17 @@ impl Check {
         let faults = secret_faults(&file.settings);
         anyhow::ensure!(faults.is_empty(), faults.join("\nerror: "));
         output::print(summary(&file).trim_end())?;
-        warnings(&file.settings).iter().for_each(|warning| output::note("warning", warning));
+        warnings(&file.settings, self.online).iter().for_each(|warning| output::note("warning", warning));
         if self.online { online::check(&file.settings).await } else { Ok(()) }
     }
 }
 
-/// Settings that are valid but most likely not intended.
-fn warnings(settings: &Settings) -> Vec<String> {
+/// Settings that are valid but most likely not intended. With `online`, the secrets of stores are left out: stores without them
+/// do not work, which is an error.
+fn warnings(settings: &Settings, online: bool) -> Vec<String> {
+    let secrets = if online { settings.secrets_beside_stores() } else { settings.secrets() };
     let mut warnings: Vec<_> =
-        settings.secrets().iter().filter_map(|secret| secret.read().err()).map(|error| error.to_string()).collect();
+        secrets.iter().filter_map(|secret| secret.read().err()).map(|error| error.to_string()).collect();
     let mut namespaces = settings.namespaces.iter();
     if let Some((name, _)) = namespaces.find(|(_, entry)| entry.settings.user_auth_policy.enable_mfa)
         && settings.mfa_key.is_none()

@@ -138,7 +138,7 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 impl Tally {
     /// Counts a user, and returns the line.
     fn line<'a>(&mut self, user: &'a StoredUser) -> Line<'a> {
-        let StoredUser { record, password } = user;
+        let StoredUser { record, password, has_password: _ } = user;
         let password_hash = match password {
             Some(StoredPassword::Hash(hash)) => Some(hash.as_str()),
             Some(StoredPassword::None | StoredPassword::Malformed) | None => None,
@@ -163,7 +163,7 @@ impl Tally {
         let text = format!("exported {}, {hashes} with a password hash", counted(users));
         match (to_stdout, json) {
             // Stdout has the users.
-            (true, _) => output::note("note", &text),
+            (true, _) => output::print_error(&text),
             (false, true) => output::print_json(&json!({ "exported": users, "hashes": hashes }))?,
             (false, false) => output::print(&text)?,
         }

@@ -3,10 +3,9 @@
 use std::error::Error;
 use std::fmt::Write;
 
-use tailor_idp::idp::directory::{Capabilities, Capability, MissingRight};
-use tailor_idp::idp::remote::{Count, RemoteOptions};
-use tailor_idp::idp::{CallContext, Code, IdpError, NamespaceName, Principal};
-use tailor_idp::settings::{NamespaceEntry, RemoteService, Settings, StoreLocation};
+use tailor_idp::idp::directory::{Access, Capabilities, Capability};
+use tailor_idp::idp::{CallContext, IdpError, NamespaceName, Principal};
+use tailor_idp::settings::{NamespaceEntry, Settings};
 
 use super::error::AlreadyPrinted;
 use super::{output, store};
@@ -15,16 +14,19 @@ use super::{output, store};
 pub(super) async fn check(settings: &Settings) -> anyhow::Result<()> {
     let mut all_work = true;
     for (name, entry) in &settings.namespaces {
-        match describe(name, entry).await {
-            Ok(text) => output::print(&format!("\nnamespace {name} online\n{}", text.trim_end()))?,
+        let text = match describe(name, entry).await {
+            Ok(text) => text,
             Err(error) => {
                 all_work = false;
-                let text = reason(&error, entry);
+                let text = reason(&error);
                 // Some errors already say where.
                 let place = format!("namespace {name}: ");
-                output::note("error", &format!("{place}{}", text.strip_prefix(&place).unwrap_or(&text)));
+                let text = text.strip_prefix(&place).unwrap_or(&text);
+                output::note("error", &format!("{place}{text}"));
+                format!("  does not work: {text}")
             }
-        }
+        };
+        output::print(&format!("\nnamespace {name} online\n{}", text.trim_end()))?;
     }
     if all_work { Ok(()) } else { Err(AlreadyPrinted.into()) }
 }
@@ -34,23 +36,22 @@ async fn describe(name: &NamespaceName, entry: &NamespaceEntry) -> anyhow::Resul
         return Ok("  not there yet: the first command that writes to it creates it".to_owned());
     };
     let directory = idp.directory(name.as_str())?;
-    let missing = directory.check_access(&CallContext::new(name.clone(), Principal::Host)).await?;
-    Ok(table(directory.capabilities(), &missing, entry))
+    let access = directory.check_access(&CallContext::new(name.clone(), Principal::Host)).await?;
+    Ok(table(directory.capabilities(), &access))
 }
 
 /// What the namespace can do and cannot, a line each.
-fn table(capabilities: &Capabilities, missing: &[MissingRight], entry: &NamespaceEntry) -> String {
-    let options = match &entry.store {
-        StoreLocation::Remote(remote) => Some(&remote.options),
-        _ => None,
-    };
+fn table(capabilities: &Capabilities, access: &Access) -> String {
     let state = |capability: Capability| {
         if !capabilities.has(capability) {
-            let setting = options.and_then(|options| setting(capability, options));
+            let setting = capabilities.setting(capability);
             return setting.map_or_else(|| "no".to_owned(), |setting| format!("no: {setting} allows it"));
         }
-        let lacking = missing.iter().filter(|right| right.capabilities.contains(&capability));
+        let lacking = access.missing.iter().filter(|right| right.capabilities.contains(&capability));
         match &*lacking.map(|missing| &*missing.right).collect::<Vec<_>>() {
+            [] if access.untold.contains(&capability) => {
+                format!("unknown: {} does not tell the rights of the credentials", capabilities.backend())
+            }
             [] => "yes".to_owned(),
             rights => format!("no: the credentials lack {}", rights.join(" and ")),
         }
@@ -64,49 +65,10 @@ fn table(capabilities: &Capabilities, missing: &[MissingRight], entry: &Namespac
     text
 }
 
-/// The setting that adds a capability.
-fn setting(capability: Capability, options: &RemoteOptions) -> Option<&'static str> {
-    match capability {
-        Capability::Totals | Capability::Visibility if options.count == Count::Refuse => Some("count = \"walk\""),
-        Capability::ClearPassword if !options.scramble_passwords => Some("scramble_passwords = true"),
-        _ => None,
-    }
-}
-
 /// The failure in one line: what, the answer of the service, what to do.
-fn reason(error: &anyhow::Error, entry: &NamespaceEntry) -> String {
+fn reason(error: &anyhow::Error) -> String {
     let Some(error) = error.downcast_ref::<IdpError>() else { return format!("{error:#}") };
     let source = error.source().map(|source| format!(": {source}")).unwrap_or_default();
     // An answer can be a page of HTML.
-    let text = format!("{error}{source}").split_whitespace().collect::<Vec<_>>().join(" ");
-    match &entry.store {
-        StoreLocation::Remote(remote) => match advice(error.code(), &remote.service) {
-            Some(advice) => format!("{text}: {advice}"),
-            None => text,
-        },
-        _ => text,
-    }
-}
-
-fn advice(code: Code, service: &RemoteService) -> Option<String> {
-    let variable = service.secret().variable();
-    match code {
-        Code::Unauthenticated | Code::PermissionDenied => Some(match service {
-            RemoteService::Auth0 { .. } => {
-                format!("check client_id, the secret in {variable} and the scopes that the application is granted")
-            }
-            RemoteService::Descope { .. } => {
-                format!("check project_id, the management key in {variable} and its rights in the project")
-            }
-            RemoteService::WorkOs { .. } => format!("check the secret key in {variable}"),
-            RemoteService::Tailor { .. } => {
-                format!("check client_id, the secret in {variable} and the permission of the machine user")
-            }
-            _ => format!("check the secret in {variable}"),
-        }),
-        Code::Unavailable | Code::DeadlineExceeded => {
-            Some("check the address of the service and the network".to_owned())
-        }
-        _ => None,
-    }
+    format!("{error}{source}").split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
+use tailor_idp::idp::directory::ScannedUser;
 use tailor_idp::idp::local::StoredPassword;
 use tailor_idp::idp::{CallContext, Code, IdpError, Router, UserRecord};
 use tokio::sync::watch;
@@ -26,6 +27,8 @@ pub(super) struct StoredUser {
     pub(super) record: UserRecord,
     /// `None` if the users are at a service, which gives out no passwords.
     pub(super) password: Option<StoredPassword>,
+    /// Whether the user has a password, if the service says so.
+    pub(super) has_password: Option<bool>,
 }
 
 /// Reads the users of a namespace in creation order.
@@ -53,7 +56,7 @@ impl<'a> UserPages<'a> {
         self.next = page.next.map(Some);
         let local = self.idp.local(namespace).ok().filter(|_| passwords);
         let mut users = Vec::with_capacity(page.users.len());
-        for record in page.users {
+        for ScannedUser { record, has_password } in page.users {
             let password = match local {
                 None => None,
                 Some(local) => match local.stored_password(&record.id).await? {
@@ -62,7 +65,7 @@ impl<'a> UserPages<'a> {
                     password => password,
                 },
             };
-            users.push(StoredUser { record, password });
+            users.push(StoredUser { record, password, has_password });
         }
         Ok(Some(users))
     }

@@ -5,8 +5,8 @@ use std::io::{IsTerminal, Read};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use tailor_idp::idp::{
-    CallContext, Code, CreateUser, IdentityProvider, ListUsers, Password, Principal, Router, User, UserKey, UserPage,
-    UserQuery,
+    CallContext, Code, CreateUser, IdentityProvider, IdpError, ListUsers, Password, Principal, Router, User, UserKey,
+    UserPage, UserQuery,
 };
 
 use super::copy::Copy;
@@ -98,34 +98,45 @@ impl Users {
         };
         let (namespace, idp) = self.namespace.open(create, mfa_key).await?;
         let host = CallContext::new(namespace, Principal::Host);
-        let json = self.json;
-        match self.command {
-            UsersCommand::List { first, after, name } => {
+        let is_service = idp.local(host.namespace.as_str()).is_err();
+        let executed = self.command.execute(&idp, &host, self.json).await;
+        executed.map_err(|error| match is_service && error.is::<IdpError>() {
+            // Which of the services of the settings it is.
+            true => error.context(format!("namespace {}", host.namespace)),
+            false => error,
+        })
+    }
+}
+
+impl UsersCommand {
+    async fn execute(self, idp: &Router, host: &CallContext, json: bool) -> anyhow::Result<()> {
+        match self {
+            Self::List { first, after, name } => {
                 let names = (!name.is_empty()).then_some(name);
                 let query = UserQuery { ids: None, names };
-                let page = idp.users(&host, ListUsers { first: Some(first), after, query }).await?;
+                let page = idp.users(host, ListUsers { first: Some(first), after, query }).await?;
                 if json { output::print_json(&page_json(&page)) } else { print_page(&page) }
             }
-            UsersCommand::Get { user } => print_user(&find(&idp, &host, &user).await?, json),
-            UsersCommand::Create { name, password_stdin, disabled } => {
+            Self::Get { user } => print_user(&find(idp, host, &user).await?, json),
+            Self::Create { name, password_stdin, disabled } => {
                 let password = if password_stdin { Some(read_password()?) } else { None };
-                print_user(&idp.create_user(&host, CreateUser { name, password, disabled }).await?, json)
+                print_user(&idp.create_user(host, CreateUser { name, password, disabled }).await?, json)
             }
-            UsersCommand::Import(import) => import.execute(&idp, host.namespace.as_str(), json).await,
+            Self::Import(import) => import.execute(idp, host.namespace.as_str(), json).await,
             // Opens two namespaces: see above.
-            UsersCommand::Copy(_) => Ok(()),
-            UsersCommand::Export(export) => export.execute(&idp, &host, json).await,
-            UsersCommand::Delete { user } => {
-                let user = find(&idp, &host, &user).await?;
-                idp.delete_user(&host, &user.id).await?;
+            Self::Copy(_) => Ok(()),
+            Self::Export(export) => export.execute(idp, host, json).await,
+            Self::Delete { user } => {
+                let user = find(idp, host, &user).await?;
+                idp.delete_user(host, &user.id).await?;
                 if json {
                     print_user(&user, json)
                 } else {
                     output::print(&format!("deleted {} ({})", user.name, user.id))
                 }
             }
-            UsersCommand::EnrollMfa(EnrollMfa { user, .. }) => {
-                enrollment::enroll(&idp, host.namespace.as_str(), &find(&idp, &host, &user).await?, json).await
+            Self::EnrollMfa(EnrollMfa { user, .. }) => {
+                enrollment::enroll(idp, host.namespace.as_str(), &find(idp, host, &user).await?, json).await
             }
         }
     }

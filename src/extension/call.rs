@@ -23,7 +23,7 @@ use super::error::{CallError, CallSite, Fallible};
 use super::external_memory::{Charge, ExternalMemory};
 use super::host_memory::HostMemory;
 use super::output::IntoScript;
-use crate::idp::{Code, IdpError};
+use crate::idp::{CallContext, Code, IdpError, NamespaceName};
 
 /// Defines the ops of client methods: `op: "method", read => |input| operation(input);` for each.
 ///
@@ -110,6 +110,7 @@ where
         reject_foreign_receiver(scope, resolver, method);
         return promise;
     };
+    let context = Arc::clone(&target.context);
     let heap_bytes = input.heap_bytes();
     let mut result = Box::pin(catch_panic(operation(target, input)));
     let polled = match admission {
@@ -117,10 +118,10 @@ where
         Admission::Wait => Poll::Pending,
     };
     match polled {
-        Poll::Ready(result) => settle(scope, resolver, method, make_user, result, CallSite::current),
+        Poll::Ready(result) => settle(scope, resolver, &context, method, make_user, result, CallSite::current),
         Poll::Pending if !is_current_thread_runtime() => {
             let error = IdpError::new(Code::Internal, "scripts must run on a current_thread tokio runtime");
-            settle::<T>(scope, resolver, method, make_user, Err(error), CallSite::current);
+            settle::<T>(scope, resolver, &context, method, make_user, Err(error), CallSite::current);
         }
         Poll::Pending => {
             // Captured now, because the script's stack is gone when the result arrives. The wait hides the cost.
@@ -138,7 +139,9 @@ where
                 pending.complete(move |scope| {
                     let resolver = Local::new(scope, resolver);
                     let make_user = Local::new(scope, make_user);
-                    settle(scope, resolver, method, make_user, result, |scope| CallSite::from_global(scope, site));
+                    settle(scope, resolver, &context, method, make_user, result, |scope| {
+                        CallSite::from_global(scope, site)
+                    });
                 });
             });
         }
@@ -149,6 +152,7 @@ where
 fn settle<'s, T: IntoScript>(
     scope: &mut PinScope<'s, '_>,
     resolver: Local<'s, v8::PromiseResolver>,
+    context: &CallContext,
     method: &str,
     make_user: Local<'s, v8::Function>,
     result: Result<T, IdpError>,
@@ -156,7 +160,10 @@ fn settle<'s, T: IntoScript>(
 ) {
     match result.map_err(CallError::Failed).and_then(|output| output.into_script(scope, make_user)) {
         Ok(value) => drop(resolver.resolve(scope, value)),
-        Err(CallError::Failed(error)) => site(scope).reject(scope, resolver, method, &redact_for_script(method, error)),
+        Err(CallError::Failed(error)) => {
+            let error = redact_for_script(&context.namespace, method, error);
+            site(scope).reject(scope, resolver, method, &error);
+        }
         // No stack is left to build the result, or the script is being terminated.
         Err(CallError::Thrown(exception)) => reject_with(scope, resolver, exception),
     }
@@ -225,15 +232,15 @@ async fn catch_panic<T>(result: impl Future<Output = Result<T, IdpError>>) -> Re
 }
 
 /// Logs the errors that concern the host, and removes from them what scripts must not see.
-fn redact_for_script(method: &str, error: IdpError) -> IdpError {
+fn redact_for_script(namespace: &NamespaceName, method: &str, error: IdpError) -> IdpError {
     let source = error.source();
     match error.code() {
         Code::Internal => {
-            tracing::error!(method, detail = error.detail(), source, "a call failed");
+            tracing::error!(%namespace, method, detail = error.detail(), source, "a call failed");
             IdpError::new(Code::Internal, "internal error")
         }
         Code::Unavailable | Code::DeadlineExceeded | Code::Unauthenticated => {
-            tracing::warn!(method, detail = error.detail(), source, "a call failed");
+            tracing::warn!(%namespace, method, detail = error.detail(), source, "a call failed");
             error
         }
         _ => error,

@@ -44,7 +44,7 @@ pub use permission::json_from_toml;
 pub use permission::{Audience, OPERATIONS};
 pub use postgres::{PostgresEntry, PostgresError};
 pub use remote::{RemoteEntry, RemoteError, RemoteService};
-pub use secret::{MissingSecret, SecretVariable};
+pub use secret::{MissingSecret, SecretFault, SecretVariable};
 
 use self::reader::{Reader, Section, table_at};
 use tailor_idp_core::{NamespaceName, shortened};
@@ -120,17 +120,22 @@ impl Settings {
 
     /// All secrets that the file refers to.
     pub fn secrets(&self) -> Vec<&SecretVariable> {
-        let smtp = self.mail.as_ref().and_then(|mail| match &mail.transport {
-            MailRoute::Smtp(smtp) => smtp.credentials.as_ref().map(|(_, password)| password),
-            MailRoute::Folder(_) => None,
-        });
-        let webhook = self.webhook.as_ref().map(|webhook| &webhook.secret);
         let stores = self.namespaces.values().filter_map(|entry| match &entry.store {
             StoreLocation::Postgres(postgres) => Some(&postgres.url),
             StoreLocation::Remote(remote) => Some(remote.service.secret()),
             StoreLocation::Memory | StoreLocation::Sqlite(_) => None,
         });
-        [smtp, webhook, self.mfa_key.as_ref()].into_iter().flatten().chain(stores).collect()
+        self.secrets_beside_stores().into_iter().chain(stores).collect()
+    }
+
+    /// The secrets that are not those of the namespaces' stores.
+    pub fn secrets_beside_stores(&self) -> Vec<&SecretVariable> {
+        let smtp = self.mail.as_ref().and_then(|mail| match &mail.transport {
+            MailRoute::Smtp(smtp) => smtp.credentials.as_ref().map(|(_, password)| password),
+            MailRoute::Folder(_) => None,
+        });
+        let webhook = self.webhook.as_ref().map(|webhook| &webhook.secret);
+        [smtp, webhook, self.mfa_key.as_ref()].into_iter().flatten().collect()
     }
 }
 

@@ -79,7 +79,7 @@ pub enum RemoteService {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RemoteError {
-    /// The environment variable of a secret is not set.
+    /// The environment variable holds no secret.
     #[error(transparent)]
     Secret(#[from] MissingSecret),
     /// A parameter is invalid.
@@ -161,8 +161,10 @@ impl RemoteEntry {
     ///
     /// [`RemoteError`].
     pub fn open(&self) -> Result<Arc<dyn Directory>, RemoteError> {
-        let secret = self.service.secret().read()?;
-        Ok(self.service.builder(secret, self.options.clone()).build()?)
+        let variable = self.service.secret();
+        let mut options = self.options.clone();
+        options.secret_variable = Some(variable.variable().to_owned());
+        Ok(self.service.builder(variable.read()?, options).build()?)
     }
 }
 

@@ -5,9 +5,10 @@ mod target;
 
 use clap::Args;
 use indicatif::ProgressBar;
-use tailor_idp::idp::{CallContext, IdentityProvider, ListUsers, NamespaceName, Principal, Router};
+use tailor_idp::idp::directory::Capability;
+use tailor_idp::idp::{CallContext, Code, IdentityProvider, ListUsers, NamespaceName, Principal, Router};
 
-use self::report::Report;
+use self::report::{Losses, Report};
 use self::target::Target;
 use super::error::{AlreadyPrinted, Interrupted};
 use super::overrides::ChangeFlags;
@@ -18,11 +19,14 @@ use super::{output, progress, signal};
 /// Copy all users of one namespace to another
 ///
 /// Between any two stores of the settings: databases, and services such as Auth0. A user is known by the name, which the rules of
-/// the namespace --to apply to. Users who are already there are not changed; the report says who is disabled on one side only.
+/// the namespace --to apply to. Users who are already there are not changed; the report says who is disabled on one side only,
+/// and who needs a new password, also when the copy is repeated.
 ///
 /// Copied are the name, whether the user is disabled, and the password hash where both sides can: databases give out and take
 /// every hash; WorkOS and Descope take bcrypt and Argon2id hashes; the other services take none. The time of creation is copied
-/// into databases only. Ids and MFA factors are not copied: everybody gets a new id.
+/// into databases only. Ids and MFA factors are not copied: everybody gets a new id. Whom the other side cannot have is skipped,
+/// with a reason: WorkOS has no disabled users, and no names that are no e-mail addresses. What the other side cannot have is
+/// printed before anything is written.
 ///
 /// After an interruption or a failure, run the same copy again: it adds the rest. A copy goes at the rate of the service: what that
 /// refuses for now is repeated, unless nothing succeeds for two minutes.
@@ -33,8 +37,8 @@ Examples:
   tailor-idp users copy --from customers --to staff
   tailor-idp users copy --from old-idp --to new-idp --db users.db --no-config
 
-Exit codes: 0 everybody is at the other namespace; 1 some users could not be copied, or a store failed; 2 wrong use;
-130 interrupted.")]
+Exit codes: 0 everybody whom the other namespace can have is there; 1 some users could not be copied, or a store failed;
+2 wrong use; 130 interrupted.")]
 pub(super) struct Copy {
     /// The namespace whose users are copied
     #[arg(long, value_name = "NAME")]
@@ -64,7 +68,9 @@ impl Copy {
             let checked = patience.attempt_below_rate(async || directory.check_access(context).await).await;
             checked.map_err(|stopped| unusable(stopped, context))?;
         }
-        let mut report = Report::new(backend(&idp, &from)?, backend(&idp, &to)?, dry_run);
+        let losses = losses(&idp, &from, &to)?;
+        let mut report = Report::new(backend(&idp, &from)?, backend(&idp, &to)?, losses, dry_run);
+        bar.suspend(|| report.print_losses());
         let ended = async {
             let target = Target::open(&idp, [&from, &to], dry_run, total, &mut patience).await?;
             copy(&idp, &from, target, patience, &bar, &mut report).await
@@ -77,12 +83,12 @@ impl Copy {
                 if report.has_failures() { Err(AlreadyPrinted.into()) } else { Ok(()) }
             }
             Err(Stopped::Interrupted) => {
-                report.print_failures();
+                report.print_users();
                 output::note("interrupted", &report.progress());
                 Err(Interrupted.into())
             }
             Err(Stopped::Failed(error)) => {
-                report.print_failures();
+                report.print_users();
                 Err(anyhow::Error::from(error).context(report.progress()))
             }
         }
@@ -98,6 +104,32 @@ fn unusable(stopped: Stopped, context: &CallContext) -> anyhow::Error {
 
 fn backend(idp: &Router, context: &CallContext) -> anyhow::Result<String> {
     Ok(idp.directory(context.namespace.as_str())?.capabilities().backend().to_owned())
+}
+
+/// What the namespace `to` cannot have of the users of the other one.
+fn losses(idp: &Router, from: &CallContext, to: &CallContext) -> anyhow::Result<Losses> {
+    let [has_hashes, takes_all] = [from, to].map(|context| idp.local(context.namespace.as_str()).is_ok());
+    let target = idp.directory(to.namespace.as_str())?;
+    let mut losses = Losses { properties: vec!["ids".to_owned(), "MFA factors".to_owned()], users: Vec::new() };
+    if !takes_all {
+        losses.properties.push("times of creation".to_owned());
+    }
+    if !has_hashes {
+        losses.properties.push(format!("passwords ({} gives out no hashes)", backend(idp, from)?));
+    } else if target.settings().user_auth_policy.disable_password_auth || (!takes_all && target.hash_kinds().is_empty())
+    {
+        losses.properties.push("password hashes".to_owned());
+    } else if !takes_all {
+        losses.properties.push(format!("password hashes other than {}", target.hash_kinds()));
+    }
+    if !target.capabilities().has(Capability::Disable) {
+        losses.users.push("disabled users");
+    }
+    // The rules of the namespace take the name.
+    if target.check_new_user("name", false).is_err_and(|error| error.code() == Code::Unimplemented) {
+        losses.users.push("users whose name is no e-mail address");
+    }
+    Ok(losses)
 }
 
 /// The number of users, for the progress bar. `None` where counting takes long.

@@ -15,7 +15,7 @@ use tailor_idp::idp::{
 };
 
 use super::super::user_pages::{Patience, Stopped, StoredUser, UserPages};
-use super::report::{Outcome, PasswordState, Report};
+use super::report::{Outcome, PasswordState, Report, Since};
 
 /// The number of users who are looked up and created at a service at once. The service's `max_requests` holds besides.
 const PARALLEL: usize = 16;
@@ -44,11 +44,20 @@ pub(super) struct Target {
 struct There {
     name: String,
     disabled: bool,
+    has_factors: bool,
+    /// `None` if the users are at a service that does not tell.
+    has_password: Option<bool>,
 }
 
-impl From<User> for There {
-    fn from(User { name, disabled, .. }: User) -> Self {
-        Self { name, disabled }
+impl There {
+    async fn of(user: User, local: Option<&LocalDirectory>) -> Result<Self, IdpError> {
+        let User { id, name, disabled, created_at: _, mfa_enrolled: _, mfa_factor_ids } = user;
+        let password = match local {
+            Some(local) => local.stored_password(&id).await?,
+            None => None,
+        };
+        let has_password = password.map(|password| password != StoredPassword::None);
+        Ok(Self { name, disabled, has_factors: !mfa_factor_ids.is_empty(), has_password })
     }
 }
 
@@ -62,17 +71,30 @@ struct Candidate {
 }
 
 impl Candidate {
+    fn has_factors(&self) -> bool {
+        !self.source.mfa_factor_ids.is_empty()
+    }
+
     fn copied(&self) -> Outcome {
-        Outcome::Copied { password: self.password, has_factors: !self.source.mfa_factor_ids.is_empty() }
+        Outcome::There { since: Since::Now, password: self.password, lacks_factors: self.has_factors() }
     }
 
     /// What becomes of a user whose name the target has.
     fn compared_with(&self, there: &There) -> Outcome {
-        match (self.source.disabled, there.disabled) {
-            (true, false) => Outcome::Differing("disabled where it comes from, and enabled there"),
-            (false, true) => Outcome::Differing("enabled where it comes from, and disabled there"),
-            _ => Outcome::AlreadyThere,
-        }
+        let since = match (self.source.disabled, there.disabled) {
+            (true, false) => Since::BeforeDiffering("disabled where it comes from, and enabled there"),
+            (false, true) => Since::BeforeDiffering("enabled where it comes from, and disabled there"),
+            _ => Since::Before,
+        };
+        let password = match (self.password, there.has_password) {
+            (PasswordState::None, _) => PasswordState::None,
+            (_, Some(true)) => PasswordState::Kept,
+            (PasswordState::Copied, Some(false)) => PasswordState::Missing,
+            (PasswordState::Copied, None) => PasswordState::NotTold,
+            // As after the copy that created the user.
+            (state, _) => state,
+        };
+        Outcome::There { since, password, lacks_factors: self.has_factors() && !there.has_factors }
     }
 }
 
@@ -118,8 +140,8 @@ impl Target {
             let name = user.record.name.clone();
             match self.candidate(user, patience).await? {
                 Ok(candidate) => candidates.push(candidate),
-                Err(reason) => {
-                    report.add(name, Outcome::Failed(reason));
+                Err(outcome) => {
+                    report.add(name, outcome);
                     bar.inc(1);
                 }
             }
@@ -131,8 +153,12 @@ impl Target {
     }
 
     /// The user as the rules of the target have it, or why the user cannot be there.
-    async fn candidate(&mut self, user: StoredUser, patience: &Patience) -> Result<Result<Candidate, String>, Stopped> {
-        let StoredUser { record, password } = user;
+    async fn candidate(
+        &mut self,
+        user: StoredUser,
+        patience: &Patience,
+    ) -> Result<Result<Candidate, Outcome>, Stopped> {
+        let StoredUser { record, password, has_password } = user;
         let idp = self.idp.clone();
         let directory = idp.directory(self.to.namespace.as_str())?;
         let name = match directory.check_new_user(&record.name, record.disabled) {
@@ -140,17 +166,19 @@ impl Target {
             // Whoever is there already needs no right to be created.
             Err(error) => match self.found(&record.name, patience).await? {
                 Some(there) => there.name,
-                None => return Ok(Err(told(&error))),
+                None => return Ok(Err(not_copied(&error))),
             },
         };
         if name != record.name
             && let Some(other) = self.other_with(&record, &name, patience).await?
         {
-            return Ok(Err(format!("the name becomes {name}, as that of {other} does")));
+            let reason = format!("the name becomes {name}, as that of {other} does");
+            return Ok(Err(Outcome::Failed(reason)));
         }
         let (hash, password) = match password {
-            None => (None, PasswordState::Unknown),
             Some(StoredPassword::None) => (None, PasswordState::None),
+            None if has_password == Some(false) => (None, PasswordState::None),
+            None => (None, PasswordState::Unknown),
             Some(StoredPassword::Malformed) => (None, PasswordState::NotTaken),
             Some(StoredPassword::Hash(hash)) => {
                 let is_taken = self.takes_passwords && (self.local.is_some() || directory.takes_hash(&hash));
@@ -180,7 +208,15 @@ impl Target {
     async fn found(&self, name: &str, patience: &Patience) -> Result<Option<There>, Stopped> {
         match &self.there {
             Some(there) => Ok(there.get(&self.kind.normalize(name)).cloned()),
-            None => Ok(find(&self.idp, &self.to, name, &mut patience.clone()).await?.map(There::from)),
+            None => self.looked_up(name, patience).await,
+        }
+    }
+
+    /// The user who is there with the name, whom the target is asked for.
+    async fn looked_up(&self, name: &str, patience: &Patience) -> Result<Option<There>, Stopped> {
+        match find(&self.idp, &self.to, name, &mut patience.clone()).await? {
+            Some(user) => Ok(Some(There::of(user, self.local.as_deref()).await?)),
+            None => Ok(None),
         }
     }
 
@@ -189,7 +225,38 @@ impl Target {
         match self.found(&candidate.name, patience).await? {
             Some(there) => Ok(candidate.compared_with(&there)),
             None if self.dry_run => Ok(candidate.copied()),
-            None => create(&self.idp, &self.to, candidate, patience).await,
+            None => self.create_new(candidate, patience).await,
+        }
+    }
+
+    /// Creates a user at the service.
+    async fn create_new(&self, candidate: &Candidate, patience: &mut Patience) -> Result<Outcome, Stopped> {
+        let directory = self.idp.directory(self.to.namespace.as_str())?;
+        let attempts = Cell::new(0);
+        let Candidate { name, source, hash, .. } = candidate;
+        let created = patience.attempt(async || {
+            attempts.set(attempts.get() + 1);
+            match hash {
+                Some(hash) => directory.create_with_hash(&self.to, name, source.disabled, hash).await,
+                None => {
+                    let user = CreateUser { name: name.clone(), password: None, disabled: source.disabled };
+                    directory.create_user(&self.to, user).await
+                }
+            }
+        });
+        match created.await {
+            Ok(_) => Ok(candidate.copied()),
+            Err(Stopped::Failed(error)) if error.code() == Code::AlreadyExists => {
+                let there = self.looked_up(name, patience).await?;
+                Ok(match there.map(|there| candidate.compared_with(&there)) {
+                    None => Outcome::Failed(told(&error)),
+                    // An attempt whose answer was lost.
+                    Some(Outcome::There { since: Since::Before, .. }) if attempts.get() > 1 => candidate.copied(),
+                    Some(outcome) => outcome,
+                })
+            }
+            Err(Stopped::Failed(error)) if concerns_one_user(error.code()) => Ok(not_copied(&error)),
+            Err(stopped) => Err(stopped),
         }
     }
 
@@ -204,9 +271,10 @@ impl Target {
     ) -> Result<(), Stopped> {
         let names = candidates.iter().map(|candidate| candidate.name.clone()).collect();
         let request = ListUsers { first: Some(1000), after: None, query: UserQuery { ids: None, names: Some(names) } };
-        let there = self.idp.users(&self.to, request).await?.users;
-        let there = there.into_iter().map(|user| (self.kind.normalize(&user.name), There::from(user)));
-        let there: HashMap<_, _> = there.collect();
+        let mut there = HashMap::new();
+        for user in self.idp.users(&self.to, request).await?.users {
+            there.insert(self.kind.normalize(&user.name), There::of(user, Some(local)).await?);
+        }
         let mut new = Vec::new();
         for candidate in candidates {
             match there.get(&candidate.name) {
@@ -218,7 +286,6 @@ impl Target {
                 None => new.push(candidate),
             }
         }
-        let mut patience = patience.clone();
         while !new.is_empty() {
             let now = Timestamp::now();
             let batch = match local.import_batch(new.iter().map(|candidate| importable(candidate, now)).collect()) {
@@ -245,10 +312,9 @@ impl Target {
             for (index, candidate) in new.drain(..).enumerate() {
                 // Somebody else created the user meanwhile.
                 let there = match skipped.contains(&index) {
-                    true => find(&self.idp, &self.to, &candidate.name, &mut patience).await?,
+                    true => self.looked_up(&candidate.name, patience).await?,
                     false => None,
                 };
-                let there = there.map(There::from);
                 let outcome = there.map_or_else(|| candidate.copied(), |there| candidate.compared_with(&there));
                 report.add(candidate.source.name, outcome);
                 bar.inc(1);
@@ -317,9 +383,10 @@ async fn read_all(
     let mut pages = UserPages::new(idp, to);
     for _ in 0..total.unwrap_or(MAX_PAGES).min(MAX_PAGES) {
         match pages.next(false, patience).await {
-            Ok(Some(users)) => there.extend(users.into_iter().map(|StoredUser { record, .. }| {
-                let UserRecord { name, disabled, .. } = record;
-                (kind.normalize(&name), There { name, disabled })
+            Ok(Some(users)) => there.extend(users.into_iter().map(|StoredUser { record, has_password, .. }| {
+                let UserRecord { name, disabled, mfa_factor_ids, .. } = record;
+                let has_factors = !mfa_factor_ids.is_empty();
+                (kind.normalize(&name), There { name, disabled, has_factors, has_password })
             })),
             Ok(None) => return Ok(Some(there)),
             // Auth0 lists at most 1,000 users who were created at once.
@@ -328,42 +395,6 @@ async fn read_all(
         }
     }
     Ok(None)
-}
-
-/// Creates a user at a service.
-async fn create(
-    idp: &Router,
-    to: &CallContext,
-    candidate: &Candidate,
-    patience: &mut Patience,
-) -> Result<Outcome, Stopped> {
-    let directory = idp.directory(to.namespace.as_str())?;
-    let attempts = Cell::new(0);
-    let created = patience.attempt(async || {
-        attempts.set(attempts.get() + 1);
-        match &candidate.hash {
-            Some(hash) => directory.create_with_hash(to, &candidate.name, candidate.source.disabled, hash).await,
-            None => {
-                let user =
-                    CreateUser { name: candidate.name.clone(), password: None, disabled: candidate.source.disabled };
-                directory.create_user(to, user).await
-            }
-        }
-    });
-    match created.await {
-        Ok(_) => Ok(candidate.copied()),
-        Err(Stopped::Failed(error)) if error.code() == Code::AlreadyExists => {
-            let there = find(idp, to, &candidate.name, patience).await?;
-            let Some(there) = there else { return Ok(Outcome::Failed(told(&error))) };
-            Ok(match candidate.compared_with(&there.into()) {
-                // An attempt whose answer was lost.
-                Outcome::AlreadyThere if attempts.get() > 1 => candidate.copied(),
-                outcome => outcome,
-            })
-        }
-        Err(Stopped::Failed(error)) if concerns_one_user(error.code()) => Ok(Outcome::Failed(told(&error))),
-        Err(stopped) => Err(stopped),
-    }
 }
 
 /// The user with the name, in any namespace.
@@ -386,6 +417,14 @@ fn concerns_one_user(code: Code) -> bool {
         code,
         Code::InvalidArgument | Code::FailedPrecondition | Code::Unimplemented | Code::AlreadyExists | Code::Internal
     )
+}
+
+/// What becomes of a user for whom the target has this error.
+fn not_copied(error: &IdpError) -> Outcome {
+    match error.code() {
+        Code::Unimplemented => Outcome::Skipped(told(error)),
+        _ => Outcome::Failed(told(error)),
+    }
 }
 
 /// The error for the host.

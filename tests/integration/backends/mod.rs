@@ -13,7 +13,7 @@ mod sqlite;
 pub(crate) mod auth0;
 #[allow(dead_code, reason = "the tests of the other package use the rest")]
 #[path = "../../../crates/idp/tests/support/remote/descope.rs"]
-mod descope;
+pub(crate) mod descope;
 #[path = "../../../crates/idp/tests/support/workos.rs"]
 pub(crate) mod emulator;
 #[path = "../../../crates/idp/tests/support/openapi.rs"]

@@ -8,6 +8,7 @@ use pretty_assertions::assert_eq;
 use serde_json::{Value, json};
 
 use super::{Auth0, CLIENT_SECRET, CONNECTION, Emulator, run, workos};
+use crate::backends::descope::{FakeDescope, KEY, PROJECT};
 use crate::settings::commands::{Folder, OPEN, end};
 use crate::support::{program, send_signal};
 
@@ -54,13 +55,16 @@ fn copy_between_databases_carries_hashes_states_and_times_and_can_be_repeated() 
     let folder = with_users(&settings(""), &users);
     let copy = ["users", "copy", "--from", "main", "--to", "back"];
     let dry = folder.run(&[&copy[..], &["--dry-run"]].concat());
-    let text = "2 users; 0 already there, 0 there and differing, 0 failed\n  1 with the password hash\n  1 without a password, as before\n";
-    assert_eq!(dry, end(0, &format!("would copy {text}"), ""));
+    let text = "2 users; 0 already there, 0 there and differing, 0 skipped, 0 failed\n  1 with the password hash\n  \
+                1 without a password, as before\n";
+    let note = "note: not copied to the user store: ids, MFA factors\n";
+    assert_eq!(dry, end(0, &format!("would copy {text}"), note));
     assert!(!folder.path().join("back.db").exists(), "nothing is created");
-    assert_eq!(folder.run(&copy), end(0, &format!("copied {text}"), ""));
+    assert_eq!(folder.run(&copy), end(0, &format!("copied {text}"), note));
     assert_eq!(exported(&folder, None, "--namespace back --hashes"), users);
-    let again = end(0, "copied 0 users; 2 already there, 0 there and differing, 0 failed\n", "");
-    assert_eq!(folder.run(&copy), again);
+    let text = "copied 0 users; 2 already there, 0 there and differing, 0 skipped, 0 failed\n  \
+                1 there before, with a password\n  1 without a password, as before\n";
+    assert_eq!(folder.run(&copy), end(0, text, note));
     assert_eq!(exported(&folder, None, "--namespace back --hashes"), users);
 }
 
@@ -156,14 +160,108 @@ fn copy_to_a_service_says_whom_it_cannot_have() {
     let Some(emulator) = Emulator::start() else { return };
     let users = [named("ana@example.com"), json!({ "name": "bo@example.com", "disabled": true })];
     let folder = with_users(&settings(&workos(&emulator, "staff")), &users);
-    let failed = "failed: bo@example.com: WorkOS does not support disabling users\n";
+    let stderr = "note: not copied to WorkOS: ids, MFA factors, times of creation, password hashes other than bcrypt and Argon2id\n\
+                  note: skipped, because WorkOS cannot have them: disabled users\n\
+                  skipped: bo@example.com: WorkOS does not support disabling users\n";
     for (flag, verb) in [(" --dry-run", "would copy"), ("", "copied")] {
         let copied = run(&folder, Some(&emulator), &format!("users copy --from main --to staff{flag}"));
         let text = format!(
-            "{verb} 1 user; 0 already there, 0 there and differing, 1 failed\n  1 without a password, as before\n"
+            "{verb} 1 user; 0 already there, 0 there and differing, 1 skipped, 0 failed\n  1 without a password, as before\n"
         );
-        assert_eq!(copied, end(1, &text, failed));
+        assert_eq!(copied, end(0, &text, stderr));
     }
+}
+
+#[test]
+fn copy_skips_users_whose_names_a_service_cannot_have() {
+    let Some(emulator) = Emulator::start() else { return };
+    let names = "userAuthPolicy.useNonEmailIdentifier = true\n";
+    let text = settings(&format!("{}[namespace.staff]\n{names}", workos(&emulator, "staff")))
+        .replace("[namespace.main]", &format!("[namespace.main]\n{names}"));
+    let folder = with_users(&text, &["ana@example.com", "bo"].map(named));
+    let copied = run(&folder, Some(&emulator), "users copy --from main --to staff --json");
+    let report = copied.json();
+    assert_eq!((copied.code, &report["copied"], &report["failed"]), (Some(0), &json!(1), &json!([])), "{copied:#?}");
+    let reason = "WorkOS does not support users whose name is no e-mail address";
+    assert_eq!(report["skipped"], json!([{ "name": "bo", "reason": reason }]));
+    assert_eq!(report["skippedKinds"], json!(["disabled users", "users whose name is no e-mail address"]));
+}
+
+#[test]
+fn repeated_copy_names_the_same_users_who_need_a_new_password() {
+    let auth0 = Auth0::start();
+    let users = [json!({ "name": "ana@example.com", "passwordHash": BCRYPT }), named("bo@example.com")];
+    let folder = with_users(&settings(&auth0.namespace("staff")), &users);
+    let lines = "  1 without a password, as before\n  \
+                 1 without a password, so a new one has to be set: Auth0 does not take the hash\n";
+    for (flag, counts) in [
+        (" --dry-run", "would copy 2 users; 0 already there"),
+        ("", "copied 2 users; 0 already there"),
+        ("", "copied 0 users; 2 already there"),
+    ] {
+        let copied = run(&folder, None, &format!("users copy --from main --to staff{flag}"));
+        let text = format!("{counts}, 0 there and differing, 0 skipped, 0 failed\n{lines}");
+        assert_eq!((copied.code, &*copied.stdout), (Some(0), &*text));
+        let named = copied.stderr.lines().skip(1).collect::<Vec<_>>();
+        assert_eq!(named, ["new password: ana@example.com: Auth0 does not take the hash"]);
+    }
+    let report = run(&folder, None, "users copy --from main --to staff --json").json();
+    let needing = json!([{ "name": "ana@example.com", "reason": "Auth0 does not take the hash" }]);
+    assert_eq!((&report["needNewPassword"], &report["passwords"]["notTaken"]), (&needing, &json!(1)));
+}
+
+#[test]
+fn repeated_copy_says_what_is_known_of_passwords_on_the_other_side() {
+    let Some(emulator) = Emulator::start() else { return };
+    let users = [
+        json!({ "name": "ana@example.com", "passwordHash": BCRYPT }),
+        json!({ "name": "bo@example.com", "passwordHash": SCRYPT }),
+    ];
+    let folder = with_users(&settings(&workos(&emulator, "staff")), &users);
+    let passwords = |command: &str| {
+        let report = run(&folder, Some(&emulator), &format!("users copy --from main {command} --json")).json();
+        let counts = report["passwords"].as_object().unwrap().iter().filter(|(_, count)| **count != json!(0));
+        let counts: Vec<_> = counts.map(|(state, _)| state.clone()).collect();
+        (counts, report["needNewPassword"].clone())
+    };
+    // WorkOS does not tell who has a password.
+    let bo = json!([{ "name": "bo@example.com", "reason": "WorkOS does not take the hash" }]);
+    assert_eq!(passwords("--to staff"), (vec!["copied".to_owned(), "notTaken".to_owned()], bo.clone()));
+    assert_eq!(passwords("--to staff"), (vec!["notTaken".to_owned(), "notTold".to_owned()], bo));
+    // A database does.
+    assert_eq!(run(&folder, None, "users create ana@example.com --namespace back").code, Some(0));
+    let ana = json!([{ "name": "ana@example.com", "reason": "there before, without a password" }]);
+    assert_eq!(passwords("--to back"), (vec!["copied".to_owned(), "missing".to_owned()], ana.clone()));
+    assert_eq!(passwords("--to back"), (vec!["kept".to_owned(), "missing".to_owned()], ana));
+}
+
+#[test]
+fn repeated_copy_to_descope_knows_who_has_a_password() {
+    let descope = FakeDescope::new();
+    let url = super::serve(descope.server(|service| service));
+    let staff = format!(
+        "[namespace.staff.store.descope]\nproject_id = \"{PROJECT}\"\nmanagement_key_env = \"DESCOPE_KEY\"\nbase_url = \"{url}\"\n"
+    );
+    let users = [
+        json!({ "name": "ana@example.com", "passwordHash": BCRYPT }),
+        json!({ "name": "bo@example.com", "passwordHash": SCRYPT }),
+    ];
+    let folder = with_users(&settings(&staff), &users);
+    let copy = |arguments: &[&str]| {
+        let copied = folder
+            .run_with(&[&["users", "copy", "--json"], arguments].concat(), |program| program.env("DESCOPE_KEY", KEY));
+        assert_eq!(copied.code, Some(0), "{copied:#?}");
+        let report = copied.json();
+        let counts = report["passwords"].as_object().unwrap().clone();
+        let states: Vec<_> =
+            counts.into_iter().filter(|(_, count)| *count != json!(0)).map(|(state, _)| state).collect();
+        (states, report["needNewPassword"].as_array().unwrap().len())
+    };
+    let states = |states: [&str; 2]| states.map(str::to_owned).to_vec();
+    assert_eq!(copy(&["--from", "main", "--to", "staff"]), (states(["copied", "notTaken"]), 1));
+    assert_eq!(copy(&["--from", "main", "--to", "staff"]), (states(["kept", "notTaken"]), 1));
+    // Whoever has no password at Descope needs none elsewhere.
+    assert_eq!(copy(&["--from", "staff", "--to", "back"]), (states(["none", "unknown"]), 1));
 }
 
 #[test]
@@ -188,9 +286,12 @@ fn copy_from_auth0_into_a_database_keeps_states_and_times() {
     }
     let folder = with_users(&settings(&auth0.namespace("staff")), &[named("cy@example.com")]);
     let copied = run(&folder, None, "users copy --from staff --to main");
-    let text = "copied 2 users; 0 already there, 0 there and differing, 0 failed\n  \
-                2 without a password: Auth0 gives out none, so a new one has to be set\n";
-    assert_eq!(copied, end(0, text, ""));
+    let text = "copied 2 users; 0 already there, 0 there and differing, 0 skipped, 0 failed\n  \
+                2 without a password, so a new one has to be set: Auth0 gives out no hashes\n";
+    let stderr = "note: not copied to the user store: ids, MFA factors, passwords (Auth0 gives out no hashes)\n\
+                  new password: ana@example.com: Auth0 gives out no hashes\n\
+                  new password: bo@example.com: Auth0 gives out no hashes\n";
+    assert_eq!(copied, end(0, text, stderr));
     let users = exported(&folder, None, "--namespace main");
     let time = "2012-03-04T05:06:07.089Z";
     assert_eq!(
@@ -219,7 +320,8 @@ fn interrupted_copy_ends_what_is_under_way_and_says_how_to_go_on() {
     let ended = copy.wait_with_output().unwrap();
     let there = auth0.fake.tenant().users().count();
     assert!(there < 300, "{there}");
-    let text = format!("interrupted: {there} users were copied; the same copy again adds the rest\n");
+    let note = "note: not copied to Auth0: ids, MFA factors, times of creation, password hashes\n";
+    let text = format!("{note}interrupted: {there} users were copied; the same copy again adds the rest\n");
     assert_eq!((ended.status.code(), String::from_utf8(ended.stderr).unwrap()), (Some(130), text));
 }
 
@@ -230,7 +332,8 @@ fn copy_ends_at_once_when_the_credentials_are_wrong_or_lack_a_right() {
     let users: Vec<_> = (0..40).map(|number| named(&format!("user{number}@example.com"))).collect();
     let folder = with_users(&settings(&auth0.namespace("staff")), &users);
     let copied = run(&folder, None, "users copy --from main --to staff");
-    let text = "error: 0 users were copied; the same copy again adds the rest: Auth0 refuses the credentials of the host: the \
+    let text = "note: not copied to Auth0: ids, MFA factors, times of creation, password hashes\n\
+                error: 0 users were copied; the same copy again adds the rest: Auth0 refuses the credentials of the host: the \
                 application needs the scope create:users of the Auth0 Management API: answered 403 Forbidden: ";
     assert_eq!(copied.code, Some(1), "{copied:#?}");
     assert!(copied.stderr.starts_with(text), "{copied:#?}");

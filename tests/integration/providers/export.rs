@@ -25,7 +25,7 @@ fn imported() -> Folder {
 fn export_with_hashes_is_what_was_imported() {
     let folder = imported();
     let exported = folder.run(&["users", "export", "--hashes"]);
-    assert_eq!(exported, end(0, &users(), "note: exported 2 users, 1 with a password hash\n"));
+    assert_eq!(exported, end(0, &users(), "exported 2 users, 1 with a password hash\n"));
     let to_file = folder.run(&["users", "export", "out.jsonl", "--hashes", "--json"]);
     assert_eq!((to_file.code, to_file.json()), (Some(0), json!({ "exported": 2, "hashes": 1 })));
     assert_eq!(std::fs::read_to_string(folder.path().join("out.jsonl")).unwrap(), users());
@@ -108,7 +108,8 @@ fn export_that_fails_in_the_midst_leaves_no_file() {
     let folder = Folder::new(&[("tailor-idp.toml", &auth0.namespace("staff"))]);
     let exported = run(&folder, None, "users export out.jsonl");
     assert_eq!(exported.code, Some(1), "{exported:#?}");
-    let start = "error: not all users could be read: Auth0 lists only the first 1000 users of a connection: ";
+    let start =
+        "error: namespace staff: not all users could be read: Auth0 lists only the first 1000 users of a connection: ";
     assert!(exported.stderr.starts_with(start), "{}", exported.stderr);
     let files = std::fs::read_dir(folder.path()).unwrap().count();
     assert_eq!(files, 1, "the settings alone");

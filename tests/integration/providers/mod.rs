@@ -1,6 +1,7 @@
 //! Commands over namespaces whose users are at other services.
 
 mod copy;
+mod errors;
 mod export;
 mod online;
 
@@ -20,17 +21,7 @@ struct Auth0 {
 impl Auth0 {
     fn start() -> Self {
         let fake = FakeAuth0::default();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let server = fake.front(fake.api());
-        std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async move {
-                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-                axum::serve(listener, server).await.unwrap();
-            });
-        });
+        let url = serve(fake.front(fake.api()));
         Self { fake, url }
     }
 
@@ -42,6 +33,21 @@ impl Auth0 {
             self.url
         )
     }
+}
+
+/// Serves on a port of this machine, until the end of the tests. Returns the address.
+fn serve(server: axum::Router) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async move {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            axum::serve(listener, server).await.unwrap();
+        });
+    });
+    url
 }
 
 /// A namespace of the settings over the emulator.

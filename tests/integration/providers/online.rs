@@ -54,15 +54,17 @@ fn check_online_names_each_failing_service_and_checks_the_others() {
     assert_eq!(checked.code, Some(1), "{checked:#?}");
     let start = "error: namespace gone: WorkOS cannot be reached: cannot connect: ";
     assert!(checked.stderr.starts_with(start), "{}", checked.stderr);
-    assert!(checked.stderr.ends_with(": check the address of the service and the network\n"), "{}", checked.stderr);
+    let advice = ": check base_url (http://127.0.0.1:1) and the network\n";
+    assert!(checked.stderr.ends_with(advice), "{}", checked.stderr);
+    let block = "namespace gone online\n  does not work: WorkOS cannot be reached: cannot connect: ";
+    assert!(checked.stdout.contains(block), "{}", checked.stdout);
     assert_eq!(checked.stderr.lines().count(), 1, "{}", checked.stderr);
     assert!(checked.stdout.contains("namespace staff online\n"), "{}", checked.stdout);
 
     let wrong = folder.run_with(&["check", "--online"], |program| {
         program.env("AUTH0_SECRET", "wrong-secret").env_remove("WORKOS_KEY")
     });
-    let expected = "warning: the environment variable WORKOS_KEY is not set: namespace.gone.store.workos.api_key_env names it
-error: namespace gone: the environment variable WORKOS_KEY is not set: namespace.gone.store.workos.api_key_env names it
+    let expected = "error: namespace gone: the environment variable WORKOS_KEY is not set: namespace.gone.store.workos.api_key_env names it
 error: namespace staff: Auth0 refuses the credentials of the host: cannot get an access token: answered 401 Unauthorized: \
 {\"error\":\"access_denied\",\"error_description\":\"Unauthorized\"}: check client_id, the secret in AUTH0_SECRET and the scopes \
 that the application is granted
@@ -85,9 +87,25 @@ fn check_online_reads_a_user_of_workos_without_a_total() {
     assert_eq!((checked.code, &*checked.stderr), (Some(0), ""), "{checked:#?}");
     let all = "  listing all users with an exact total                            no: count = \"walk\" allows it\n";
     assert!(checked.stdout.contains(all), "{}", checked.stdout);
+    let names = "  listing users by ids or names                                    yes\n";
+    assert!(checked.stdout.contains(names), "{}", checked.stdout);
+    let create = "  creating users                                                   unknown: WorkOS does not tell the rights of the credentials\n";
+    assert!(checked.stdout.contains(create), "{}", checked.stdout);
     let wrong = folder.run_with(&["check", "--online"], |program| program.env("WORKOS_KEY", "sk_test_wrong"));
     assert_eq!(wrong.code, Some(1));
     let start = "error: namespace staff: WorkOS refuses the credentials of the host: answered 401 Unauthorized: ";
     assert!(wrong.stderr.starts_with(start), "{}", wrong.stderr);
     assert!(wrong.stderr.ends_with(": check the secret key in WORKOS_KEY\n"), "{}", wrong.stderr);
+}
+
+#[test]
+fn empty_variable_of_a_secret_is_called_empty() {
+    let settings = "[namespace.staff.store.workos]\napi_key_env = \"WORKOS_KEY\"\n";
+    let folder = Folder::new(&[("tailor-idp.toml", settings)]);
+    let text = "the environment variable WORKOS_KEY is empty: namespace.staff.store.workos.api_key_env names it\n";
+    let with_empty = |arguments: &[&str]| folder.run_with(arguments, |program| program.env("WORKOS_KEY", ""));
+    let offline = with_empty(&["check"]);
+    assert_eq!((offline.code, offline.stderr), (Some(0), format!("warning: {text}")));
+    let online = with_empty(&["check", "--online"]);
+    assert_eq!((online.code, online.stderr), (Some(1), format!("error: namespace staff: {text}")));
 }

@@ -69,6 +69,11 @@ impl Capability {
         }
     }
 
+    /// Whether it changes nothing.
+    pub const fn is_read(self) -> bool {
+        matches!(self, Self::Totals | Self::Filters | Self::Visibility)
+    }
+
     const fn bit(self) -> u32 {
         1 << self as u32
     }
@@ -88,6 +93,8 @@ impl Capability {
 pub struct Capabilities {
     backend: String,
     bits: u32,
+    /// The settings that add capabilities.
+    settings: Vec<(Capability, &'static str)>,
 }
 
 impl Capabilities {
@@ -98,7 +105,7 @@ impl Capabilities {
 
     /// No capability beyond looking up users. `backend` names the backend in errors.
     pub fn none(backend: impl Into<String>) -> Self {
-        Self { backend: backend.into(), bits: 0 }
+        Self { backend: backend.into(), bits: 0, settings: Vec::new() }
     }
 
     /// Adds a capability.
@@ -115,6 +122,19 @@ impl Capabilities {
         self
     }
 
+    /// Removes a capability that a setting of the namespace adds: `scramble_passwords = true`. Errors name the setting.
+    #[must_use]
+    pub fn without_unless(mut self, capability: Capability, setting: &'static str) -> Self {
+        self.settings.push((capability, setting));
+        self.without(capability)
+    }
+
+    /// The setting of the namespace that adds a capability which the directory does not have.
+    pub fn setting(&self, capability: Capability) -> Option<&'static str> {
+        let found = self.settings.iter().find(|(added, _)| *added == capability);
+        found.filter(|_| !self.has(capability)).map(|(_, setting)| *setting)
+    }
+
     /// The name of the backend in errors.
     pub fn backend(&self) -> &str {
         &self.backend
@@ -129,9 +149,16 @@ impl Capabilities {
     ///
     /// # Errors
     ///
-    /// [`Code::Unimplemented`](crate::model::Code::Unimplemented), with the backend and the operation.
+    /// [`Code::Unimplemented`](crate::model::Code::Unimplemented), with the backend, the operation and the setting that adds it.
     pub fn require(&self, capability: Capability) -> Result<(), IdpError> {
-        if self.has(capability) { Ok(()) } else { Err(self.unsupported(capability.operation())) }
+        if self.has(capability) {
+            return Ok(());
+        }
+        let operation = capability.operation();
+        Err(self.unsupported(&match self.setting(capability) {
+            Some(setting) => format!("{operation}: {setting} in the settings of the namespace allows it"),
+            None => operation.to_owned(),
+        }))
     }
 
     /// The error for an operation that the directory does not support.

@@ -25,7 +25,7 @@ pub use enforced::Enforced;
 pub(crate) use enforced::{mfa_disabled, user_already_exists, user_not_found, user_of};
 pub use identity_provider::IdentityProvider;
 pub(crate) use named_page::named_page;
-pub use transfer::{MissingRight, ScanPage};
+pub use transfer::{Access, MissingRight, ScanPage, ScannedUser};
 pub(crate) use write_queues::WriteQueues;
 
 use crate::model::{
@@ -194,17 +194,17 @@ pub trait Directory: Send + Sync + 'static {
     async fn scan(&self, context: &CallContext, after: Option<String>, limit: u32) -> Result<ScanPage, IdpError> {
         let request = ListRequest { query: UserQuery::default(), visible: Predicate::everybody(), after, limit };
         let DirectoryPage { users, next, total: _ } = self.list(context, request).await?;
-        Ok(ScanPage { users, next })
+        Ok(ScanPage { users: users.into_iter().map(ScannedUser::from).collect(), next })
     }
 
-    /// Asks the backend for one user, whoever that is, and returns the rights that it does not grant, as far as it says. By
-    /// default, looks up a name that nobody has.
+    /// Asks the backend for one user, whoever that is, and returns what the credentials of the host may do, as far as it says.
+    /// By default, looks up a name that nobody has, and takes everything for granted.
     ///
     /// # Errors
     ///
     /// As described at [`Directory`].
-    async fn check_access(&self, context: &CallContext) -> Result<Vec<MissingRight>, IdpError> {
-        self.get(context, UserKey::Name("nobody@example.invalid")).await.map(|_| Vec::new())
+    async fn check_access(&self, context: &CallContext) -> Result<Access, IdpError> {
+        self.get(context, UserKey::Name("nobody@example.invalid")).await.map(|_| Access::default())
     }
 
     /// Checks that the backend can have users with this name, which the rules of the namespace permit.
@@ -215,6 +215,12 @@ pub trait Directory: Send + Sync + 'static {
     fn check_name(&self, name: &str) -> Result<(), IdpError> {
         let _ = name;
         Ok(())
+    }
+
+    /// The kinds of hashes that [`create_with_hash`](Self::create_with_hash) takes, for people: `bcrypt and Argon2id`. By
+    /// default, empty: none.
+    fn hash_kinds(&self) -> &'static str {
+        ""
     }
 
     /// Whether [`create_with_hash`](Self::create_with_hash) takes this hash. By default, `false`.

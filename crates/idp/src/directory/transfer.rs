@@ -8,9 +8,24 @@ use crate::rules::names::NameForms;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScanPage {
     /// The users, in creation order.
-    pub users: Vec<UserRecord>,
+    pub users: Vec<ScannedUser>,
     /// The cursor for the next page; `None` on the last page.
     pub next: Option<String>,
+}
+
+/// A user, with what a host learns of the password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScannedUser {
+    /// The user.
+    pub record: UserRecord,
+    /// Whether the user has a password, if the backend says so.
+    pub has_password: Option<bool>,
+}
+
+impl From<UserRecord> for ScannedUser {
+    fn from(record: UserRecord) -> Self {
+        Self { record, has_password: None }
+    }
 }
 
 /// A right that the credentials of the host lack at the service that holds the users.
@@ -22,13 +37,30 @@ pub struct MissingRight {
     pub capabilities: Vec<Capability>,
 }
 
+/// What the credentials of the host may do at the service that holds the users, as far as the service says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Access {
+    /// The rights that the credentials lack.
+    pub missing: Vec<MissingRight>,
+    /// What the credentials may do or not: the service does not say.
+    pub untold: Vec<Capability>,
+}
+
+impl Access {
+    /// The credentials may read users. Whether they may change users, the service does not say.
+    pub fn of_reader() -> Self {
+        let untold = Capability::ALL.into_iter().filter(|capability| !capability.is_read()).collect();
+        Self { missing: Vec::new(), untold }
+    }
+}
+
 impl Enforced {
-    /// Asks the backend for one user, whoever that is. Returns the rights that it does not grant, as far as it says.
+    /// Asks the backend for one user, whoever that is. Returns what the credentials of the host may do, as far as it says.
     ///
     /// # Errors
     ///
     /// Those of [`Directory::check_access`](super::Directory::check_access). The source says why, for the host.
-    pub async fn check_access(&self, context: &CallContext) -> Result<Vec<MissingRight>, IdpError> {
+    pub async fn check_access(&self, context: &CallContext) -> Result<Access, IdpError> {
         self.directory.check_access(&self.own(context)).await
     }
 
@@ -39,6 +71,11 @@ impl Enforced {
     /// Those of [`Directory::scan`](super::Directory::scan).
     pub async fn scan(&self, context: &CallContext, after: Option<String>, limit: u32) -> Result<ScanPage, IdpError> {
         self.directory.scan(&self.own(context), after, limit).await
+    }
+
+    /// The kinds of password hashes with which users can be created, for people: `bcrypt and Argon2id`. Empty if there are none.
+    pub fn hash_kinds(&self) -> &'static str {
+        self.directory.hash_kinds()
     }
 
     /// Whether users can be created with this hash: see [`create_with_hash`](Self::create_with_hash).

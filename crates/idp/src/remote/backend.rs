@@ -15,7 +15,7 @@ use tower::retry::budget::{Budget, TpsBudget};
 use url::Url;
 
 use super::circuit::Circuit;
-use super::failure::Failure;
+use super::failure::{Failure, Service};
 use super::options::{InvalidRemote, RemoteOptions};
 use super::request::{Answer, Authorization, Body, Request};
 use super::token::TokenCache;
@@ -55,44 +55,59 @@ pub(super) struct Backend {
 }
 
 struct Inner {
-    service: &'static str,
-    base: Url,
+    service: Service,
     client: Client,
     credentials: Credentials,
     slots: Semaphore,
     circuit: Circuit,
     budget: TpsBudget,
     retries: usize,
-    timeout: Duration,
 }
 
 /// One call of the client: all its requests end at its deadline.
 pub(super) struct Call<'a> {
     backend: &'a Backend,
     until: Instant,
+    /// Whether a request was repeated that may have been executed.
+    repeated: AtomicBool,
+}
+
+/// How far a request is.
+#[derive(Default)]
+struct Progress {
+    /// Whether the service may have seen an attempt that is not over.
+    in_flight: AtomicBool,
+    /// Whether the request was repeated though it may have been executed.
+    repeated: AtomicBool,
 }
 
 impl Backend {
-    /// Prepares requests to `service`, whose address is `base` unless the options name another. Connects at the first request.
+    /// Prepares requests to the service `name`, whose address is `base` unless the options name another. Connects at the first
+    /// request. `to_check` is what the host has to check if the service refuses the `credentials`.
     pub(super) fn new(
-        service: &'static str,
+        name: &'static str,
         base: Url,
         credentials: Credentials,
+        to_check: String,
         options: &RemoteOptions,
     ) -> Result<Self, InvalidRemote> {
         options.check()?;
         let base = options.base_url.clone().unwrap_or(base);
-        let (thread, stop) = start_thread(service).map_err(|error| InvalidRemote::Client(error.to_string()))?;
+        let (thread, stop) = start_thread(name).map_err(|error| InvalidRemote::Client(error.to_string()))?;
         let inner = Inner {
-            service,
             client: client(&base)?,
-            base,
+            service: Service {
+                name,
+                base,
+                is_configured: options.base_url.is_some(),
+                credentials: to_check,
+                timeout: options.timeout,
+            },
             credentials,
             slots: Semaphore::new(options.max_requests),
             circuit: Circuit::default(),
             budget: TpsBudget::new(BUDGET_WINDOW, RETRIES_A_SECOND, RETRY_SHARE),
             retries: options.retries,
-            timeout: options.timeout,
         };
         Ok(Self { inner: Arc::new(inner), thread, _stop: stop })
     }
@@ -107,8 +122,9 @@ impl Backend {
 
     /// Starts a call, which ends at the deadline of the context or after the timeout of the options, whichever is first.
     pub(super) fn call(&self, context: &CallContext) -> Call<'_> {
-        let until = Instant::now() + self.inner.timeout;
-        Call { backend: self, until: context.deadline.map_or(until, |deadline| deadline.min(until)) }
+        let until = Instant::now() + self.inner.service.timeout;
+        let until = context.deadline.map_or(until, |deadline| deadline.min(until));
+        Call { backend: self, until, repeated: AtomicBool::default() }
     }
 }
 
@@ -128,8 +144,8 @@ fn start_thread(service: &'static str) -> std::io::Result<(Handle, oneshot::Send
 
 impl std::fmt::Debug for Backend {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Inner { service, base, .. } = &*self.inner;
-        f.debug_struct("Backend").field("service", service).field("base", &base.as_str()).finish_non_exhaustive()
+        let Service { name, base, .. } = &self.inner.service;
+        f.debug_struct("Backend").field("service", name).field("base", &base.as_str()).finish_non_exhaustive()
     }
 }
 
@@ -137,41 +153,47 @@ impl Call<'_> {
     /// Sends a request, and repeats it as far as it may be.
     pub(super) async fn send(&self, request: Request) -> Result<Answer, Failure> {
         let Backend { inner, thread, _stop } = self.backend;
-        let (inner, until) = (Arc::clone(inner), self.until);
+        let (inner, until, progress) = (Arc::clone(inner), self.until, Arc::<Progress>::default());
+        let reported = Arc::clone(&progress);
         // A set, because dropping it ends the request.
         let mut tasks = JoinSet::new();
-        tasks.spawn_on(async move { inner.send(&request, until).await }, thread);
-        match tasks.join_next().await {
+        tasks.spawn_on(async move { inner.send(&request, until, &reported).await }, thread);
+        let sent = tasks.join_next().await;
+        self.repeated.fetch_or(progress.repeated.load(Ordering::Relaxed), Ordering::Relaxed);
+        match sent {
             Some(Ok(answer)) => answer,
             Some(Err(error)) => Err(Failure::Lost(error.to_string())),
             None => Err(Failure::Lost("the request was not started".to_owned())),
         }
     }
 
+    /// Whether a request of the call was repeated that may have been executed at the first attempt: a user who is not there any
+    /// more has been deleted by that.
+    pub(super) fn was_repeated(&self) -> bool {
+        self.repeated.load(Ordering::Relaxed)
+    }
+
     /// The error of a failed read, or of a write that may be repeated.
     pub(super) fn failed(&self, failure: Failure) -> IdpError {
-        let Inner { service, timeout, .. } = &*self.backend.inner;
-        failure.into_error(service, *timeout, None)
+        failure.into_error(&self.backend.inner.service, None)
     }
 
     /// The error of a failed write. `unknown` says what is open if the outcome is not known, such as `the user was created`.
     pub(super) fn failed_write(&self, failure: Failure, unknown: &str) -> IdpError {
-        let Inner { service, timeout, .. } = &*self.backend.inner;
-        failure.into_error(service, *timeout, Some(unknown))
+        failure.into_error(&self.backend.inner.service, Some(unknown))
     }
 
     /// The error for an answer that contradicts the service's documentation.
     pub(super) fn unexpected(&self, what: &str) -> IdpError {
-        internal(format!("{}: {what}", self.backend.inner.service))
+        internal(format!("{}: {what}", self.backend.inner.service.name))
     }
 }
 
 impl Inner {
-    async fn send(&self, request: &Request, until: Instant) -> Result<Answer, Failure> {
-        let in_flight = AtomicBool::new(false);
-        let answer = timeout_at(until.into(), self.send_authorized(request, until, &in_flight)).await;
+    async fn send(&self, request: &Request, until: Instant, progress: &Progress) -> Result<Answer, Failure> {
+        let answer = timeout_at(until.into(), self.send_authorized(request, until, progress)).await;
         answer.unwrap_or_else(|_| {
-            let sent = in_flight.load(Ordering::Relaxed);
+            let sent = progress.in_flight.load(Ordering::Relaxed);
             if sent {
                 self.circuit.failed();
             }
@@ -180,25 +202,20 @@ impl Inner {
     }
 
     /// Sends the request with credentials. A token that the service refuses is replaced once.
-    async fn send_authorized(
-        &self,
-        request: &Request,
-        until: Instant,
-        in_flight: &AtomicBool,
-    ) -> Result<Answer, Failure> {
+    async fn send_authorized(&self, request: &Request, until: Instant, progress: &Progress) -> Result<Answer, Failure> {
         let (cache, new_token) = match (&request.authorization, &self.credentials) {
-            (Authorization::Anonymous, _) => return self.repeat(request, None, until, in_flight).await,
+            (Authorization::Anonymous, _) => return self.repeat(request, None, until, progress).await,
             (Authorization::Bearer(key), _) | (Authorization::Default, Credentials::Key(key)) => {
-                return self.repeat(request, Some(key), until, in_flight).await;
+                return self.repeat(request, Some(key), until, progress).await;
             }
             (Authorization::Default, Credentials::Token { cache, request }) => (cache, request),
         };
-        let get = || cache.get(async || self.repeat(&new_token(), None, until, &AtomicBool::new(false)).await?.json());
+        let get = || cache.get(async || self.repeat(&new_token(), None, until, &Progress::default()).await?.json());
         let token = get().await?;
-        match self.repeat(request, Some(&token), until, in_flight).await {
+        match self.repeat(request, Some(&token), until, progress).await {
             Err(Failure::Refused { status: StatusCode::UNAUTHORIZED, .. }) => {
                 cache.forget(&token).await;
-                self.repeat(request, Some(&get().await?), until, in_flight).await
+                self.repeat(request, Some(&get().await?), until, progress).await
             }
             answer => answer,
         }
@@ -209,7 +226,7 @@ impl Inner {
         request: &Request,
         token: Option<&SecretString>,
         until: Instant,
-        in_flight: &AtomicBool,
+        progress: &Progress,
     ) -> Result<Answer, Failure> {
         self.budget.deposit();
         let policy = ExponentialBuilder::default()
@@ -217,10 +234,13 @@ impl Inner {
             .with_max_delay(MAX_DELAY)
             .with_max_times(self.retries)
             .with_jitter();
-        (|| self.attempt(request, token, in_flight))
+        (|| self.attempt(request, token, progress))
             .retry(policy)
             .sleep(tokio::time::sleep)
             .when(|failure: &Failure| failure.may_repeat(request.repeatable))
+            .notify(|failure, _| {
+                progress.repeated.fetch_or(failure.may_be_done(), Ordering::Relaxed);
+            })
             .adjust(|failure, delay| {
                 // At least what the service asks for; and not at all where that is too late.
                 let delay = delay?.max(failure.wait().unwrap_or_default());
@@ -234,15 +254,15 @@ impl Inner {
         &self,
         request: &Request,
         token: Option<&SecretString>,
-        in_flight: &AtomicBool,
+        progress: &Progress,
     ) -> Result<Answer, Failure> {
         if self.circuit.is_open() {
             return Err(Failure::CircuitOpen);
         }
         let _slot = self.slots.acquire().await.map_err(|error| Failure::Lost(error.to_string()))?;
-        in_flight.store(true, Ordering::Relaxed);
+        progress.in_flight.store(true, Ordering::Relaxed);
         let answer = self.exchange(request, token).await;
-        in_flight.store(false, Ordering::Relaxed);
+        progress.in_flight.store(false, Ordering::Relaxed);
         match &answer {
             Err(Failure::Connect(_) | Failure::Lost(_)) => self.circuit.failed(),
             _ => self.circuit.answered(),
@@ -266,8 +286,8 @@ impl Inner {
     }
 
     fn prepare(&self, request: &Request, token: Option<&SecretString>) -> RequestBuilder {
-        let mut url = self.base.clone();
-        url.set_path(&format!("{}{}", self.base.path().trim_end_matches('/'), request.path));
+        let mut url = self.service.base.clone();
+        url.set_path(&format!("{}{}", self.service.base.path().trim_end_matches('/'), request.path));
         let mut builder = self.client.request(request.method.clone(), url);
         if !request.query.is_empty() {
             builder = builder.query(&request.query);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use reqwest::StatusCode;
+use url::Url;
 
 use crate::http;
 use crate::model::{Code, IdpError};
@@ -45,6 +46,35 @@ pub(super) enum Failure {
     Token(#[source] Box<Failure>),
 }
 
+/// The service that a request goes to, as errors name it.
+pub(super) struct Service {
+    pub(super) name: &'static str,
+    /// Its address: never with a user or a password.
+    pub(super) base: Url,
+    /// Whether the address is from the option `base_url`.
+    pub(super) is_configured: bool,
+    /// What the host has to check if the service refuses the credentials.
+    pub(super) credentials: String,
+    /// The maximum time of a call.
+    pub(super) timeout: Duration,
+}
+
+impl Service {
+    fn address(&self) -> String {
+        let base = self.base.as_str().trim_end_matches('/');
+        if self.is_configured { format!("base_url ({base})") } else { format!("the address {base}") }
+    }
+}
+
+/// A failure as the host's log has it, with what to check.
+#[derive(Debug, thiserror::Error)]
+#[error("{before}{failure}{advice}")]
+struct Explained {
+    before: String,
+    failure: Failure,
+    advice: String,
+}
+
 impl Failure {
     /// Whether the request can be sent again without a second effect.
     pub(super) fn may_repeat(&self, repeatable: bool) -> bool {
@@ -56,6 +86,15 @@ impl Failure {
             }
             Self::Lost(_) => repeatable,
             Self::CircuitOpen | Self::Deadline { .. } | Self::Malformed(_) | Self::Token(_) => false,
+        }
+    }
+
+    /// Whether the service may have executed a request that is repeated after this failure.
+    pub(super) fn may_be_done(&self) -> bool {
+        match self {
+            Self::Lost(_) => true,
+            Self::Refused { status, .. } => *status != StatusCode::TOO_MANY_REQUESTS,
+            _ => false,
         }
     }
 
@@ -85,9 +124,10 @@ impl Failure {
     }
 
     /// The error of a call. `unknown_outcome` says what the failure leaves open, for a request that is not repeatable.
-    pub(super) fn into_error(self, service: &str, timeout: Duration, unknown_outcome: Option<&str>) -> IdpError {
-        let (code, mut detail) = self.describe(service, timeout);
-        let mut code = code;
+    pub(super) fn into_error(self, service: &Service, unknown_outcome: Option<&str>) -> IdpError {
+        let (mut code, mut detail) = self.describe(service);
+        // The detail names the service, unless there is none for scripts.
+        let before = if code == Code::Internal { format!("{} ", service.name) } else { String::new() };
         if let Some(unknown) = unknown_outcome
             && self.is_outcome_unknown()
         {
@@ -101,7 +141,35 @@ impl Failure {
             Some(wait) => error.with_retry_after(wait),
             None => error,
         };
-        error.with_source(self)
+        let advice = self.advice(service).map(|advice| format!(": check {advice}")).unwrap_or_default();
+        error.with_source(Explained { before, failure: self, advice })
+    }
+
+    /// What the host has to check.
+    fn advice(&self, service: &Service) -> Option<String> {
+        let Service { name, credentials, .. } = service;
+        match self {
+            Self::Connect(_) | Self::CircuitOpen | Self::Lost(_) | Self::Deadline { .. } => {
+                Some(format!("{} and the network", service.address()))
+            }
+            Self::Malformed(_) => Some(format!("{}: the API of {name} must be there", service.address())),
+            Self::Token(failure) if failure.refuses_credentials() => Some(credentials.clone()),
+            Self::Token(failure) => failure.advice(service),
+            Self::Refused { status, .. } => match *status {
+                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Some(credentials.clone()),
+                status if is_another_api(status) => {
+                    Some(format!("{}: the API of {name} must be there", service.address()))
+                }
+                _ => None,
+            },
+        }
+    }
+
+    /// Whether a token endpoint refuses the credentials.
+    fn refuses_credentials(&self) -> bool {
+        self.refusal().is_some_and(|(status, _)| {
+            status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS && !is_another_api(status)
+        })
     }
 
     /// The delay that the service asks for, also where it is the token endpoint that does.
@@ -112,33 +180,31 @@ impl Failure {
         }
     }
 
-    fn describe(&self, service: &str, timeout: Duration) -> (Code, String) {
+    fn describe(&self, service: &Service) -> (Code, String) {
+        let Service { name, timeout, .. } = service;
         match self {
-            Self::Connect(_) | Self::CircuitOpen => (Code::Unavailable, format!("{service} cannot be reached")),
-            Self::Lost(_) => (Code::Unavailable, format!("{service} did not answer: the connection was lost")),
+            Self::Connect(_) | Self::CircuitOpen => (Code::Unavailable, format!("{name} cannot be reached")),
+            Self::Lost(_) => (Code::Unavailable, format!("{name} did not answer: the connection was lost")),
             Self::Deadline { .. } => {
-                let detail = format!("{service} did not answer before the call's deadline, at most {timeout:?}");
+                let detail = format!("{name} did not answer before the call's deadline, at most {timeout:?}");
                 (Code::DeadlineExceeded, detail)
             }
-            Self::Malformed(_) => (Code::Unavailable, format!("{service} answered with something else than its API")),
-            Self::Token(failure) => match failure.refusal() {
-                Some((status, _)) if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS => {
-                    unauthenticated(service)
-                }
-                _ => failure.describe(service, timeout),
-            },
+            Self::Malformed(_) => other_api(name),
+            Self::Token(failure) if failure.refuses_credentials() => unauthenticated(name),
+            Self::Token(failure) => failure.describe(service),
             Self::Refused { status, wait, .. } => match *status {
-                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => unauthenticated(service),
+                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => unauthenticated(name),
                 StatusCode::TOO_MANY_REQUESTS => {
                     let after = match wait {
                         Some(wait) => format!("again in {} s", wait.as_secs_f64().ceil().max(1.0)),
                         None => "again later".to_owned(),
                     };
-                    (Code::ResourceExhausted, format!("{service} takes no more requests for now: try {after}"))
+                    (Code::ResourceExhausted, format!("{name} takes no more requests for now: try {after}"))
                 }
                 status if status.is_server_error() || status.is_redirection() => {
-                    (Code::Unavailable, format!("{service} answered with status {}", status.as_u16()))
+                    (Code::Unavailable, format!("{name} answered with status {}", status.as_u16()))
                 }
+                status if is_another_api(status) => other_api(name),
                 _ => (Code::Internal, "internal error".to_owned()),
             },
         }
@@ -151,6 +217,15 @@ pub(super) fn after_effects(error: IdpError, effects: &[&str]) -> IdpError {
         return error;
     }
     error.with_addition(&format!(" (already in effect: {})", effects.join(", ")))
+}
+
+/// Whether a status says that nothing of the service is at the address: unknown users are recognised before.
+fn is_another_api(status: StatusCode) -> bool {
+    status.is_redirection() || matches!(status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED)
+}
+
+fn other_api(service: &str) -> (Code, String) {
+    (Code::Unavailable, format!("{service} answered with something else than its API"))
 }
 
 fn unauthenticated(service: &str) -> (Code, String) {

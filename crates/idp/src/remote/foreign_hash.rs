@@ -10,6 +10,9 @@ use crate::model::PasswordHash;
 /// The version of Argon2 that services compute.
 const ARGON2_VERSION: u32 = 0x13;
 
+/// The kinds of [`ForeignHash`], for people.
+pub(super) const KINDS: &str = "bcrypt and Argon2id";
+
 /// A hash that services take.
 pub(super) enum ForeignHash<'a> {
     /// `$2b$…`, and the prefixes `$2a$` and `$2y$`.

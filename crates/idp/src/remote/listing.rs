@@ -7,7 +7,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 
 use super::backend::Call;
 use super::options::Count;
-use crate::directory::{Capabilities, DirectoryPage, ListRequest, ScanPage, named_page};
+use crate::directory::{Access, Capabilities, DirectoryPage, ListRequest, ScanPage, ScannedUser, named_page};
 use crate::model::{IdpError, UserKey, UserQuery, UserRecord};
 
 /// The number of users that are looked up at once for one listing. The options limit the requests of all calls together.
@@ -105,7 +105,9 @@ pub(super) fn retain_with_ids(found: &mut Vec<UserRecord>, ids: &[String]) {
 /// As [`retain_with_ids`], by names.
 pub(super) fn retain_named(found: &mut Vec<UserRecord>, names: &[String]) {
     let names: HashSet<_> = names.iter().map(|name| &**name).collect();
-    found.retain(|user| names.contains(&*user.name) || names.contains(&*user.name.to_lowercase()));
+    // As `is_name`.
+    let is_lower = |name: &str| is_email(name) && names.contains(&*name.to_lowercase());
+    found.retain(|user| names.contains(&*user.name) || is_lower(&user.name));
 }
 
 /// One page of a listing.
@@ -137,12 +139,12 @@ pub(super) async fn scan(
     limit: u32,
 ) -> Result<ScanPage, IdpError> {
     let ServicePage { users, next, total: _ } = gather(users, call, after, limit as usize).await?;
-    Ok(ScanPage { users, next })
+    Ok(ScanPage { users: users.into_iter().map(ScannedUser::from).collect(), next })
 }
 
-/// Asks the service for one user.
-pub(super) async fn check_access(users: &dyn Users, call: &Call<'_>) -> Result<(), IdpError> {
-    users.page(call, None, 1).await.map(drop)
+/// Asks the service for one user. That tells nothing of the rights to change users.
+pub(super) async fn check_access(users: &dyn Users, call: &Call<'_>) -> Result<Access, IdpError> {
+    users.page(call, None, 1).await.map(|_| Access::of_reader())
 }
 
 /// The users with the ids and names of the query, all of them: at most as many as a filter has entries.
@@ -153,9 +155,8 @@ async fn named(users: &dyn Users, call: &Call<'_>, query: UserQuery) -> Result<V
         (Some(ids), None) => users.with_ids(call, &ids).await,
         (None, Some(names)) => users.with_names(call, &names).await,
         (Some(ids), Some(names)) => {
-            let names: HashSet<_> = names.into_iter().collect();
             let mut found = users.with_ids(call, &ids).await?;
-            found.retain(|user| names.contains(&user.name));
+            retain_named(&mut found, &names);
             Ok(found)
         }
         (None, None) => Ok(Vec::new()),

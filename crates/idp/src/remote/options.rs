@@ -36,7 +36,14 @@ pub struct RemoteOptions {
     pub scramble_passwords: bool,
     /// How users are counted where the service gives no total, and where permission hides some of them.
     pub count: Count,
+    /// The name of the environment variable that holds the secret, for errors that tell the host what to check.
+    pub secret_variable: Option<String>,
 }
+
+/// The setting that allows to count by reading all users.
+const WALK: &str = "count = \"walk\"";
+/// The setting that allows to set random passwords.
+const SCRAMBLE: &str = "scramble_passwords = true";
 
 /// How users are counted where the service gives no total that holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,14 +58,6 @@ pub enum Count {
 impl Count {
     /// The maximum number of users that are read to count them: a hundred requests.
     pub const MAX_WALKED: usize = 10_000;
-
-    /// The capabilities of a directory that counts in this way.
-    pub(super) fn restrict(self, capabilities: Capabilities) -> Capabilities {
-        match self {
-            Self::Refuse => capabilities.without(Capability::Visibility),
-            Self::Walk => capabilities,
-        }
-    }
 }
 
 impl Default for RemoteOptions {
@@ -70,6 +69,7 @@ impl Default for RemoteOptions {
             retries: DEFAULT_RETRIES,
             scramble_passwords: false,
             count: Count::default(),
+            secret_variable: None,
         }
     }
 }
@@ -154,6 +154,32 @@ impl AddressFault {
 }
 
 impl RemoteOptions {
+    /// The capabilities without those that need counting by reading all users, unless the options allow that.
+    pub(super) fn without_counting(&self, capabilities: Capabilities, counted: &[Capability]) -> Capabilities {
+        match self.count {
+            Count::Walk => capabilities,
+            Count::Refuse => {
+                counted.iter().fold(capabilities, |capabilities, counted| capabilities.without_unless(*counted, WALK))
+            }
+        }
+    }
+
+    /// The capabilities of a service that cannot remove a password, but set a random one if the options allow that.
+    pub(super) fn without_clearing(&self, capabilities: Capabilities) -> Capabilities {
+        match self.scramble_passwords {
+            true => capabilities,
+            false => capabilities.without_unless(Capability::ClearPassword, SCRAMBLE),
+        }
+    }
+
+    /// The secret in errors for the host. `what` it is, if nobody knows the variable.
+    pub(super) fn secret_name(&self, what: &str) -> String {
+        match &self.secret_variable {
+            Some(variable) => format!("{what} in {variable}"),
+            None => what.to_owned(),
+        }
+    }
+
     /// Checks the options.
     ///
     /// # Errors
@@ -161,7 +187,8 @@ impl RemoteOptions {
     /// [`InvalidRemote`], with the key and the value.
     pub fn check(&self) -> Result<(), InvalidRemote> {
         // Exhaustive: the compiler points here when an option is added.
-        let Self { base_url, timeout, max_requests, retries, scramble_passwords: _, count: _ } = self;
+        let Self { base_url, timeout, max_requests, retries, scramble_passwords: _, count: _, secret_variable: _ } =
+            self;
         match base_url.as_ref().map(|url| (url, AddressFault::of(url))) {
             Some((url, Some(AddressFault::Parts))) => {
                 return Err(InvalidRemote::Parts(url.host_str().unwrap_or_default().to_owned()));

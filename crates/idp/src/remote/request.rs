@@ -1,9 +1,11 @@
 //! Requests to a service, and its answers.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::{Method, StatusCode};
+use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
+use url::form_urlencoded;
 
 use super::failure::Failure;
 
@@ -28,7 +30,7 @@ pub(super) struct Request {
 pub(super) enum Body {
     #[default]
     Empty,
-    Json(serde_json::Value),
+    Json(Value),
     Form(Vec<(&'static str, String)>),
 }
 
@@ -63,7 +65,7 @@ impl Request {
         self
     }
 
-    pub(super) fn json(mut self, body: serde_json::Value) -> Self {
+    pub(super) fn json(mut self, body: Value) -> Self {
         self.body = Body::Json(body);
         self
     }
@@ -94,11 +96,28 @@ impl Request {
 /// `text` without the secrets of a request.
 pub(super) fn redact(secrets: &[SecretString], text: String) -> String {
     secrets.iter().map(ExposeSecret::expose_secret).filter(|secret| !secret.is_empty()).fold(text, |text, secret| {
-        // As it stands in JSON, too.
+        // As it stands in JSON and in a form, too.
         let quoted = serde_json::to_string(secret).unwrap_or_default();
         let quoted = quoted.strip_prefix('"').and_then(|quoted| quoted.strip_suffix('"')).unwrap_or(secret);
-        text.replace(quoted, "[redacted]").replace(secret, "[redacted]")
+        let encoded: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+        [quoted, &*encoded, secret].into_iter().fold(text, |text, spelling| text.replace(spelling, REDACTED))
     })
+}
+
+/// What stands in a text in place of a secret.
+const REDACTED: &str = "[redacted]";
+
+/// JSON without the secrets of a request, however their characters are escaped in its text.
+fn redact_json(secrets: &[SecretString], value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(redact(secrets, text)),
+        Value::Array(values) => values.into_iter().map(|value| redact_json(secrets, value)).collect(),
+        Value::Object(fields) => {
+            let redacted = |(key, value)| (redact(secrets, key), redact_json(secrets, value));
+            fields.into_iter().map(redacted).collect()
+        }
+        value => value,
+    }
 }
 
 /// An answer with a status of 2xx.
@@ -111,7 +130,12 @@ pub(super) struct Answer {
 impl Answer {
     /// The body as a text for the host, without the secrets of the request.
     pub(super) fn text(&self) -> String {
-        redact(&self.secrets, String::from_utf8_lossy(&self.body).into_owned())
+        let text = redact(&self.secrets, String::from_utf8_lossy(&self.body).into_owned());
+        // JSON can spell any character of a secret as an escape.
+        match serde_json::from_str(&text) {
+            Ok(value) if text.contains('\\') => redact_json(&self.secrets, value).to_string(),
+            _ => text,
+        }
     }
 
     /// The body as JSON.
@@ -127,11 +151,6 @@ impl Answer {
 /// Whether `id` can be a segment of a path: an empty one would address the whole collection, and dots another resource.
 pub(super) fn is_segment(id: &str) -> bool {
     !matches!(id, "" | "." | "..")
-}
-
-/// Whether the service does not know the resource.
-pub(super) fn is_not_found(failure: &Failure) -> bool {
-    failure.refusal().is_some_and(|(status, _)| status == StatusCode::NOT_FOUND)
 }
 
 #[cfg(test)]
@@ -162,5 +181,17 @@ mod tests {
         let answer = r#"{"message":"a\"b\\c is too weak"} a"b\c"#.to_owned();
         assert_eq!(redact(&[secret], answer), r#"{"message":"[redacted] is too weak"} [redacted]"#);
         assert_eq!(redact(&["\"quoted\"".into()], r#"["\"quoted\""]"#.to_owned()), r#"["[redacted]"]"#);
+        let form = "client_secret=a%2Fb+c&grant_type=x".to_owned();
+        assert_eq!(redact(&["a/b c".into()], form), "client_secret=[redacted]&grant_type=x");
+    }
+
+    #[test]
+    fn secrets_are_redacted_in_json_however_they_are_escaped() {
+        let text = |body: &str| Answer { body: body.as_bytes().to_vec(), secrets: vec!["pass/wörd".into()] }.text();
+        assert_eq!(
+            text(r#"{"message":"pass\/w\u00f6rd is too weak","tried":["\u0070ass/wörd"]}"#),
+            r#"{"message":"[redacted] is too weak","tried":["[redacted]"]}"#
+        );
+        assert_eq!(text("<p>pass/wörd</p>"), "<p>[redacted]</p>");
     }
 }

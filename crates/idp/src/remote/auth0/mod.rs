@@ -27,8 +27,8 @@ use super::request::{Authorization, Request, is_segment};
 use super::scramble::{password_to_set, random_password};
 use super::token::TokenCache;
 use crate::directory::{
-    CallContext, Capabilities, Capability, Directory, DirectoryPage, ListRequest, MissingRight, ScanPage, UserChange,
-    user_already_exists, user_not_found,
+    Access, CallContext, Capabilities, Capability, Directory, DirectoryPage, ListRequest, ScanPage, ScannedUser,
+    UserChange, user_already_exists, user_not_found,
 };
 use crate::model::{Code, CreateUser, IdpError, Password, Timestamp, UserKey, UserRecord};
 
@@ -107,6 +107,8 @@ impl Auth0Builder {
         let Self { domain, client_id, client_secret, connection, options } = self;
         let base = tenant(&domain)?;
         let audience = format!("{base}api/v2/");
+        let secret = options.secret_name("the secret");
+        let to_check = format!("client_id, {secret} and the scopes that the application is granted");
         let token_request = move || {
             let form = vec![
                 ("grant_type", "client_credentials".to_owned()),
@@ -119,13 +121,11 @@ impl Auth0Builder {
             request.authorization(Authorization::Anonymous).repeatable()
         };
         let credentials = Credentials::Token { cache: TokenCache::default(), request: Box::new(token_request) };
-        let backend = Backend::new(SERVICE, base, credentials, &options)?;
+        let backend = Backend::new(SERVICE, base, credentials, to_check, &options)?;
         // Visibility: filtered by ids or names always, and else if users may be counted by reading them.
-        let mut capabilities = Capabilities::all(SERVICE).without(Capability::ResetMails).without(Capability::Factors);
-        capabilities = options.count.restrict(capabilities);
-        if !options.scramble_passwords {
-            capabilities = capabilities.without(Capability::ClearPassword);
-        }
+        let capabilities = Capabilities::all(SERVICE).without(Capability::ResetMails).without(Capability::Factors);
+        let capabilities = options.without_counting(capabilities, &[Capability::Visibility]);
+        let capabilities = options.without_clearing(capabilities);
         Ok(Auth0 { backend, connection, capabilities, count: options.count })
     }
 }
@@ -373,13 +373,13 @@ impl Directory for Auth0 {
         let (since, place) = place.transpose()?.map_or((None, None), |ScanPlace { since, place }| (since, Some(place)));
         let (users, next, _) = self.page_of(&call, since, place, limit).await?;
         let next = next.map(|place| ScanPlace { since, place }.rebased().cursor());
-        Ok(ScanPage { users, next })
+        Ok(ScanPage { users: users.into_iter().map(ScannedUser::from).collect(), next })
     }
 
-    async fn check_access(&self, context: &CallContext) -> Result<Vec<MissingRight>, IdpError> {
-        listing::check_access(self, &self.backend.call(context)).await?;
+    async fn check_access(&self, context: &CallContext) -> Result<Access, IdpError> {
+        let access = listing::check_access(self, &self.backend.call(context)).await?;
         let granted = self.backend.granted_scopes().await;
-        Ok(granted.map_or_else(Vec::new, |granted| missing_scopes(&granted)))
+        Ok(granted.map_or(access, |granted| Access { missing: missing_scopes(&granted), untold: Vec::new() }))
     }
 
     async fn create(&self, context: &CallContext, user: CreateUser) -> Result<UserRecord, IdpError> {
@@ -452,7 +452,11 @@ impl Directory for Auth0 {
         let [api, version, users] = USERS;
         let request = Request::new(Method::DELETE, &[api, version, users, &user.id]);
         let answer = call.send(request).await;
-        answer.map(|_| ()).map_err(|failure| unwritten(&call, failure, Scope::Delete, &user.id, Written::Nothing))
+        match answer {
+            Ok(_) => Ok(()),
+            Err(failure) if is_unknown_id(&failure) && call.was_repeated() => Ok(()),
+            Err(failure) => Err(unwritten(&call, failure, Scope::Delete, &user.id, Written::Nothing)),
+        }
     }
 }
 

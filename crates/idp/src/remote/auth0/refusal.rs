@@ -44,11 +44,15 @@ impl Scope {
 /// The scopes that are not among those of the access token.
 pub(super) fn missing_scopes(granted: &str) -> Vec<MissingRight> {
     let missing = Scope::ALL.into_iter().filter(|scope| !granted.split_whitespace().any(|name| name == scope.name()));
-    let right = |scope: Scope| MissingRight {
-        right: format!("the scope {}", scope.name()),
-        capabilities: scope.capabilities().to_vec(),
+    let missing: Vec<_> = missing.collect();
+    // A password is set at creation, or by an update.
+    let sets_none = [Scope::Create, Scope::Update].iter().all(|scope| missing.contains(scope));
+    let right = |scope: &Scope| {
+        let mut capabilities = scope.capabilities().to_vec();
+        capabilities.extend((sets_none && *scope == Scope::Update).then_some(Capability::SetPassword));
+        MissingRight { right: format!("the scope {}", scope.name()), capabilities }
     };
-    missing.map(right).collect()
+    missing.iter().map(right).collect()
 }
 
 /// The host's text of a refusal for lack of a right.
@@ -75,7 +79,8 @@ pub(super) enum Written<'a> {
 /// Whether Auth0 has no user with this id, or takes it for no id at all.
 pub(super) fn is_unknown_id(failure: &Failure) -> bool {
     failure.refusal().is_some_and(|(status, body)| match status {
-        StatusCode::NOT_FOUND => true,
+        // A path that does not exist has no error code.
+        StatusCode::NOT_FOUND => !Auth0Error::parse(body).error_code.is_empty(),
         StatusCode::BAD_REQUEST => Auth0Error::parse(body).error_code == "invalid_uri",
         _ => false,
     })

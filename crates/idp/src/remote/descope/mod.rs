@@ -2,6 +2,7 @@
 
 mod changes;
 mod creation;
+mod search;
 mod wire;
 
 use async_trait::async_trait;
@@ -12,17 +13,18 @@ use url::Url;
 
 use self::changes::Changes;
 use self::creation::{hashed_password, new_user, secrets_of};
+use self::search::SearchPage;
 use self::wire::{DescopeAnswer, DescopeError, DescopeUser};
 use super::backend::{Backend, Call, Credentials};
 use super::failure::Failure;
-use super::foreign_hash::ForeignHash;
+use super::foreign_hash::{self, ForeignHash};
 use super::listing::{self, ServicePage, Users, find_in_parts, is_email, is_name, retain_named, retain_with_ids};
 use super::options::{Count, InvalidRemote, RemoteOptions, faults_of, first_fault, is_credential};
 use super::request::{Answer, Authorization, Request};
 use super::scramble::password_to_set;
 use crate::directory::{
-    CallContext, Capabilities, Capability, Directory, DirectoryPage, ListRequest, MissingRight, ScanPage, UserChange,
-    user_not_found,
+    Access, CallContext, Capabilities, Capability, Directory, DirectoryPage, ListRequest, ScanPage, ScannedUser,
+    UserChange, user_not_found,
 };
 use crate::model::{CreateUser, IdpError, PasswordHash, SendPasswordResetEmail, UserKey, UserRecord, shortened};
 
@@ -39,7 +41,6 @@ const MAX_PROJECT_ID: usize = 64;
 
 /// The paths of the calls.
 const USER: [&str; 3] = ["v1", "mgmt", "user"];
-const SEARCH: [&str; 4] = ["v2", "mgmt", "user", "search"];
 const CREATE: [&str; 4] = ["v1", "mgmt", "user", "create"];
 const DELETE: [&str; 4] = ["v1", "mgmt", "user", "delete"];
 const RESET: [&str; 4] = ["v1", "auth", "password", "reset"];
@@ -93,12 +94,12 @@ impl DescopeBuilder {
         let Self { project_id, management_key, options } = self;
         let base = base_url(&project_id)?;
         let credentials = Credentials::Key(format!("{project_id}:{}", management_key.expose_secret()).into());
-        let backend = Backend::new(SERVICE, base, credentials, &options)?;
-        let mut capabilities = Capabilities::all(SERVICE).without(Capability::Factors);
-        capabilities = options.count.restrict(capabilities);
-        if !options.scramble_passwords {
-            capabilities = capabilities.without(Capability::ClearPassword);
-        }
+        let secret = options.secret_name("the management key");
+        let to_check = format!("project_id, {secret} and its rights in the project");
+        let backend = Backend::new(SERVICE, base, credentials, to_check, &options)?;
+        let capabilities = Capabilities::all(SERVICE).without(Capability::Factors);
+        let capabilities = options.without_counting(capabilities, &[Capability::Visibility]);
+        let capabilities = options.without_clearing(capabilities);
         Ok(Descope { backend, project_id: project_id.into(), management_key, capabilities, options })
     }
 }
@@ -166,39 +167,15 @@ impl Descope {
     /// Whether a user has the name as a login ID, or has it as the e-mail address. Asked after a refusal: Descope's
     /// documentation has no code for names that are taken.
     async fn is_taken(&self, call: &Call<'_>, name: &str, by_other_than: Option<&str>) -> Result<bool, IdpError> {
-        let is_other = |user: &UserRecord| Some(&*user.id) != by_other_than;
-        if self.lookup(call, "loginId", name).await?.as_ref().is_some_and(is_other) {
+        let is_other = |id: &str| Some(id) != by_other_than;
+        if self.lookup(call, "loginId", name).await?.is_some_and(|user| is_other(&user.id)) {
             return Ok(true);
         }
         if !is_email(name) {
             return Ok(false);
         }
         let (users, _) = self.search(call, json!({ "emails": [name], "withTestUser": true })).await?;
-        Ok(users.iter().any(is_other))
-    }
-
-    /// The users that a search finds, and the number of all that match.
-    async fn search(&self, call: &Call<'_>, body: Value) -> Result<(Vec<UserRecord>, Option<u64>), IdpError> {
-        // Searching has no effect.
-        let request = self.post(&SEARCH, body).repeatable();
-        let answer = call.send(request).await.and_then(|answer| parse(&answer));
-        let answer = answer.map_err(|failure| call.failed(failure))?;
-        let users: Vec<_> = answer.users.unwrap_or_default().into_iter().map(UserRecord::from).collect();
-        Ok((users, answer.total))
-    }
-
-    /// The users whom a filter of the search names, all of them: `values` has at most [`PAGE`].
-    async fn filtered(&self, call: &Call<'_>, filter: &str, values: &[String]) -> Result<Vec<UserRecord>, IdpError> {
-        let values: Vec<_> = values.iter().filter(|value| !value.is_empty()).collect();
-        if values.is_empty() {
-            return Ok(Vec::new());
-        }
-        let body = json!({ filter: values, "limit": PAGE, "page": 0, "withTestUser": true });
-        let (users, total) = self.search(call, body).await?;
-        if total.is_some_and(|total| total > users.len() as u64) {
-            return Err(call.unexpected("a search answered with a part of what it found"));
-        }
-        Ok(users)
+        Ok(users.iter().any(|user| is_other(user.id())))
     }
 
     /// Whether a refusal means that the name is taken.
@@ -238,33 +215,9 @@ impl Users for Descope {
         Ok(found)
     }
 
-    /// The cursor is the number of users before the page.
     async fn page(&self, call: &Call<'_>, after: Option<String>, limit: u32) -> Result<ServicePage, IdpError> {
-        let offset: u64 = match after {
-            Some(after) => after.parse().map_err(|_| call.unexpected("a cursor is no number"))?,
-            None => 0,
-        };
-        let limit = limit.clamp(1, PAGE);
-        // Descope counts pages, of one size: where the cursor is not at the start of a page, what is before it is dropped.
-        let size = if offset.is_multiple_of(u64::from(limit)) { limit } else { PAGE };
-        let (page, before) = (offset / u64::from(size), (offset % u64::from(size)) as usize);
-        // By the id too: times are in seconds.
-        let sort = json!([{ "field": "createdTime", "desc": false }, { "field": "id", "desc": false }]);
-        let body = json!({ "limit": size, "page": page, "sort": sort, "withTestUser": true });
-        let (mut users, total) = self.search(call, body).await?;
-        let end = page * u64::from(size) + users.len() as u64;
-        // Without a total, a page that is not full is the last.
-        let has_more = total.map_or(users.len() == size as usize, |total| end < total);
-        if has_more && users.len() < size as usize {
-            return Err(call.unexpected("a page has fewer users than asked for, and is not the last"));
-        }
-        users.drain(..before.min(users.len()));
-        let has_more = has_more || users.len() > limit as usize;
-        users.truncate(limit as usize);
-        let next = has_more.then(|| (offset + users.len() as u64).to_string());
-        // Descope leaves out zeros.
-        let total = total.or((end == 0).then_some(0));
-        Ok(ServicePage { users, next, total })
+        let SearchPage { users, next, total } = self.search_page(call, after, limit).await?;
+        Ok(ServicePage { users: users.into_iter().map(UserRecord::from).collect(), next, total })
     }
 }
 
@@ -283,11 +236,20 @@ impl Directory for Descope {
     }
 
     async fn scan(&self, context: &CallContext, after: Option<String>, limit: u32) -> Result<ScanPage, IdpError> {
-        listing::scan(self, &self.backend.call(context), after, limit).await
+        let SearchPage { users, next, total: _ } = self.search_page(&self.backend.call(context), after, limit).await?;
+        let scanned = |user: DescopeUser| {
+            let has_password = user.has_password();
+            ScannedUser { has_password, record: user.into() }
+        };
+        Ok(ScanPage { users: users.into_iter().map(scanned).collect(), next })
     }
 
-    async fn check_access(&self, context: &CallContext) -> Result<Vec<MissingRight>, IdpError> {
-        listing::check_access(self, &self.backend.call(context)).await.map(|()| Vec::new())
+    async fn check_access(&self, context: &CallContext) -> Result<Access, IdpError> {
+        listing::check_access(self, &self.backend.call(context)).await
+    }
+
+    fn hash_kinds(&self) -> &'static str {
+        foreign_hash::KINDS
     }
 
     fn takes_hash(&self, hash: &PasswordHash) -> bool {
@@ -369,6 +331,7 @@ impl Directory for Descope {
         let request = self.post(&DELETE, json!({ "userId": user.id })).repeatable();
         match call.send(request).await.and_then(|answer| check(&answer)) {
             Ok(()) => Ok(()),
+            Err(failure) if is_unknown_user(&failure) && call.was_repeated() => Ok(()),
             Err(failure) if is_unknown_user(&failure) => Err(user_not_found(&user.id)),
             Err(failure) => Err(call.failed(failure)),
         }

@@ -42,6 +42,15 @@ pub(super) struct DescopeUser {
 }
 
 impl DescopeUser {
+    pub(super) fn id(&self) -> &str {
+        &self.user_id
+    }
+
+    /// Whether the user has a password, if Descope says so.
+    pub(super) fn has_password(&self) -> Option<bool> {
+        self.password
+    }
+
     /// Whether Descope says that the user has no password.
     pub(super) fn lacks_password(&self) -> bool {
         self.password == Some(false)

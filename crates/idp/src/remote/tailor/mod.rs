@@ -19,7 +19,7 @@ use super::options::{AddressFault, Count, InvalidRemote, RemoteOptions, faults_o
 use super::request::{Authorization, Request};
 use super::token::TokenCache;
 use crate::directory::{
-    CallContext, Capabilities, Directory, DirectoryPage, ListRequest, MissingRight, PasswordUpdate, ScanPage,
+    Access, CallContext, Capabilities, Capability, Directory, DirectoryPage, ListRequest, PasswordUpdate, ScanPage,
     UserChange, user_not_found,
 };
 use crate::model::{CreateUser, IdpError, NamespaceName, SendPasswordResetEmail, UserKey, UserRecord, shortened};
@@ -86,8 +86,10 @@ impl TailorBuilder {
         let namespace = platform_namespace(&namespace)?;
         let request = Box::new(move || token_request(&client_id, &client_secret));
         let credentials = Credentials::Token { cache: TokenCache::default(), request };
-        let backend = Backend::new(SERVICE, url, credentials, &options)?;
-        let capabilities = options.count.restrict(Capabilities::all(SERVICE));
+        let secret = options.secret_name("the secret");
+        let to_check = format!("client_id, {secret} and the permission of the machine user");
+        let backend = Backend::new(SERVICE, url, credentials, to_check, &options)?;
+        let capabilities = options.without_counting(Capabilities::all(SERVICE), &[Capability::Visibility]);
         Ok(Tailor { backend, namespace, capabilities, options })
     }
 }
@@ -270,8 +272,8 @@ impl Directory for Tailor {
         listing::scan(self, &self.backend.call(context), after, limit).await
     }
 
-    async fn check_access(&self, context: &CallContext) -> Result<Vec<MissingRight>, IdpError> {
-        listing::check_access(self, &self.backend.call(context)).await.map(|()| Vec::new())
+    async fn check_access(&self, context: &CallContext) -> Result<Access, IdpError> {
+        listing::check_access(self, &self.backend.call(context)).await
     }
 
     async fn create(&self, context: &CallContext, user: CreateUser) -> Result<UserRecord, IdpError> {
@@ -334,6 +336,8 @@ impl Directory for Tailor {
         let request = request(&wire::DELETE, json!({ "id": user.id })).repeatable();
         match self.mutate::<bool>(&call, &wire::DELETE, request).await {
             Ok(Some(true)) => Ok(()),
+            Ok(Some(false) | None) if call.was_repeated() => Ok(()),
+            Err(refusal) if refusal.is_not_found() && call.was_repeated() => Ok(()),
             Ok(Some(false) | None) => Err(user_not_found(&user.id)),
             Err(refusal) if refusal.is_not_found() => Err(user_not_found(&user.id)),
             Err(refusal) => Err(refusal.into_error(&call)),
@@ -374,6 +378,8 @@ impl Directory for Tailor {
         let request = request(&wire::UNENROLL, json!({ "input": input })).repeatable();
         match self.mutate::<bool>(&call, &wire::UNENROLL, request).await {
             Ok(Some(true)) => Ok(()),
+            Ok(Some(false) | None) if call.was_repeated() => Ok(()),
+            Err(refusal) if refusal.is_not_found() && call.was_repeated() => Ok(()),
             Ok(Some(false) | None) => Err(unknown()),
             Err(refusal) => Err(refusal.into_error(&call)),
         }

@@ -11,13 +11,13 @@ use url::Url;
 use self::wire::{UserList, WorkOsError, WorkOsUser};
 use super::backend::{Backend, Call, Credentials};
 use super::failure::Failure;
-use super::foreign_hash::{Argon2id, ForeignHash};
+use super::foreign_hash::{self, Argon2id, ForeignHash};
 use super::listing::{self, ServicePage, Users, is_email};
 use super::options::{Count, InvalidRemote, RemoteOptions, faults_of, first_fault, is_credential};
-use super::request::{Request, is_not_found, is_segment};
+use super::request::{Request, is_segment};
 use super::scramble::password_to_set;
 use crate::directory::{
-    CallContext, Capabilities, Capability, Directory, DirectoryPage, ListRequest, MissingRight, ScanPage, UserChange,
+    Access, CallContext, Capabilities, Capability, Directory, DirectoryPage, ListRequest, ScanPage, UserChange,
     user_already_exists, user_not_found,
 };
 use crate::model::{CreateUser, IdpError, Password, PasswordHash, UserKey, UserRecord, shortened};
@@ -73,18 +73,14 @@ impl WorkOsBuilder {
         first_fault(self.faults())?;
         let Self { api_key, options } = self;
         let base = Url::parse(BASE_URL).map_err(|error| InvalidRemote::Client(error.to_string()))?;
-        let backend = Backend::new(SERVICE, base, Credentials::Key(api_key), &options)?;
-        let mut capabilities = Capabilities::all(SERVICE)
+        let to_check = options.secret_name("the secret key");
+        let backend = Backend::new(SERVICE, base, Credentials::Key(api_key), to_check, &options)?;
+        let capabilities = Capabilities::all(SERVICE)
             .without(Capability::Disable)
             .without(Capability::ResetMails)
             .without(Capability::Factors);
-        capabilities = options.count.restrict(capabilities);
-        if options.count == Count::Refuse {
-            capabilities = capabilities.without(Capability::Totals);
-        }
-        if !options.scramble_passwords {
-            capabilities = capabilities.without(Capability::ClearPassword);
-        }
+        let capabilities = options.without_counting(capabilities, &[Capability::Visibility, Capability::Totals]);
+        let capabilities = options.without_clearing(capabilities);
         Ok(WorkOs { backend, capabilities, options })
     }
 }
@@ -122,7 +118,7 @@ impl WorkOs {
         }
         match call.send(Request::new(Method::GET, &self.user_path(id)?)).await {
             Ok(answer) => Ok(Some(answer.json::<WorkOsUser>().map_err(|failure| call.failed(failure))?.into())),
-            Err(failure) if is_not_found(&failure) => Ok(None),
+            Err(failure) if is_unknown_user(&failure) => Ok(None),
             Err(failure) => Err(call.failed(failure)),
         }
     }
@@ -189,12 +185,16 @@ impl Directory for WorkOs {
         listing::scan(self, &self.backend.call(context), after, limit).await
     }
 
-    async fn check_access(&self, context: &CallContext) -> Result<Vec<MissingRight>, IdpError> {
-        listing::check_access(self, &self.backend.call(context)).await.map(|()| Vec::new())
+    async fn check_access(&self, context: &CallContext) -> Result<Access, IdpError> {
+        listing::check_access(self, &self.backend.call(context)).await
     }
 
     fn check_name(&self, name: &str) -> Result<(), IdpError> {
         self.check_email(name)
+    }
+
+    fn hash_kinds(&self) -> &'static str {
+        foreign_hash::KINDS
     }
 
     fn takes_hash(&self, hash: &PasswordHash) -> bool {
@@ -247,7 +247,7 @@ impl Directory for WorkOs {
         let answer = call.send(body(request, name, password)).await;
         let updated = answer.and_then(|answer| answer.json::<WorkOsUser>());
         updated.map(UserRecord::from).map_err(|failure| match failure {
-            failure if is_not_found(&failure) => user_not_found(&user.id),
+            failure if is_unknown_user(&failure) => user_not_found(&user.id),
             failure => refused(&failure, name).unwrap_or_else(|| call.failed(failure)),
         })
     }
@@ -256,7 +256,8 @@ impl Directory for WorkOs {
         let call = self.backend.call(context);
         match call.send(Request::new(Method::DELETE, &self.user_path(&user.id)?)).await {
             Ok(_) => Ok(()),
-            Err(failure) if is_not_found(&failure) => Err(user_not_found(&user.id)),
+            Err(failure) if is_unknown_user(&failure) && call.was_repeated() => Ok(()),
+            Err(failure) if is_unknown_user(&failure) => Err(user_not_found(&user.id)),
             Err(failure) if failure.refusal().is_some_and(|(status, _)| status == StatusCode::CONFLICT) => {
                 let detail = "WorkOS does not allow this user to be deleted";
                 Err(IdpError::failed_precondition(detail).with_source(failure))
@@ -291,6 +292,13 @@ fn fields(name: Option<&str>, password: Option<&Password>) -> Map<String, Value>
     let password = password.map(|password| password.expose_secret());
     let given = [("email", name), ("password", password)];
     given.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?.into()))).collect()
+}
+
+/// Whether WorkOS has no user with the id of the path.
+fn is_unknown_user(failure: &Failure) -> bool {
+    failure
+        .refusal()
+        .is_some_and(|(status, body)| status == StatusCode::NOT_FOUND && WorkOsError::parse(body).is_of_a_resource())
 }
 
 /// The error for a name or a password that WorkOS refuses.

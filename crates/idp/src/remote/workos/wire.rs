@@ -44,6 +44,7 @@ pub(super) struct ListMetadata {
 #[derive(Default, Deserialize)]
 pub(super) struct WorkOsError {
     code: Option<String>,
+    message: Option<String>,
     #[serde(default)]
     errors: Vec<ErrorEntry>,
 }
@@ -64,6 +65,16 @@ impl WorkOsError {
     pub(super) fn has(&self, codes: &[&str]) -> bool {
         let entries = self.errors.iter().filter_map(|entry| entry.code.as_deref());
         self.code.as_deref().into_iter().chain(entries).any(|code| codes.contains(&code))
+    }
+
+    /// Whether an error with the status 404 is about a resource, rather than about a path that does not exist. WorkOS documents
+    /// no code of its own for the latter, but that the text for the former names the resource.
+    pub(super) fn is_of_a_resource(&self) -> bool {
+        let is_of_entity = self.code.as_deref() == Some("entity_not_found");
+        let about_path = |message: &String| {
+            message.trim_end_matches('.').eq_ignore_ascii_case("not found") || message.starts_with("Cannot ")
+        };
+        is_of_entity || self.message.as_ref().is_some_and(|message| !about_path(message))
     }
 
     /// The texts of the entries.

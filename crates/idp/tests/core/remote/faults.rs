@@ -20,7 +20,11 @@ use super::proxy::{Fault, Proxy};
 const KEY: &str = "sk_very_secret_key";
 const PASSWORD: &str = "very secret password";
 
-const NOT_FOUND: &str = "HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\n{}";
+const UNKNOWN_USER: &str = "HTTP/1.1 404 Not Found\r\ncontent-length: 61\r\n\r\n\
+                            {\"message\":\"User not found: 'u1'.\",\"code\":\"entity_not_found\"}";
+const UNKNOWN_PATH: &str = "HTTP/1.1 404 Not Found\r\ncontent-length: 42\r\n\r\n\
+                            {\"message\":\"Not Found\",\"code\":\"not_found\"}";
+const OTHER_SERVER: &str = "HTTP/1.1 404 Not Found\r\ncontent-length: 14\r\n\r\n<h1>Nope!</h1>";
 const BUSY: &str = "HTTP/1.1 500 Internal Server Error\r\ncontent-length: 2\r\n\r\n{}";
 const HTML: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 13\r\n\r\n<html></html>";
 const TRUNCATED: &str = "HTTP/1.1 200 OK\r\ncontent-length: 90\r\n\r\n{\"id\":\"u1\",\"email\":\"";
@@ -117,7 +121,7 @@ async fn answers_that_are_not_the_services_are_not_repeated() {
     assert_eq!((text(read), requests), ("UNAVAILABLE WorkOS answered with something else than its API".to_owned(), 1));
     let (read, requests) = setting.read([Fault::Answer(ELSEWHERE)]).await;
     assert_eq!((text(read), requests), ("UNAVAILABLE WorkOS answered with status 307".to_owned(), 1));
-    let (read, _) = setting.read([Fault::Answer(NOT_FOUND)]).await;
+    let (read, _) = setting.read([Fault::Answer(UNKNOWN_USER)]).await;
     assert_eq!(text(read), "NOT_FOUND user not found: u1");
     let (read, _) = setting.read([Fault::Answer(TRUNCATED)]).await;
     assert_eq!(read.unwrap().id, "u1", "an answer that is cut off is a lost connection");
@@ -197,4 +201,45 @@ async fn service_that_cannot_be_reached_fails_fast_after_a_while() {
     let began = Instant::now();
     assert_eq!(text(idp.user(&host(), UserKey::Id("u1")).await), unreachable);
     assert!(began.elapsed() < Duration::from_millis(150), "{:?}: the first retry comes later", began.elapsed());
+}
+
+#[tokio::test]
+async fn wrong_address_is_told_to_the_host_and_no_unknown_user() {
+    let setting = setting(|_| ()).await;
+    for answer in [UNKNOWN_PATH, OTHER_SERVER] {
+        let (read, requests) = setting.read([Fault::Answer(answer)]).await;
+        let error = read.unwrap_err();
+        let log = std::error::Error::source(&error).unwrap().to_string();
+        let advice = format!(
+            ": check base_url ({}): the API of WorkOS must be there",
+            setting.proxy.url.as_str().trim_end_matches('/')
+        );
+        assert!(log.starts_with("answered 404 Not Found: ") && log.ends_with(&advice), "{log}");
+        let expected = "UNAVAILABLE WorkOS answered with something else than its API";
+        assert_eq!((text(Err(error)), requests), (expected.to_owned(), 1));
+        setting.proxy.plan([Fault::Answer(answer)]);
+        let deleted = setting.idp.delete_user(&host(), "u1").await.unwrap_err();
+        assert_eq!(deleted.code(), Code::Unavailable);
+        assert_eq!(setting.proxy.requests(), ["GET /user_management/users/u1"]);
+    }
+}
+
+#[tokio::test]
+async fn deletion_whose_answer_was_lost_is_done_when_it_is_repeated() {
+    let setting = setting(|_| ()).await;
+    let delete = "DELETE /user_management/users/u1";
+    for (faults, deleted) in [
+        (vec![Fault::None, Fault::ResetInAnswer, Fault::Answer(UNKNOWN_USER)], true),
+        (vec![Fault::None, Fault::Answer(BUSY), Fault::Answer(UNKNOWN_USER)], true),
+        (vec![Fault::None, Fault::Answer(WAIT_A_SECOND), Fault::Answer(UNKNOWN_USER)], false),
+    ] {
+        setting.proxy.plan(faults.clone());
+        let outcome = setting.idp.delete_user(&host(), "u1").await;
+        assert_eq!(
+            outcome.map_err(|error| error.code()),
+            if deleted { Ok(()) } else { Err(Code::NotFound) },
+            "{faults:?}"
+        );
+        assert_eq!(setting.proxy.requests(), ["GET /user_management/users/u1", delete, delete]);
+    }
 }

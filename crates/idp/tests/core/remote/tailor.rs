@@ -370,6 +370,21 @@ async fn writes_that_must_not_happen_twice_are_not_repeated() {
 }
 
 #[tokio::test]
+async fn deletion_whose_answer_was_lost_is_done_when_it_is_repeated() {
+    let world = World::with(|options| options.retries = 1, permissive()).await;
+    let ana = world.create("ana@example.com").await;
+    let found = json!({ "data": { "_user": { "id": ana.id, "name": ana.name, "disabled": false } } });
+    let gone = json!({ "data": { "_deleteUser": false } });
+    for (status, outcome) in [(500, Ok(())), (429, Err(Code::NotFound))] {
+        world.platform.fail(200, &[], &found);
+        world.platform.fail(status, &[("retry-after", "0")], "");
+        world.platform.fail(200, &[], &gone);
+        let deleted = world.idp.delete_user(&host(), &ana.id).await;
+        assert_eq!(deleted.map_err(|error| error.code()), outcome, "{status}");
+    }
+}
+
+#[tokio::test]
 async fn limit_of_the_platform_is_resource_exhausted_with_the_time_to_wait() {
     let world = World::new().await;
     world.platform.fail(429, &[("retry-after", "7")], "");

@@ -171,7 +171,8 @@ async fn passwords_are_removed_only_by_scrambling() {
         change.disabled = Some(true);
     };
     let refused = failure(change(&world.idp(), &id, clear).await);
-    assert_eq!(refused, (Code::Unimplemented, "Auth0 does not support removing a password".to_owned()));
+    let detail = "Auth0 does not support removing a password: scramble_passwords = true in the settings of the namespace allows it";
+    assert_eq!(refused, (Code::Unimplemented, detail.to_owned()));
     assert_eq!(patches(&world), Vec::<Value>::new());
     change(&world.scrambling(), &id, clear).await.unwrap();
     let one = world.tenant().passwords[&id].clone();

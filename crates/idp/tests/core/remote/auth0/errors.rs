@@ -117,3 +117,25 @@ async fn users_who_are_deleted_in_the_midst_are_not_found() {
     let change = UpdateUser { id: id.clone(), disabled: Some(true), ..UpdateUser::default() };
     assert_eq!(failure(idp.update_user(&host(), change).await), (Code::NotFound, format!("user not found: {id}")));
 }
+
+#[tokio::test]
+async fn deletion_whose_answer_was_lost_is_done_when_it_is_repeated() {
+    let world = World::start().await;
+    let id = world.add("ana@example.com");
+    let idp = world.idp();
+    let found = (200, world.tenant().user(&id).unwrap());
+    let busy = (500, json!({ "statusCode": 500, "error": "Internal Server Error" }));
+    let gone = (404, json!({ "statusCode": 404, "error": "Not Found", "errorCode": "inexistent_user" }));
+    world.tenant().faults = vec![found, busy, gone];
+    idp.delete_user(&host(), &id).await.unwrap();
+}
+
+#[tokio::test]
+async fn path_that_does_not_exist_is_no_unknown_user() {
+    let world = World::start().await;
+    let id = world.add("ana@example.com");
+    let idp = world.idp();
+    world.tenant().faults = vec![(404, json!({ "statusCode": 404, "error": "Not Found", "message": "Not Found" }))];
+    let (code, detail) = failure(idp.user(&host(), UserKey::Id(&id)).await);
+    assert_eq!((code, &*detail), (Code::Unavailable, "Auth0 answered with something else than its API"));
+}

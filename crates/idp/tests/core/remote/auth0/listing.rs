@@ -177,7 +177,8 @@ async fn invokers_who_may_read_some_users_list_those_they_name_and_all_only_by_c
     assert_eq!((names(&page), page.total_count), (readable.to_vec(), 3));
     world.calls();
     let refused = failure(refusing.users(&anonymous, ListUsers::default()).await);
-    let detail = "Auth0 does not support listing only the users whom the permission lets the caller read";
+    let detail = "Auth0 does not support listing only the users whom the permission lets the caller read: count = \"walk\" in \
+                  the settings of the namespace allows it";
     assert_eq!(refused, (Code::Unimplemented, detail.to_owned()));
     assert_eq!(world.calls(), Vec::<String>::new());
     let page = idp(Count::Walk).users(&anonymous, ListUsers::default()).await.unwrap();
@@ -189,7 +190,7 @@ async fn scan(idp: &Router) -> Result<Vec<String>, IdpError> {
     let (mut found, mut after) = (Vec::new(), None);
     loop {
         let page = idp.directory("staff").unwrap().scan(&host(), after, 100).await?;
-        found.extend(page.users.into_iter().map(|user| user.name));
+        found.extend(page.users.into_iter().map(|user| user.record.name));
         after = page.next;
         if after.is_none() {
             return Ok(found);

@@ -115,7 +115,8 @@ async fn unsupported_part_of_an_update_is_refused_before_anything_is_written() {
         ..UpdateUser::default()
     };
     let refused = told(world.update(request).await);
-    assert_eq!(refused, (Code::Unimplemented, "Descope does not support removing a password".to_owned()));
+    let detail = "Descope does not support removing a password: scramble_passwords = true in the settings of the namespace allows it";
+    assert_eq!(refused, (Code::Unimplemented, detail.to_owned()));
     assert_eq!(world.changes(), [""; 0]);
 }
 
@@ -166,6 +167,15 @@ async fn delete_removes_the_user_by_id() {
     world.descope.fail("/v1/mgmt/user/delete", 404, &[], error("E112102", "User not found"));
     let gone = told(world.idp.delete_user(&host(), &bo.id).await);
     assert_eq!(gone, (Code::NotFound, format!("user not found: {}", bo.id)));
+}
+
+#[tokio::test]
+async fn deletion_whose_answer_was_lost_is_done_when_it_is_repeated() {
+    let world = World::with(|options| options.retries = 1, permissive()).await;
+    let ana = world.create("ana@example.com").await;
+    world.descope.fail("/v1/mgmt/user/delete", 500, &[], "");
+    world.descope.fail("/v1/mgmt/user/delete", 404, &[], error("E112102", "User not found"));
+    world.idp.delete_user(&host(), &ana.id).await.unwrap();
 }
 
 #[tokio::test]

@@ -4,8 +4,8 @@ use pretty_assertions::assert_eq;
 use serde_json::json;
 use tailor_idp_core::remote::Count;
 use tailor_idp_core::{
-    CallContext, Code, IdentityProvider, ListUsers, NamespaceSettings, PermissionConfig, Principal, UpdateUser,
-    UserKey, UserQuery,
+    CallContext, Code, CreateUser, IdentityProvider, ListUsers, NamespaceSettings, PermissionConfig, Principal,
+    UpdateUser, UserKey, UserQuery,
 };
 
 use super::super::peer::{host, ids, names, namespace, told, walk};
@@ -74,6 +74,10 @@ async fn ids_and_names_are_filtered_by_descope_a_hundred_at_a_time() {
 
     let both = UserQuery { ids: ids(&[&users[0].id, &users[1].id]).ids, ..names(&[&users[1].name, &users[2].name]) };
     assert_eq!(world.find(both).await, [&*users[1].id]);
+    // As by names alone: other programs create addresses in any case.
+    let cased = world.descope.add(&["Cy@Example.com"], false);
+    let both = UserQuery { ids: ids(&[&cased]).ids, ..names(&["cy@example.com"]) };
+    assert_eq!(world.find(both).await, [&*cased]);
     assert_eq!(world.find(names(&["USER3@example.com"])).await, [&*users[3].id]);
 }
 
@@ -112,4 +116,19 @@ async fn readable_users_are_listed_by_filter_and_counted_by_walking_only() {
             (Count::Walk, page) => assert_eq!(page.unwrap().total_count, 2),
         }
     }
+}
+
+#[tokio::test]
+async fn scans_tell_hosts_who_has_a_password() {
+    let world = World::new().await;
+    let without = world.descope.add(&["ana@example.com"], false);
+    let bo =
+        CreateUser { name: "bo@example.com".into(), password: Some("correct horse battery".into()), disabled: false };
+    let with = world.idp.create_user(&host(), bo).await.unwrap().id;
+    let page = world.idp.directory("staff").unwrap().scan(&host(), None, 100).await.unwrap();
+    let mut found: Vec<_> = page.users.into_iter().map(|user| (user.record.id, user.has_password)).collect();
+    let mut expected = [(without, Some(false)), (with, Some(true))];
+    found.sort();
+    expected.sort();
+    assert_eq!(found, expected);
 }

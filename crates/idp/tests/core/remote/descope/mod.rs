@@ -205,7 +205,7 @@ async fn unknown_user_is_recognised_by_the_code_whatever_the_status() {
     }
     // Another 404 says nothing of users.
     world.descope.fail("/v1/mgmt/user", 404, &[], "<html>no such page</html>");
-    assert_eq!(told(world.idp.user(&host(), UserKey::Id("U1")).await).0, Code::Internal);
+    assert_eq!(told(world.idp.user(&host(), UserKey::Id("U1")).await).0, Code::Unavailable);
 }
 
 #[tokio::test]
