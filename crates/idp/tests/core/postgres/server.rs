@@ -42,25 +42,54 @@ impl Server {
 
     /// Starts a server of a test's own.
     pub(crate) fn start() -> Self {
-        let folder = tempfile::Builder::new().prefix("idp-pg").tempdir().unwrap();
-        if is_root() {
-            let id = |flag| {
-                let output = Command::new("id").args([flag, USER]).output().unwrap();
-                String::from_utf8(output.stdout).unwrap().trim().parse::<u32>().expect("the user postgres exists")
-            };
-            std::os::unix::fs::chown(folder.path(), Some(id("-u")), Some(id("-g"))).unwrap();
-        }
+        Self::start_with(&[])
+    }
+
+    /// Starts a server with these settings.
+    pub(crate) fn start_with(settings: &[&str]) -> Self {
+        let folder = folder();
         let data = folder.path().join("data");
         let mut initdb = command(&program("initdb"));
         initdb.arg("--pgdata").arg(&data).args(["--auth=trust", "--username=postgres", "--no-sync"]);
         initdb.args(["--encoding=UTF8", "--locale=C"]).current_dir(folder.path());
-        let output = initdb.output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        succeed(initdb);
+        std::fs::write(data.join("postgresql.auto.conf"), settings.join("\n")).unwrap();
+        Self::run(folder)
+    }
+
+    /// Starts a streaming replica.
+    pub(crate) fn standby(&self) -> Self {
+        let folder = folder();
+        let mut copy = command(&program("pg_basebackup"));
+        copy.arg("--pgdata").arg(folder.path().join("data")).arg("--host").arg(self.folder.path());
+        copy.args(["--port", &self.port.to_string(), "--username=postgres", "--write-recovery-conf"]);
+        copy.args(["--wal-method=stream", "--checkpoint=fast", "--no-sync"]).current_dir(folder.path());
+        succeed(copy);
+        Self::run(folder)
+    }
+
+    fn run(folder: TempDir) -> Self {
         let port = free_port();
-        let child = run(&data, folder.path(), port);
+        let child = run(&folder.path().join("data"), folder.path(), port);
         let server = Self { folder, port, child };
         server.wait_until_ready();
         server
+    }
+
+    /// Makes a primary of a replica.
+    pub(crate) fn promote(&self) {
+        let mut promote = command(&program("pg_ctl"));
+        promote.arg("--pgdata").arg(self.folder.path().join("data")).args(["promote", "--wait", "--silent"]);
+        promote.current_dir(self.folder.path());
+        succeed(promote);
+    }
+
+    /// Runs one of PostgreSQL's client programs, and returns what it prints.
+    pub(crate) fn run_client(&self, name: &str, arguments: &[&str]) -> Vec<u8> {
+        let mut client = command(&program(name));
+        client.arg("--host").arg(self.folder.path()).args(["--port", &self.port.to_string(), "--username=postgres"]);
+        client.args(arguments).current_dir(self.folder.path());
+        succeed(client)
     }
 
     /// Stops the server as a crash of the machine does, but for the disk, and starts it again.
@@ -92,6 +121,11 @@ impl Server {
 
     fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// The folder of the server, with its socket. It belongs to the user of the server.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -143,12 +177,37 @@ impl Place {
     }
 }
 
+/// A temporary folder of the server's user.
+pub(super) fn folder() -> TempDir {
+    let folder = tempfile::Builder::new().prefix("idp-pg").tempdir().unwrap();
+    give_to_user(folder.path());
+    folder
+}
+
+/// Makes a file or folder the server's user's.
+pub(super) fn give_to_user(path: &Path) {
+    if is_root() {
+        let id = |flag| {
+            let output = Command::new("id").args([flag, USER]).output().unwrap();
+            String::from_utf8(output.stdout).unwrap().trim().parse::<u32>().expect("the user postgres exists")
+        };
+        std::os::unix::fs::chown(path, Some(id("-u")), Some(id("-g"))).unwrap();
+    }
+}
+
+/// Runs a command, and returns what it prints.
+fn succeed(mut command: Command) -> Vec<u8> {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
 fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
 /// A command that runs as a user whom PostgreSQL accepts.
-fn command(program: &OsStr) -> Command {
+pub(super) fn command(program: &OsStr) -> Command {
     if !is_root() {
         return Command::new(program);
     }
@@ -172,7 +231,7 @@ fn run(data: &Path, folder: &Path, port: u16) -> Child {
 }
 
 /// A port on which nothing listens.
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
