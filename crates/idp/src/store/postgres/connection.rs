@@ -194,8 +194,9 @@ impl Drop for Connection {
             return;
         }
         let client = Object::take(object);
-        // A commit is not cancelled: its outcome is looked up.
-        if client.is_closed() || *self.is_committing.get_mut() {
+        // A commit is not cancelled: its outcome is looked up. PgBouncer 1.18, which is Debian's, ends with "bad client state" if a
+        // connection is closed about when its cancel request is handled; it is told by the close alone.
+        if client.is_closed() || *self.is_committing.get_mut() || self.owner.options().is_pooled {
             return;
         }
         let tls = self.owner.options().tls.clone();

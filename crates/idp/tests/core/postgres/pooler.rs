@@ -89,7 +89,7 @@ fn run(folder: &TempDir) -> Child {
     let mut sh = server::command("sh".as_ref());
     let program =
         if std::path::Path::new("/usr/sbin/pgbouncer").exists() { "/usr/sbin/pgbouncer" } else { "pgbouncer" };
-    sh.args(["-c", script, "sh", program, "--quiet"]).current_dir(folder.path());
+    sh.args(["-c", script, "sh", program]).current_dir(folder.path());
     sh.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
