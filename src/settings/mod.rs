@@ -126,12 +126,12 @@ impl Settings {
             MailRoute::Folder(_) => None,
         });
         let webhook = self.webhook.as_ref().map(|webhook| &webhook.secret);
-        let stores = self.namespaces.values().filter_map(|entry| match &entry.store {
-            StoreLocation::Postgres(postgres) => Some(&postgres.url),
-            StoreLocation::Remote(remote) => Some(remote.service.secret()),
-            StoreLocation::Memory | StoreLocation::Sqlite(_) => None,
+        let stores = self.namespaces.values().flat_map(|entry| match &entry.store {
+            StoreLocation::Postgres(postgres) => [Some(&postgres.url), postgres.read_url.as_ref()],
+            StoreLocation::Remote(remote) => [Some(remote.service.secret()), None],
+            StoreLocation::Memory | StoreLocation::Sqlite(_) => [None, None],
         });
-        [smtp, webhook, self.mfa_key.as_ref()].into_iter().flatten().chain(stores).collect()
+        [smtp, webhook, self.mfa_key.as_ref()].into_iter().chain(stores).flatten().collect()
     }
 }
 
