@@ -59,6 +59,8 @@ fi
 [ -z "${TAILOR_IDP_SKIP_WORKOS:-}" ] || left_out+=("users at WorkOS's emulator: Node.js (20 or newer), npm or the emulator's package is not available")
 postgres_installed || apt_get postgresql || export TAILOR_IDP_SKIP_POSTGRES=1
 [ -z "${TAILOR_IDP_SKIP_POSTGRES:-}" ] || left_out+=("the store over PostgreSQL: its server is not installed (Debian: postgresql)")
+[ -n "${TAILOR_IDP_SKIP_POSTGRES:-}" ] || have pgbouncer || [ -x /usr/sbin/pgbouncer ] || apt_get pgbouncer || export TAILOR_IDP_SKIP_PGBOUNCER=1
+[ -z "${TAILOR_IDP_SKIP_PGBOUNCER:-}" ] || left_out+=("the store through PgBouncer: it is not installed (Debian: pgbouncer)")
 [ -d ../shared/spec/openapi ] || left_out+=("checks of requests against published descriptions of services: they are not available")
 
 if [ "$ENGINE" = quickjs ]; then

@@ -37,7 +37,9 @@ enum DbCommand {
     ///
     /// Needs a user who may create tables in the schema, or the schema itself.
     Migrate,
-    /// Show versions, size, number of users and jobs that wait
+    /// Show versions, size, number of users, jobs that wait, and how far replicas are behind
+    ///
+    /// How far replicas are behind is known to roles that are members of pg_monitor.
     Status {
         /// Print JSON rather than a table
         #[arg(long)]
@@ -97,11 +99,23 @@ impl Db {
 }
 
 fn as_text(address: &str, schema: &str, status: &PostgresStatus) -> String {
-    let PostgresStatus { schema_version, server_version, bytes, namespaces, .. } = status;
+    let PostgresStatus { schema_version, server_version, bytes, namespaces, replicas, read_replica, .. } = status;
     let mut text = format!(
         "{address}, schema {schema}: version {schema_version}, {}, PostgreSQL {server_version}",
         HumanBytes(*bytes)
     );
+    for replica in replicas {
+        let kind = if replica.is_synchronous { "synchronous replica" } else { "replica" };
+        let behind = replica.bytes_behind.map_or("unknown lag".to_owned(), lag);
+        text.push_str(&format!("\n{kind} {}: {behind}", replica.name));
+    }
+    if let Some(replica) = read_replica {
+        let state = match &replica.bytes_behind {
+            Ok(bytes) => lag(*bytes),
+            Err(reason) => format!("not used: {reason}"),
+        };
+        text.push_str(&format!("\nlistings are read from {}: {state}", replica.address));
+    }
     if namespaces.is_empty() {
         return text + "\nno namespace yet";
     }
@@ -121,6 +135,10 @@ fn as_text(address: &str, schema: &str, status: &PostgresStatus) -> String {
     text
 }
 
+fn lag(bytes: u64) -> String {
+    if bytes == 0 { "up to date".to_owned() } else { format!("{} behind", HumanBytes(bytes)) }
+}
+
 fn as_json(address: &str, schema: &str, status: &PostgresStatus) -> String {
     let namespaces = status.namespaces.iter().map(|namespace| {
         json!({
@@ -130,6 +148,13 @@ fn as_json(address: &str, schema: &str, status: &PostgresStatus) -> String {
             "oldestJobSeconds": namespace.oldest_job.map(|age| age.as_secs()),
         })
     });
+    let replicas = status.replicas.iter().map(|replica| {
+        json!({
+            "name": replica.name,
+            "synchronous": replica.is_synchronous,
+            "bytesBehind": replica.bytes_behind,
+        })
+    });
     json!({
         "address": address,
         "schema": schema,
@@ -137,6 +162,12 @@ fn as_json(address: &str, schema: &str, status: &PostgresStatus) -> String {
         "serverVersion": status.server_version,
         "bytes": status.bytes,
         "namespaces": namespaces.collect::<Vec<_>>(),
+        "replicas": replicas.collect::<Vec<_>>(),
+        "readReplica": status.read_replica.as_ref().map(|replica| json!({
+            "address": replica.address,
+            "bytesBehind": replica.bytes_behind.as_ref().ok(),
+            "error": replica.bytes_behind.as_ref().err(),
+        })),
     })
     .to_string()
 }

@@ -125,10 +125,7 @@ struct PostgresServers(Vec<(PostgresEntry, PostgresDatabase)>);
 
 impl PostgresServers {
     async fn open(&mut self, entry: &PostgresEntry) -> anyhow::Result<PostgresDatabase> {
-        // Of the variable, the key differs from namespace to namespace.
-        let key =
-            |entry: &PostgresEntry| (entry.url.variable().to_owned(), entry.schema.clone(), entry.max_connections);
-        if let Some((_, database)) = self.0.iter().find(|(other, _)| key(other) == key(entry)) {
+        if let Some((_, database)) = self.0.iter().find(|(other, _)| other.is_same_database(entry)) {
             return Ok(database.clone());
         }
         let database = PostgresDatabase::open(entry.options()?).await?;

@@ -26,6 +26,12 @@ mod mfa;
 #[path = "../../crates/idp/tests/support/node.rs"]
 mod node;
 mod permission;
+#[cfg(unix)]
+mod postgres;
+#[cfg(unix)]
+#[allow(dead_code, reason = "the tests of the store use the rest")]
+#[path = "../../crates/idp/tests/support/postgres.rs"]
+mod postgres_server;
 #[cfg(target_os = "linux")]
 mod processes;
 mod providers;

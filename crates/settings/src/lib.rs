@@ -120,12 +120,12 @@ impl Settings {
 
     /// All secrets that the file refers to.
     pub fn secrets(&self) -> Vec<&SecretVariable> {
-        let stores = self.namespaces.values().filter_map(|entry| match &entry.store {
-            StoreLocation::Postgres(postgres) => Some(&postgres.url),
-            StoreLocation::Remote(remote) => Some(remote.service.secret()),
-            StoreLocation::Memory | StoreLocation::Sqlite(_) => None,
+        let stores = self.namespaces.values().flat_map(|entry| match &entry.store {
+            StoreLocation::Postgres(postgres) => [Some(&postgres.url), postgres.read_url.as_ref()],
+            StoreLocation::Remote(remote) => [Some(remote.service.secret()), None],
+            StoreLocation::Memory | StoreLocation::Sqlite(_) => [None, None],
         });
-        self.secrets_beside_stores().into_iter().chain(stores).collect()
+        self.secrets_beside_stores().into_iter().chain(stores.flatten()).collect()
     }
 
     /// The secrets that are not those of the namespaces' stores.

@@ -21,6 +21,8 @@ pub struct PostgresEntry {
     pub schema: Option<String>,
     /// The maximum number of connections of the program, if not the default one.
     pub max_connections: Option<usize>,
+    /// The URL of a replica for listings.
+    pub read_url: Option<SecretVariable>,
 }
 
 /// The error of [`PostgresEntry::options`].
@@ -50,12 +52,26 @@ impl PostgresEntry {
     ///
     /// [`PostgresError`].
     pub fn options(&self) -> Result<PostgresOptions, PostgresError> {
-        let url = self.url.read()?;
-        self.options_at(url.expose_secret()).map_err(|source| PostgresError::Invalid {
-            variable: self.url.variable().to_owned(),
-            key: self.url.key().to_owned(),
+        let invalid = |secret: &SecretVariable, source| PostgresError::Invalid {
+            variable: secret.variable().to_owned(),
+            key: secret.key().to_owned(),
             source,
-        })
+        };
+        let url = self.url.read()?;
+        let options = self.options_at(url.expose_secret()).map_err(|source| invalid(&self.url, source))?;
+        let Some(secret) = &self.read_url else { return Ok(options) };
+        let read_url = secret.read()?;
+        options.read_url(read_url.expose_secret()).map_err(|source| invalid(secret, source))
+    }
+
+    /// Whether two entries are of the same database, with the same options: of a variable, the key differs from namespace to
+    /// namespace.
+    pub fn is_same_database(&self, other: &Self) -> bool {
+        let key = |entry: &Self| {
+            let read_url = entry.read_url.as_ref().map(|secret| secret.variable().to_owned());
+            (entry.url.variable().to_owned(), entry.schema.clone(), entry.max_connections, read_url)
+        };
+        key(self) == key(other)
     }
 
     fn options_at(&self, url: &str) -> Result<PostgresOptions, InvalidPostgres> {
@@ -85,6 +101,7 @@ pub(super) fn read(section: Section<'_, '_>) -> Option<PostgresEntry> {
         section.fault("url_env", "is missing: the environment variable with the URL, such as \"DATABASE_URL\"");
     }
     let schema = section.string("schema");
+    let read_url = section.secret("read_url_env", "read_url", "REPLICA_URL");
     let max_connections = section.integer("max_connections");
     let mut valid = true;
     if let Some(Err(fault)) =
@@ -99,7 +116,8 @@ pub(super) fn read(section: Section<'_, '_>) -> Option<PostgresEntry> {
         section.fault("max_connections", "must be at least 1");
         valid = false;
     }
+    valid &= read_url.is_some() || !section.has("read_url_env");
     section.finish();
-    let entry = PostgresEntry { url: url?, schema, max_connections: max_connections.flatten() };
+    let entry = PostgresEntry { url: url?, schema, max_connections: max_connections.flatten(), read_url };
     valid.then_some(entry)
 }

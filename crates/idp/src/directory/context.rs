@@ -23,7 +23,8 @@ pub struct CallContext {
     pub principal: Principal,
     /// The time at which the caller stops waiting. A directory that asks a remote service fails then with
     /// [`Code::DeadlineExceeded`](crate::model::Code::DeadlineExceeded). Users in a store: a write is not repeated after a conflict
-    /// beyond this time; one attempt is short and is not cut off, since its outcome would be lost. Needs the time driver of tokio.
+    /// beyond this time. Over SQLite, one attempt is short and is not cut off, since its outcome would be lost. Over PostgreSQL, calls
+    /// end at this time, but for a write that is being committed. Needs the time driver of tokio.
     pub deadline: Option<Instant>,
     /// The id of the execution that makes the call, for logs. The function runtime sets an id that is unique in the process.
     /// `None` outside of an execution, and in a JavaScript runtime of the host.

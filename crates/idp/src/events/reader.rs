@@ -11,7 +11,10 @@ use crate::store::{Lease, Outcome, QueueName};
 const DEFAULT_LEASE: Duration = Duration::from_secs(60);
 
 /// The interval of looking for commits of other processes. Commits of this process wake the reader.
-pub(super) const POLL: Duration = Duration::from_millis(250);
+const POLL: Duration = Duration::from_millis(250);
+
+/// The interval if the store is told of commits of other processes: for what they could not tell.
+const POLL_WHEN_TOLD: Duration = Duration::from_secs(2);
 
 /// Hands out the events of one consumer, one by one.
 ///
@@ -75,14 +78,22 @@ impl EventReader {
                 return Ok(ReceivedEvent { event, attempts, events: self.events.clone(), lease });
             }
             if !claim.more {
-                let due = claim.next_due.map_or(POLL, |due| due.since(self.events.store().now()));
-                wait(&mut self.commits, due.min(POLL)).await;
+                let poll = self.events.poll_interval();
+                let due = claim.next_due.map_or(poll, |due| due.since(self.events.store().now()));
+                wait(&mut self.commits, due.min(poll)).await;
             }
         }
     }
 }
 
-/// Waits for a commit of this process, for at most this time.
+impl Events {
+    /// The interval of looking for commits of other processes.
+    pub(super) fn poll_interval(&self) -> Duration {
+        if self.store().hears_other_processes() { POLL_WHEN_TOLD } else { POLL }
+    }
+}
+
+/// Waits for a commit of this process, or of one that the store is told of, for at most this time.
 pub(super) async fn wait(commits: &mut watch::Receiver<u64>, at_most: Duration) {
     // A closed store fails at the next look.
     let _ = tokio::time::timeout(at_most, async {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::task::JoinSet;
 
-use super::reader::{POLL, wait};
+use super::reader::wait;
 use super::webhook::{Webhook, WebhookSettings};
 use super::{EventError, Events, InvalidWebhook, StartAt};
 use crate::jobs::{Failure, FailureKind};
@@ -57,7 +57,8 @@ impl WebhookWorker {
             commits.borrow_and_update();
             let left = pause.left();
             let free = settings.concurrency - under_way.len();
-            let mut rest = if left.is_zero() { POLL } else { left.min(POLL) };
+            let poll = self.events.poll_interval();
+            let mut rest = if left.is_zero() { poll } else { left.min(poll) };
             if left.is_zero() && free > 0 {
                 let claim = match self.claim(free).await {
                     // A claim whose outcome is unknown leaves at most leases that end.

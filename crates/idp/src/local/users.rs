@@ -11,7 +11,10 @@ use crate::model::{
     CreateUser, EventKind, IdpError, Password, PasswordHash, Predicate, SendPasswordResetEmail, UserKey, UserRecord,
     internal, shortened,
 };
-use crate::store::{Batch, Mutation, NewUser, PageRequest, PasswordChange, QueueName, StoreError, UserPatch, UserRef};
+use crate::store::{
+    Batch, Committed, Mutation, NewUser, PageRequest, PasswordChange, QueueName, StoreError, UserPatch, UserRef,
+    within_deadline,
+};
 
 /// The password of a user as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +37,10 @@ impl StoreDirectory {
     pub(crate) fn new(local: Arc<LocalDirectory>) -> Self {
         Self { local, capabilities: Capabilities::all("the user store") }
     }
+
+    async fn publish(&self, context: &CallContext, batch: Batch) -> Result<Committed, StoreError> {
+        within_deadline(context.deadline, self.local.publish(batch)).await
+    }
 }
 
 #[async_trait]
@@ -46,20 +53,21 @@ impl Directory for StoreDirectory {
         Some(self.local.store.seal_key())
     }
 
-    async fn get(&self, _: &CallContext, key: UserKey<'_>) -> Result<Option<UserRecord>, IdpError> {
-        self.local.store.get(key).await.map_err(failed)
+    async fn get(&self, context: &CallContext, key: UserKey<'_>) -> Result<Option<UserRecord>, IdpError> {
+        within_deadline(context.deadline, self.local.store.get(key)).await.map_err(failed)
     }
 
-    async fn list(&self, _: &CallContext, request: ListRequest) -> Result<DirectoryPage, IdpError> {
+    async fn list(&self, context: &CallContext, request: ListRequest) -> Result<DirectoryPage, IdpError> {
         let ListRequest { query, visible, after, limit } = request;
         // One predicate: where a policy and a filter name users, the store looks up those that both name.
         let filter = Predicate::all([query.into_predicate(), visible]);
-        let page = self.local.store.list(PageRequest { filter, after, limit }).await.map_err(failed)?;
+        let listed = self.local.store.list(PageRequest { filter, after, limit });
+        let page = within_deadline(context.deadline, listed).await.map_err(failed)?;
         let next = page.users.last().filter(|_| page.more).map(|user| user.id.clone());
         Ok(DirectoryPage { users: page.users, next, total: page.total })
     }
 
-    async fn create(&self, _: &CallContext, user: CreateUser) -> Result<UserRecord, IdpError> {
+    async fn create(&self, context: &CallContext, user: CreateUser) -> Result<UserRecord, IdpError> {
         let CreateUser { name, password, disabled } = user;
         let password = match password {
             Some(password) => Some(self.local.hash(password).await?),
@@ -70,7 +78,7 @@ impl Directory for StoreDirectory {
             events: self.local.event(UserRef::Created, EventKind::Created),
             ..Batch::default()
         };
-        let committed = self.local.publish(batch).await.map_err(|error| failed_to_name(error, &name))?;
+        let committed = self.publish(context, batch).await.map_err(|error| failed_to_name(error, &name))?;
         committed.created.into_iter().next().ok_or_else(|| internal("the store returned no user"))
     }
 
@@ -81,12 +89,19 @@ impl Directory for StoreDirectory {
         Ok(())
     }
 
-    async fn update(&self, _: &CallContext, user: &UserRecord, change: &UserChange) -> Result<UserRecord, IdpError> {
+    async fn update(
+        &self,
+        context: &CallContext,
+        user: &UserRecord,
+        change: &UserChange,
+    ) -> Result<UserRecord, IdpError> {
         let UserChange { name, password, disabled } = change;
         let (password, sets_password) = match password {
             PasswordUpdate::Keep => (PasswordChange::Keep, false),
             // Clearing a password that does not exist is no change.
-            PasswordUpdate::Clear => (PasswordChange::Clear, self.local.has_password(user).await?),
+            PasswordUpdate::Clear => {
+                (PasswordChange::Clear, within_deadline(context.deadline, self.local.has_password(user)).await?)
+            }
             PasswordUpdate::Set(password) => {
                 (PasswordChange::Set(password.hash_with(|password| self.local.hash(password)).await?.clone()), true)
             }
@@ -111,14 +126,14 @@ impl Directory for StoreDirectory {
         let events =
             if changes { self.local.event(UserRef::Id(user.id.clone()), EventKind::Updated) } else { Vec::new() };
         let batch = Batch { expect: vec![expect(user)], mutations, events };
-        self.local.publish(batch).await.map_err(|error| failed_to_name(error, &new.name))?;
+        self.publish(context, batch).await.map_err(|error| failed_to_name(error, &new.name))?;
         if changes {
             new.version.0 += 1;
         }
         Ok(new)
     }
 
-    async fn delete(&self, _: &CallContext, user: &UserRecord) -> Result<(), IdpError> {
+    async fn delete(&self, context: &CallContext, user: &UserRecord) -> Result<(), IdpError> {
         let id = user.id.clone();
         let batch = Batch {
             expect: vec![expect(user)],
@@ -128,20 +143,20 @@ impl Directory for StoreDirectory {
             ],
             events: self.local.event(UserRef::Id(id), EventKind::Deleted),
         };
-        self.local.publish(batch).await.map_err(failed)?;
+        self.publish(context, batch).await.map_err(failed)?;
         Ok(())
     }
 
     async fn send_password_reset_email(
         &self,
-        _: &CallContext,
+        context: &CallContext,
         user: &UserRecord,
         mail: &SendPasswordResetEmail,
     ) -> Result<(), IdpError> {
-        self.local.queue_reset_mail(user, mail).await
+        within_deadline(context.deadline, self.local.queue_reset_mail(user, mail)).await
     }
 
-    async fn remove_factor(&self, _: &CallContext, user: &UserRecord, factor_id: &str) -> Result<(), IdpError> {
+    async fn remove_factor(&self, context: &CallContext, user: &UserRecord, factor_id: &str) -> Result<(), IdpError> {
         if !user.mfa_factor_ids.iter().any(|id| id == factor_id) {
             return Err(IdpError::not_found(format!("MFA factor not found: {}", shortened(factor_id))));
         }
@@ -154,7 +169,7 @@ impl Directory for StoreDirectory {
             ],
             events: self.local.event(UserRef::Id(id), EventKind::Updated),
         };
-        self.local.publish(batch).await.map_err(failed)?;
+        self.publish(context, batch).await.map_err(failed)?;
         Ok(())
     }
 }

@@ -1,8 +1,11 @@
 //! The worker: claims due mails, sends them, and records the outcomes.
 
+use std::future::{Future, pending, poll_fn};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
 
 use super::message::{MailError, Templates};
 use super::settings::{InvalidMailSettings, MailSettings};
@@ -11,8 +14,10 @@ use crate::local::{LocalDirectory, OutgoingMail, SendFailure, may_repeat};
 use crate::model::{IdpError, NamespaceName, Timestamp};
 use crate::router::Router;
 
-/// The interval of looking for due mails, which scripts in other processes queue too.
+/// The interval of looking for due mails, which scripts in other processes queue too. Commits that the stores tell of shorten it.
 const POLL: Duration = Duration::from_secs(1);
+/// The shortest interval: not each of many commits makes the worker look.
+const MIN_POLL: Duration = Duration::from_millis(100);
 /// The number of attempts to record an outcome while the store is temporarily unavailable. Each waits for some seconds; all end
 /// before the lease.
 const SETTLE_ATTEMPTS: u32 = 4;
@@ -132,14 +137,23 @@ impl MailWorker {
     /// Sends mails when they are due, until `stop` is true or its sender is dropped. Finishes the mail that is being sent.
     pub async fn run(&self, mut stop: watch::Receiver<bool>) {
         let mut prune_at = Timestamp::now();
+        let mut commits: Vec<_> = self.router.locals().into_iter().map(|local| local.store().commits()).collect();
         while !*stop.borrow() {
-            let pause = match self.turn(&stop, &mut prune_at).await {
-                Ok(()) => POLL,
-                Err(_) => PAUSE_AFTER_FAILURE,
+            // Before the look: a commit after it shortens the pause.
+            for commits in &mut commits {
+                commits.borrow_and_update();
+            }
+            let turn = self.turn(&stop, &mut prune_at).await;
+            let pause = async {
+                if turn.is_err() {
+                    return sleep(PAUSE_AFTER_FAILURE).await;
+                }
+                sleep(MIN_POLL).await;
+                let _ = timeout(POLL - MIN_POLL, any_changed(&mut commits)).await;
             };
             tokio::select! {
                 changed = stop.changed() => if changed.is_err() { return },
-                () = tokio::time::sleep(pause) => {}
+                () = pause => {}
             }
         }
     }
@@ -199,6 +213,22 @@ impl MailWorker {
     }
 }
 
+/// Waits until one of the values changes.
+async fn any_changed(values: &mut [watch::Receiver<u64>]) {
+    let changed = async |value: &mut watch::Receiver<u64>| {
+        // A closed store fails at the next look.
+        if value.changed().await.is_err() {
+            pending::<()>().await;
+        }
+    };
+    let mut waiting: Vec<_> = values.iter_mut().map(|value| Box::pin(changed(value))).collect();
+    poll_fn(|cx| {
+        let is_ready = waiting.iter_mut().any(|changed| changed.as_mut().poll(cx).is_ready());
+        if is_ready { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
 /// Repeats `attempt` after failures of the store that may pass, a bounded number of times.
 async fn persistently<T, F>(mut attempt: impl FnMut() -> F) -> Result<T, IdpError>
 where
@@ -207,7 +237,7 @@ where
     for _ in 1..SETTLE_ATTEMPTS {
         match attempt().await {
             Err(error) if may_repeat(&error) => {
-                tokio::time::sleep(SETTLE_PAUSE).await;
+                sleep(SETTLE_PAUSE).await;
             }
             outcome => return outcome,
         }

@@ -9,6 +9,7 @@ mod batch;
 #[cfg(feature = "store-contract")]
 pub mod contract;
 mod counter;
+mod deadline;
 mod error;
 mod job;
 #[cfg(feature = "postgres")]
@@ -24,11 +25,14 @@ use tokio::sync::watch;
 
 pub use batch::{Batch, Committed, Expect, Mutation, NewEvent, PasswordChange, UserPatch, UserRef};
 pub use counter::{Counter, CounterKey};
+pub use deadline::call_deadline;
+pub(crate) use deadline::within_deadline;
 pub use error::StoreError;
 pub use job::{Claim, Delivery, JobFilter, JobKey, JobRecord, JobState, Lease, NewJob, Outcome, QueueName};
 #[cfg(feature = "postgres")]
 pub use postgres::{
     InvalidPostgres, NamespaceStatus, PostgresDatabase, PostgresOptions, PostgresStatus, PostgresStore,
+    ReadReplicaStatus, ReplicaStatus,
 };
 pub use record::{
     Consumer, Credentials, EventLog, EventQuery, Factor, ImportObserver, ImportProgress, Imported, NewUser, Page,
@@ -52,8 +56,15 @@ pub trait Store: Send + Sync + 'static {
     /// 32 secret random bytes that live as long as the rows. They seal page tokens, so that a token outlives the process.
     fn seal_key(&self) -> [u8; 32];
 
-    /// A value that changes with each commit of this process. Commits of other processes do not change it: poll for those.
+    /// A value that changes with each commit of this process. Commits of other processes change it only if the store is told of
+    /// them: poll for those.
     fn commits(&self) -> watch::Receiver<u64>;
+
+    /// Whether [`commits`](Self::commits) now changes soon after other processes append events or queue jobs. Then it is enough
+    /// to poll rarely. [`commits`](Self::commits) must have been called.
+    fn hears_other_processes(&self) -> bool {
+        false
+    }
 
     /// The user with this key.
     ///

@@ -29,6 +29,9 @@ mod permission;
 mod permissions;
 #[cfg(unix)]
 mod postgres;
+#[cfg(unix)]
+#[path = "../support/postgres.rs"]
+mod postgres_server;
 mod processes;
 mod remote;
 mod sign_in;

@@ -76,6 +76,8 @@ fn reported_failure(error: &tokio_postgres::error::DbError) -> Failure {
         &SqlState::TOO_MANY_CONNECTIONS | &SqlState::CONFIGURATION_LIMIT_EXCEEDED => {
             Failure::Again(StoreError::Unavailable(text()))
         }
+        // Behind a pooler, COPY has prepared its statement under a name that another program's has: the next name is another one.
+        &SqlState::DUPLICATE_PSTATEMENT => Failure::Again(StoreError::Unavailable(text())),
         // A plan or a prepared statement from before a change of the schema, or of another connection of a pooler: a new
         // connection has none.
         &SqlState::FEATURE_NOT_SUPPORTED | &SqlState::INVALID_SQL_STATEMENT_NAME => {

@@ -94,6 +94,7 @@ pub(super) async fn rest_after(scope: &Scope, after: Uuid) -> Result<Rest, Failu
 pub(super) async fn append(scope: &Scope, user_id: Uuid, kind: EventKind) -> Result<(), Failure> {
     let sql = "INSERT INTO tailor_idp.events (namespace_id, id, user_id, kind, time)
                VALUES ($1, tailor_idp.id_at(tailor_idp.event_tick($2)), $3, $4, $5)";
+    scope.concerns_workers();
     let params: [Param<'_>; 5] = [
         (&scope.namespace_id, Type::INT4),
         (&scope.now_tick(), Type::INT8),
@@ -107,6 +108,7 @@ pub(super) async fn append(scope: &Scope, user_id: Uuid, kind: EventKind) -> Res
 
 /// Appends a `created` event for each of the users.
 pub(super) async fn append_created(scope: &Scope, users: &[Uuid]) -> Result<(), Failure> {
+    scope.concerns_workers();
     let sql = "SELECT tailor_idp.id_at(tailor_idp.event_tick($1))";
     let first: Uuid = scope.connection.value(sql, &[(&scope.now_tick(), Type::INT8)]).await?;
     // The last 62 bits are random: an overflow does not occur in practice.

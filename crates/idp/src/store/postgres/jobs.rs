@@ -119,6 +119,7 @@ pub(super) async fn newest_of_user(scope: &Scope, queue: &QueueName, user_id: Uu
 
 /// Queues a mail that is due at once.
 pub(super) async fn enqueue_mail(scope: &Scope, user_id: Uuid, payload: &str) -> Result<u64, Failure> {
+    scope.concerns_workers();
     let queue_id = queues::mails(scope).await?;
     let sql = "INSERT INTO tailor_idp.jobs (queue_id, user_id, payload, state, queued_at, due_at)
                VALUES ($1, $2, $3, 'queued', $4, $4)";
@@ -155,6 +156,7 @@ pub(super) async fn end(scope: &Scope, queue: &QueueName, user_id: Uuid, reason:
 /// Makes the leased jobs of the user due at once.
 pub(super) async fn requeue(scope: &Scope, queue: &QueueName, user_id: Uuid) -> Result<u64, Failure> {
     let Some(queue) = queues::find(scope, queue).await? else { return Ok(0) };
+    scope.concerns_workers();
     let sql = "UPDATE tailor_idp.jobs SET state = 'queued', lease = NULL, due_at = $3
                WHERE queue_id = $1 AND user_id = $2 AND state = 'leased'";
     let params: [Param<'_>; 3] =
@@ -207,6 +209,7 @@ impl DeadJobs {
 pub(super) async fn retry_dead(scope: &Scope, queue: &QueueName, job: Option<&JobKey>) -> Result<u64, Failure> {
     let Some(dead) = DeadJobs::find(scope, queue, job).await? else { return Ok(0) };
     queues::lock(scope, dead.queue, Access::Rearrange).await?;
+    scope.concerns_workers();
     let condition = dead.condition();
     let DeadJobs { queue, id } = dead;
     let sql = format!(

@@ -4,8 +4,10 @@
 //! only once is written by every transaction: ids come from a sequence, the number of users is kept in slots, and readers of events
 //! wait for writers instead of the reverse.
 
+mod attempts;
 mod batch;
 mod claims;
+mod commits;
 mod connection;
 mod counters;
 mod error;
@@ -15,7 +17,9 @@ mod import;
 mod jobs;
 mod listing;
 mod options;
+mod pool;
 mod queues;
+mod replica;
 mod schema;
 mod search;
 mod status;
@@ -28,18 +32,21 @@ mod users;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use tokio::sync::watch;
 use tokio_postgres::types::Type;
 
 pub use options::{InvalidPostgres, PostgresOptions};
-pub use status::{NamespaceStatus, PostgresStatus};
+pub use status::{NamespaceStatus, PostgresStatus, ReadReplicaStatus, ReplicaStatus};
 pub use store::PostgresStore;
 
-use self::connection::{Connection, Connections, Param};
+use self::attempts::Attempts;
+use self::commits::Commits;
+use self::connection::{Connection, Param};
 use self::error::{Failure, STATEMENT_TIMEOUT};
+use self::pool::Connections;
+use self::replica::Replica;
 use self::schema::Upgrade;
 use self::text::{escape, unescape};
-use self::transaction::{Attempts, Kind, Scope};
+use self::transaction::{Kind, Scope};
 use super::StoreError;
 use crate::model::NamespaceName;
 use crate::random;
@@ -67,7 +74,8 @@ pub struct PostgresDatabase(Arc<Database>);
 struct Database {
     connections: Arc<Connections>,
     seal_key: [u8; 32],
-    commits: watch::Sender<u64>,
+    commits: Arc<Commits>,
+    replica: Option<Replica>,
 }
 
 // Implemented by hand, to leave out the key.
@@ -85,8 +93,7 @@ impl Database {
         kind: Kind,
         work: impl for<'a> Fn(&'a Scope) -> BoxFuture<'a, Result<T, Failure>> + Send + Sync + 'static,
     ) -> Result<T, StoreError> {
-        let commits = self.commits.clone();
-        self.connections.write(namespace_id, kind, commits, work).await
+        self.connections.write(namespace_id, kind, &self.commits, work).await
     }
 }
 
@@ -111,21 +118,26 @@ impl PostgresDatabase {
     }
 
     async fn open_with(options: PostgresOptions, upgrade: Upgrade) -> Result<(Self, i64), StoreError> {
+        let commits = Arc::new(Commits::new(&options.schema));
+        let replica = options.replica();
         let connections = Arc::new(Connections::new(options)?);
+        let replica = match replica {
+            Some(options) => Some(Replica::new(Connections::new(options.clock(connections.clock()))?)),
+            None => None,
+        };
         let on = Arc::clone(&connections);
         let (seal_key, version) = connections
             .run_to_the_end(async move {
-                let attempts = Attempts::default();
+                let attempts = Attempts::begin();
                 loop {
-                    match prepare(&on, upgrade).await {
+                    match prepare(&on, &attempts, upgrade).await {
                         Ok(prepared) => return Ok(prepared),
                         Err(failure) => attempts.pause_after(failure).await?,
                     }
                 }
             })
             .await?;
-        let commits = watch::Sender::new(0);
-        Ok((Self(Arc::new(Database { connections, seal_key, commits })), version))
+        Ok((Self(Arc::new(Database { connections, seal_key, commits, replica })), version))
     }
 
     /// The store of a namespace, which is created if it does not exist.
@@ -183,8 +195,12 @@ impl PostgresDatabase {
 }
 
 /// Prepares the schema. Returns the seal key, and the version of the schema before.
-async fn prepare(connections: &Arc<Connections>, upgrade: Upgrade) -> Result<([u8; 32], i64), Failure> {
-    let connection = connections.get(STATEMENT_TIMEOUT).await?;
+async fn prepare(
+    connections: &Arc<Connections>,
+    attempts: &Attempts,
+    upgrade: Upgrade,
+) -> Result<([u8; 32], i64), Failure> {
+    let connection = connections.get(attempts, STATEMENT_TIMEOUT).await?;
     let version = schema::migrate(&connection, &connections.options().schema, upgrade).await?;
     Ok((seal_key(&connection).await?, version))
 }

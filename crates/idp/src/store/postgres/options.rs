@@ -22,11 +22,18 @@ const DEFAULT_CONNECTIONS: usize = 16;
 /// The maximum length of a name in PostgreSQL, in bytes.
 const MAX_NAME_BYTES: usize = 63;
 
-/// How long one attempt to connect may take. Below the time of all attempts of a call.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long an attempt to connect to all hosts may take. Below the time of all attempts of a call.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// How long sent data may stay unacknowledged, before the connection counts as lost.
-const TCP_USER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long sent data may stay unacknowledged, before the connection counts as lost. Below the time of all attempts of a call.
+const TCP_USER_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// After how long without data to ask the network whether the server is still there. For a statement that takes long, since its
+/// reply is waited for much longer.
+const KEEPALIVE_AFTER: Duration = Duration::from_secs(5);
+
+/// The interval of asking again.
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(2);
 
 /// Options of a [`PostgresDatabase`](super::PostgresDatabase).
 #[derive(Clone)]
@@ -35,7 +42,10 @@ pub struct PostgresOptions {
     pub(super) tls: Option<Arc<ClientConfig>>,
     pub(super) schema: String,
     pub(super) max_connections: usize,
-    pub(super) prepared_statements: bool,
+    /// Whether a pooler may give each transaction another server process.
+    pub(super) is_pooled: bool,
+    /// The replica for listings.
+    read: Option<Arc<PostgresOptions>>,
     pub(super) clock: Option<Arc<dyn Clock>>,
 }
 
@@ -73,7 +83,8 @@ impl PostgresOptions {
     /// - `sslmode`: `verify-full`, or `disable`, which is the default for Unix sockets and loopback addresses. `require` is
     ///   taken for `verify-full`;
     /// - `sslrootcert`: a PEM file with the certificate authorities to trust, instead of Mozilla's;
-    /// - `pgbouncer=true`: behind PgBouncer in transaction mode. Prepared statements are not used.
+    /// - `pgbouncer=true`: behind PgBouncer in transaction mode. Prepared statements are not used, and the program is not told of
+    ///   the commits of others.
     ///
     /// # Errors
     ///
@@ -100,11 +111,15 @@ impl PostgresOptions {
         config.ssl_mode(if is_encrypted { SslMode::Require } else { SslMode::Disable });
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         if config.get_connect_timeout().is_none() {
-            config.connect_timeout(CONNECT_TIMEOUT);
+            // Each host has a part of the time, so that the last one is reached within it.
+            let hosts = u32::try_from(config.get_hosts().len()).unwrap_or(1).max(1);
+            config.connect_timeout(CONNECT_TIMEOUT / hosts);
         }
         if config.get_tcp_user_timeout().is_none() {
             config.tcp_user_timeout(TCP_USER_TIMEOUT);
         }
+        config.keepalives_idle(KEEPALIVE_AFTER);
+        config.keepalives_interval(KEEPALIVE_EVERY);
         if config.get_application_name().is_none() {
             config.application_name("tailor-idp");
         }
@@ -113,7 +128,8 @@ impl PostgresOptions {
             tls,
             schema: DEFAULT_SCHEMA.to_owned(),
             max_connections: DEFAULT_CONNECTIONS,
-            prepared_statements: !own.pgbouncer,
+            is_pooled: own.pgbouncer,
+            read: None,
             clock: None,
         })
     }
@@ -144,6 +160,27 @@ impl PostgresOptions {
         }
         self.max_connections = count;
         Ok(self)
+    }
+
+    /// Sets the URL of a replica, or of several, for listings [default: none]. It is of the form of that of [`new`](Self::new).
+    ///
+    /// A replica is asked if it has caught up with the last write of this program, and with those of others but for the last second;
+    /// else the primary is asked. Everything but [`Store::list`](crate::store::Store::list) is read from the primary.
+    ///
+    /// # Errors
+    ///
+    /// As of [`new`](Self::new).
+    pub fn read_url(mut self, url: &str) -> Result<Self, InvalidPostgres> {
+        let mut options = Self::new(url)?;
+        options.config.target_session_attrs(TargetSessionAttrs::Any);
+        self.read = Some(Arc::new(options));
+        Ok(self)
+    }
+
+    /// The options of the replica for listings.
+    pub(super) fn replica(&self) -> Option<Self> {
+        let replica = self.read.as_deref()?.clone();
+        Some(Self { schema: self.schema.clone(), max_connections: self.max_connections, ..replica })
     }
 
     /// Sets the clock for all times that the stores assign or compare [default: the server's].

@@ -48,7 +48,7 @@ pub(super) async fn migrate(connection: &Connection, schema: &str, upgrade: Upgr
     connection.begin("BEGIN ISOLATION LEVEL READ COMMITTED", SHORT_REPLY).await?;
     let outcome = migrate_locked(connection, schema, upgrade).await;
     match &outcome {
-        Ok(_) => connection.commit(STATEMENT_TIMEOUT).await?,
+        Ok(_) => connection.commit(STATEMENT_TIMEOUT, None).await?,
         Err(_) => connection.rollback(SHORT_REPLY).await,
     }
     outcome

@@ -23,6 +23,32 @@ pub struct PostgresStatus {
     pub bytes: u64,
     /// The namespaces, by name.
     pub namespaces: Vec<NamespaceStatus>,
+    /// The replicas that are connected to the server, by name.
+    pub replicas: Vec<ReplicaStatus>,
+    /// The replica for listings, if the options have one.
+    pub read_replica: Option<ReadReplicaStatus>,
+}
+
+/// The state of a replica, as the server knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReplicaStatus {
+    /// Its `application_name`.
+    pub name: String,
+    /// Whether commits wait for it.
+    pub is_synchronous: bool,
+    /// How many bytes of the log it has not replayed yet. `None` if the program's role may not know: it needs `pg_monitor`.
+    pub bytes_behind: Option<u64>,
+}
+
+/// The state of the replica for listings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReadReplicaStatus {
+    /// Its address.
+    pub address: String,
+    /// How many bytes of the log it has not replayed yet, or why it is not used.
+    pub bytes_behind: Result<u64, String>,
 }
 
 /// The state of one namespace.
@@ -46,7 +72,17 @@ impl PostgresDatabase {
     ///
     /// [`StoreError`] if the server is away.
     pub async fn status(&self) -> Result<PostgresStatus, StoreError> {
-        self.0.connections.read(NO_NAMESPACE, STATEMENT_TIMEOUT, |scope| Box::pin(read(scope))).await
+        let reading = self.0.connections.read(NO_NAMESPACE, STATEMENT_TIMEOUT, |scope| Box::pin(read(scope)));
+        let mut status = reading.await?;
+        if let Some(replica) = &self.0.replica {
+            let bytes_behind = match replica.bytes_behind(&self.0).await {
+                Ok(Some(bytes)) => Ok(bytes),
+                Ok(None) => Err("it is not a replica".to_owned()),
+                Err(error) => Err(error.to_string()),
+            };
+            status.read_replica = Some(ReadReplicaStatus { address: replica.address(), bytes_behind });
+        }
+        Ok(status)
     }
 
     /// The options of the database.
@@ -80,5 +116,20 @@ async fn read(scope: &Scope) -> Result<PostgresStatus, Failure> {
             oldest_job: oldest.map(|queued_at| scope.now.since(Timestamp::from_unix_millis(queued_at))),
         });
     }
-    Ok(PostgresStatus { schema_version, server_version, bytes: bytes.unsigned_abs(), namespaces })
+    let (bytes, replicas) = (bytes.unsigned_abs(), replicas(scope).await?);
+    Ok(PostgresStatus { schema_version, server_version, bytes, namespaces, replicas, read_replica: None })
+}
+
+async fn replicas(scope: &Scope) -> Result<Vec<ReplicaStatus>, Failure> {
+    let sql = "SELECT coalesce(application_name, ''), coalesce(sync_state IN ('sync', 'quorum'), false),
+                 greatest(pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn), 0)::bigint
+               FROM pg_stat_replication ORDER BY application_name";
+    let replica = |row: &tokio_postgres::Row| {
+        Ok(ReplicaStatus {
+            name: row.try_get(0)?,
+            is_synchronous: row.try_get(1)?,
+            bytes_behind: row.try_get::<_, Option<i64>>(2)?.map(i64::unsigned_abs),
+        })
+    };
+    scope.connection.query(sql, &[]).await?.iter().map(replica).collect()
 }

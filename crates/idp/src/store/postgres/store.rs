@@ -89,7 +89,11 @@ impl Store for PostgresStore {
     }
 
     fn commits(&self) -> watch::Receiver<u64> {
-        self.database.commits.subscribe()
+        self.database.commits.subscribe(&self.database.connections)
+    }
+
+    fn hears_other_processes(&self) -> bool {
+        self.database.commits.hears_others()
     }
 
     async fn get(&self, key: UserKey<'_>) -> Result<Option<UserRecord>, StoreError> {
@@ -104,6 +108,11 @@ impl Store for PostgresStore {
 
     async fn list(&self, request: PageRequest) -> Result<Page, StoreError> {
         let request = Arc::new(request);
+        if let Some(replica) = &self.database.replica
+            && let Some(page) = replica.page(&self.database, self.namespace_id, &request).await
+        {
+            return Ok(page);
+        }
         read!(self, STATEMENT_TIMEOUT, [request] | scope | listing::page(scope, &request).await).await
     }
 

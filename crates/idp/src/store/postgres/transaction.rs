@@ -5,6 +5,7 @@
 //! place, so it never can be.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
@@ -13,10 +14,12 @@ use tokio::time::sleep;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use super::connection::{Connection, Connections};
-use super::error::{Failure, LOCK_WAIT, RETRY_FOR, STATEMENT_TIMEOUT};
+use super::attempts::{Attempts, MAX_PAUSE};
+use super::commits::Commits;
+use super::connection::Connection;
+use super::error::{Failure, LOCK_WAIT, STATEMENT_TIMEOUT};
+use super::pool::Connections;
 use crate::model::Timestamp;
-use crate::random;
 use crate::store::StoreError;
 use crate::store::sql::new_id;
 
@@ -29,18 +32,15 @@ const TRANSACTION_REPLY: Duration = Duration::from_secs(STATEMENT_TIMEOUT.as_sec
 /// How long the reply to a statement of an import may take.
 const IMPORT_REPLY: Duration = Duration::from_secs(3600);
 
+/// How long after the deadline of a call the server ends its statement, if the program has not cancelled it.
+const DEADLINE_MARGIN: Duration = Duration::from_millis(500);
+
 /// How long the server keeps a transaction whose program is silent. Above the pauses of a program that runs, and below
 /// [`RESOLVE_FOR`], so that a lost transaction ends while its program waits for that.
 const SILENCE: Duration = Duration::from_secs(5);
 
 /// How long to find out whether a transaction was committed.
 const RESOLVE_FOR: Duration = Duration::from_secs(10);
-
-/// The pause before another attempt: at random up to this, doubled with each attempt.
-const FIRST_PAUSE: Duration = Duration::from_millis(10);
-
-/// The maximum pause before another attempt.
-const MAX_PAUSE: Duration = Duration::from_millis(500);
 
 /// How long the ids of transactions are kept. Far above [`RESOLVE_FOR`].
 const KEEP_BATCHES: Duration = Duration::from_secs(3600);
@@ -54,9 +54,19 @@ pub(super) struct Scope {
     pub(super) namespace_id: i32,
     /// The time of the read or write, by the store's clock.
     pub(super) now: Timestamp,
+    concerns_workers: AtomicBool,
 }
 
 impl Scope {
+    fn new(connection: Connection, namespace_id: i32, now: Timestamp) -> Self {
+        Self { connection, namespace_id, now, concerns_workers: AtomicBool::new(false) }
+    }
+
+    /// The transaction appends events or queues jobs: workers of other programs are told of its commit.
+    pub(super) fn concerns_workers(&self) {
+        self.concerns_workers.store(true, Ordering::Relaxed);
+    }
+
     /// The time as the lowest tick of `next_tick`.
     pub(super) fn now_tick(&self) -> i64 {
         // 48 bits, as in a UUIDv7.
@@ -81,70 +91,83 @@ impl Connections {
         reply_within: Duration,
         work: impl for<'a> Fn(&'a Scope) -> BoxFuture<'a, Result<T, Failure>> + Send + Sync + 'static,
     ) -> Result<T, StoreError> {
+        self.read_with(Attempts::begin(), namespace_id, reply_within, work).await
+    }
+
+    /// As [`read`](Self::read), with the time of these attempts.
+    pub(super) async fn read_with<T: Send + 'static>(
+        self: &Arc<Self>,
+        attempts: Attempts,
+        namespace_id: i32,
+        reply_within: Duration,
+        work: impl for<'a> Fn(&'a Scope) -> BoxFuture<'a, Result<T, Failure>> + Send + Sync + 'static,
+    ) -> Result<T, StoreError> {
         let this = Arc::clone(self);
         self.run(async move {
-            let attempts = Attempts::default();
-            loop {
-                let outcome = async {
-                    let connection = this.get(reply_within).await?;
-                    work(&Scope { connection, namespace_id, now: this.now() }).await
-                };
-                match outcome.await {
-                    Ok(found) => return Ok(found),
-                    Err(failure) => attempts.pause_after(failure).await?,
+            let reading = async {
+                loop {
+                    let outcome = async {
+                        let connection = this.get(&attempts, reply_within).await?;
+                        work(&Scope::new(connection, namespace_id, this.now())).await
+                    };
+                    match outcome.await {
+                        Ok(found) => return Ok(found),
+                        Err(failure) => attempts.pause_after(failure).await?,
+                    }
                 }
-            }
+            };
+            // A statement that is not waited for any more is cancelled.
+            attempts.in_time(reading).await
         })
         .await
     }
 
-    /// Writes in a transaction, and counts its commit. A caller that stops waiting does not stop it.
+    /// Writes in a transaction, and counts its commit. At the deadline, and when the caller stops waiting, it is rolled back, unless
+    /// it is being committed: then its outcome is waited for.
     pub(super) async fn write<T: Send + 'static>(
         self: &Arc<Self>,
         namespace_id: i32,
         kind: Kind,
-        commits: watch::Sender<u64>,
+        commits: &Arc<Commits>,
         work: impl for<'a> Fn(&'a Scope) -> BoxFuture<'a, Result<T, Failure>> + Send + Sync + 'static,
     ) -> Result<T, StoreError> {
-        let this = Arc::clone(self);
-        self.run_to_the_end(async move {
-            let attempts = Attempts::default();
-            loop {
-                match this.attempt(namespace_id, kind, &work).await {
-                    Ok(value) => {
-                        commits.send_modify(|commits| *commits += 1);
-                        return Ok(value);
+        let (this, commits) = (Arc::clone(self), Arc::clone(commits));
+        let (caller, caller_waits) = watch::channel(());
+        let attempts = Attempts::begin().while_open(caller_waits);
+        let outcome = self
+            .run_to_the_end(async move {
+                loop {
+                    match this.attempt(namespace_id, kind, &attempts, &commits, &work).await {
+                        Ok(value) => return Ok(value),
+                        Err(failure) => attempts.pause_after(failure).await?,
                     }
-                    Err(failure) => attempts.pause_after(failure).await?,
                 }
-            }
-        })
-        .await
+            })
+            .await;
+        drop(caller);
+        outcome
     }
 
     async fn attempt<T>(
         self: &Arc<Self>,
         namespace_id: i32,
         kind: Kind,
+        attempts: &Attempts,
+        commits: &Arc<Commits>,
         work: &(impl for<'a> Fn(&'a Scope) -> BoxFuture<'a, Result<T, Failure>> + Send + Sync),
     ) -> Result<T, Failure> {
         let reply_within = match kind {
             Kind::Short => TRANSACTION_REPLY,
             Kind::Import => IMPORT_REPLY,
         };
-        let connection = self.get(reply_within).await?;
+        let connection = attempts.in_time(self.get(attempts, reply_within)).await?;
         let batch_id = new_id(self.now());
-        let outcome = async {
-            let begun = connection.begin(&begin(batch_id, kind), SHORT_REPLY + LOCK_WAIT).await;
-            if let Err(failure) = begun {
-                return (connection, Err(failure));
-            }
-            // The clock is read in the transaction.
-            let scope = Scope { connection, namespace_id, now: self.now() };
-            let outcome = work(&scope).await;
-            (scope.connection, outcome)
-        };
-        let (connection, outcome) = outcome.await;
+        let begin = begin(batch_id, kind, attempts);
+        attempts.in_time(connection.begin(&begin, attempts.reply_within(SHORT_REPLY))).await?;
+        // The clock is read in the transaction.
+        let scope = Scope::new(connection, namespace_id, self.now());
+        let outcome = attempts.in_time(work(&scope)).await;
+        let Scope { connection, concerns_workers, .. } = scope;
         let value = match outcome {
             Ok(value) => value,
             Err(failure) => {
@@ -154,7 +177,9 @@ impl Connections {
                 return Err(failure);
             }
         };
-        match connection.commit(SHORT_REPLY).await {
+        let notification = concerns_workers.into_inner().then(|| commits.notification());
+        let and_then = notification.as_ref().and_then(|notification| notification.now.as_deref());
+        match connection.commit(SHORT_REPLY, and_then).await {
             Ok(()) => {}
             Err(Failure::Lost(error)) => {
                 drop(connection);
@@ -163,6 +188,10 @@ impl Connections {
                 }
             }
             Err(failure) => return Err(failure),
+        }
+        commits.count_own();
+        if notification.is_some_and(|notification| notification.now.is_none()) {
+            commits.notify_later(self);
         }
         if batch_id.as_bytes()[15] == PRUNE_ONE_OF {
             self.prune_batches();
@@ -175,7 +204,7 @@ impl Connections {
         let until = Instant::now() + RESOLVE_FOR;
         loop {
             let attempt = async {
-                let connection = self.get(SHORT_REPLY).await?;
+                let connection = self.get(&Attempts::begin(), SHORT_REPLY).await?;
                 let give_up =
                     "INSERT INTO tailor_idp.batches (id, committed) VALUES ($1, false) ON CONFLICT DO NOTHING";
                 connection.execute(give_up, &[(&batch_id, Type::UUID)]).await?;
@@ -205,7 +234,7 @@ impl Connections {
         self.detach(async move {
             let pruned = async {
                 let sql = "DELETE FROM tailor_idp.batches WHERE id < $1";
-                this.get(TRANSACTION_REPLY).await?.execute(sql, &[(&before, Type::UUID)]).await
+                this.get(&Attempts::begin(), TRANSACTION_REPLY).await?.execute(sql, &[(&before, Type::UUID)]).await
             };
             if let Err(failure) = pruned.await {
                 tracing::debug!(?failure, "cannot delete old ids of transactions: a later transaction will");
@@ -216,9 +245,10 @@ impl Connections {
 
 /// The statements that begin a transaction. All in one round trip, and for this transaction only: a pooler may give the next one
 /// another server process.
-fn begin(batch_id: Uuid, kind: Kind) -> String {
+fn begin(batch_id: Uuid, kind: Kind, attempts: &Attempts) -> String {
     let statement_timeout = match kind {
-        Kind::Short => STATEMENT_TIMEOUT.as_millis(),
+        // The program gives up first, if it can.
+        Kind::Short => (attempts.limited(STATEMENT_TIMEOUT) + DEADLINE_MARGIN).min(STATEMENT_TIMEOUT).as_millis(),
         Kind::Import => 0,
     };
     let silence = match kind {
@@ -234,36 +264,4 @@ fn begin(batch_id: Uuid, kind: Kind) -> String {
          INSERT INTO tailor_idp.batches (id, committed) VALUES ('{batch_id}', true)",
         LOCK_WAIT.as_millis()
     )
-}
-
-/// The attempts of one call.
-pub(super) struct Attempts {
-    started: Instant,
-    next_pause: parking_lot::Mutex<Duration>,
-}
-
-impl Default for Attempts {
-    fn default() -> Self {
-        Self { started: Instant::now(), next_pause: parking_lot::Mutex::new(FIRST_PAUSE) }
-    }
-}
-
-impl Attempts {
-    /// Waits before another attempt; fails if there is none.
-    pub(super) async fn pause_after(&self, failure: Failure) -> Result<(), StoreError> {
-        let pause = {
-            let mut next = self.next_pause.lock();
-            let pause = *next;
-            *next = (pause * 2).min(MAX_PAUSE);
-            // Attempts of several callers must not meet again.
-            random::bytes::<1>().map_or(pause, |[byte]| pause * u32::from(byte) / 255)
-        };
-        match failure {
-            Failure::Final(error) => return Err(error),
-            failure if self.started.elapsed() + pause > RETRY_FOR => return Err(failure.into_error()),
-            failure => tracing::debug!(?failure, ?pause, "trying again"),
-        }
-        sleep(pause).await;
-        Ok(())
-    }
 }

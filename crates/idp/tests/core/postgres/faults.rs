@@ -37,10 +37,10 @@ async fn event_count(store: &Shared) -> u64 {
 
 /// What the callers of writes were told, by the names of the users.
 #[derive(Debug, Default)]
-struct Told {
-    created: BTreeSet<String>,
-    failed: BTreeSet<String>,
-    unknown: BTreeSet<String>,
+pub(super) struct Told {
+    pub(super) created: BTreeSet<String>,
+    pub(super) failed: BTreeSet<String>,
+    pub(super) unknown: BTreeSet<String>,
 }
 
 impl Told {
@@ -56,7 +56,7 @@ impl Told {
     }
 
     /// Checks that exactly those are there who are said to be, and that counts and events agree.
-    async fn check(&self, store: &Shared) {
+    pub(super) async fn check(&self, store: &Shared) {
         let there: BTreeSet<_> = everyone(store).await.into_iter().map(|user| user.name).collect();
         let lost: Vec<_> = self.created.difference(&there).collect();
         assert_eq!(lost, Vec::<&String>::new(), "told to be created, and are not there");
@@ -69,13 +69,13 @@ impl Told {
 }
 
 /// Writers that publish users until they are told to stop.
-struct Writers {
+pub(super) struct Writers {
     stop: Arc<AtomicBool>,
     tasks: JoinSet<Told>,
 }
 
 impl Writers {
-    fn start(stores: &[Shared], count: usize) -> Self {
+    pub(super) fn start(stores: &[Shared], count: usize) -> Self {
         let stop = Arc::<AtomicBool>::default();
         let mut tasks = JoinSet::new();
         for (writer, store) in stores.iter().cycle().take(count).enumerate() {
@@ -96,7 +96,7 @@ impl Writers {
         Self { stop, tasks }
     }
 
-    async fn stop(mut self) -> Told {
+    pub(super) async fn stop(mut self) -> Told {
         self.stop.store(true, Ordering::Relaxed);
         let mut all = Told::default();
         while let Some(told) = self.tasks.join_next().await {

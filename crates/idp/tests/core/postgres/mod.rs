@@ -1,10 +1,16 @@
 //! The store over a real PostgreSQL server. Left out with `TAILOR_IDP_SKIP_POSTGRES=1`.
 
 mod backend;
+mod connecting;
+mod deadlines;
 mod faults;
+mod kill;
+mod notifications;
 mod order;
+mod pooler;
 mod programs;
 mod proxy;
+mod replicas;
 mod server;
 
 use std::sync::Arc;

@@ -105,9 +105,11 @@ impl State {
     }
 }
 
-/// Whether the bytes are a simple query that commits.
+/// Whether the bytes begin with a simple query that commits what is not a migration.
 fn is_commit(bytes: &[u8]) -> bool {
-    bytes.first() == Some(&b'Q') && bytes.get(5..11) == Some(b"COMMIT")
+    let length = bytes.get(1..5).and_then(|length| length.try_into().ok()).map_or(0, u32::from_be_bytes) as usize;
+    // The length counts itself; the text ends with NUL.
+    bytes.first() == Some(&b'Q') && bytes.get(5..length).is_some_and(|text| text.ends_with(b"; COMMIT"))
 }
 
 async fn serve(client: TcpStream, server: TcpStream, state: Arc<State>) {

@@ -1,108 +1,15 @@
-//! PostgreSQL servers of the tests, each in a temporary folder with a socket and a port of its own.
+//! The servers of the tests, and places for tables on them.
 
-use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
 
 use tailor_idp_core::Clock;
 use tailor_idp_core::store::{PostgresDatabase, PostgresOptions, StoreError};
-use tempfile::TempDir;
 use tokio_postgres::NoTls;
 
-/// Set where PostgreSQL cannot be had: the tests pass without it.
-const SKIP: &str = "TAILOR_IDP_SKIP_POSTGRES";
-
-/// The user whom the server runs as, where the tests run as root: PostgreSQL refuses root.
-const USER: &str = "postgres";
-
-/// Far longer than a server takes to start.
-const START_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// Whether the tests that need PostgreSQL are left out.
-pub(crate) fn is_left_out() -> bool {
-    std::env::var_os(SKIP).is_some()
-}
-
-/// A running server. Ends with the process of the tests, however that ends.
-pub(crate) struct Server {
-    folder: TempDir,
-    port: u16,
-    child: Child,
-}
+pub(crate) use crate::postgres_server::{Server, command, folder, free_port, give_to_user, is_left_out};
 
 impl Server {
-    /// The server that the tests share.
-    pub(crate) fn shared() -> &'static Self {
-        static SHARED: OnceLock<Server> = OnceLock::new();
-        SHARED.get_or_init(Self::start)
-    }
-
-    /// Starts a server of a test's own.
-    pub(crate) fn start() -> Self {
-        let folder = tempfile::Builder::new().prefix("idp-pg").tempdir().unwrap();
-        if is_root() {
-            let id = |flag| {
-                let output = Command::new("id").args([flag, USER]).output().unwrap();
-                String::from_utf8(output.stdout).unwrap().trim().parse::<u32>().expect("the user postgres exists")
-            };
-            std::os::unix::fs::chown(folder.path(), Some(id("-u")), Some(id("-g"))).unwrap();
-        }
-        let data = folder.path().join("data");
-        let mut initdb = command(&program("initdb"));
-        initdb.arg("--pgdata").arg(&data).args(["--auth=trust", "--username=postgres", "--no-sync"]);
-        initdb.args(["--encoding=UTF8", "--locale=C"]).current_dir(folder.path());
-        let output = initdb.output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let port = free_port();
-        let child = run(&data, folder.path(), port);
-        let server = Self { folder, port, child };
-        server.wait_until_ready();
-        server
-    }
-
-    /// Stops the server as a crash of the machine does, but for the disk, and starts it again.
-    pub(crate) fn crash_and_restart(&mut self) {
-        self.crash();
-        self.child = run(&self.folder.path().join("data"), self.folder.path(), self.port);
-        self.wait_until_ready();
-    }
-
-    /// Stops the server as a crash of the machine does.
-    pub(crate) fn crash(&mut self) {
-        std::fs::write(self.folder.path().join("keep"), "").unwrap();
-        drop(self.child.stdin.take());
-        self.child.wait().unwrap();
-    }
-
-    fn wait_until_ready(&self) {
-        let started = Instant::now();
-        loop {
-            let mut ready = Command::new(program("pg_isready"));
-            ready.arg("--host").arg(self.folder.path()).args(["--port", &self.port.to_string(), "--quiet"]);
-            if ready.status().unwrap().success() {
-                return;
-            }
-            assert!(started.elapsed() < START_TIMEOUT, "PostgreSQL does not start: {}", self.log());
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
-    }
-
-    pub(crate) fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// A URL of the database, over the Unix socket.
-    pub(crate) fn url(&self, database: &str) -> String {
-        format!("postgres://postgres@/{database}?host={}&port={}", self.folder.path().display(), self.port)
-    }
-
     /// A client of the database `postgres`, for what the tests do behind the store's back.
     pub(crate) async fn client(&self) -> tokio_postgres::Client {
         let (client, connection) = tokio_postgres::connect(&self.url("postgres"), NoTls).await.unwrap();
@@ -141,52 +48,4 @@ impl Place {
     pub(crate) async fn open_with_clock(&self, clock: Arc<dyn Clock>) -> PostgresDatabase {
         PostgresDatabase::open(self.options().clock(clock)).await.unwrap()
     }
-}
-
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
-}
-
-/// A command that runs as a user whom PostgreSQL accepts.
-fn command(program: &OsStr) -> Command {
-    if !is_root() {
-        return Command::new(program);
-    }
-    let mut command = Command::new("setpriv");
-    command.args([&format!("--reuid={USER}"), &format!("--regid={USER}"), "--clear-groups"]).arg(program);
-    command
-}
-
-/// Runs the server until the pipe is closed, which it also is when the process of the tests dies. Then removes the folder, since
-/// statics are not dropped. SIGQUIT: without a checkpoint.
-fn run(data: &Path, folder: &Path, port: u16) -> Child {
-    let script = r#""$@" >>log 2>&1 & cat >/dev/null; kill -QUIT $!; wait; [ -e keep ] || rm -rf "$PWD""#;
-    let mut sh = command(OsStr::new("sh"));
-    sh.args(["-c", script, "sh"]).arg(program("postgres")).arg("-D").arg(data);
-    sh.arg("-k").arg(folder).args(["-p", &port.to_string(), "-h", "127.0.0.1"]);
-    // Not durable against a crash of the machine, which no test makes.
-    sh.args(["-c", "fsync=off", "-c", "shared_buffers=64MB", "-c", "max_connections=300"]);
-    sh.args(["-c", "log_min_messages=warning", "-c", "max_prepared_transactions=0"]);
-    sh.current_dir(folder).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-    sh.spawn().unwrap()
-}
-
-/// A port on which nothing listens.
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-/// The path of one of PostgreSQL's programs. Debian does not put them on the path.
-fn program(name: &str) -> std::ffi::OsString {
-    let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let mut versions: Vec<_> = debian.map(|version| version.path()).collect();
-    versions
-        .sort_by_key(|path| path.file_name().and_then(|name| name.to_str()).and_then(|name| name.parse::<u32>().ok()));
-    let newest = versions.iter().rev().map(|version| version.join("bin").join(name)).find(|path| path.exists());
-    let on_path = || {
-        let folders = std::env::var_os("PATH").unwrap_or_default();
-        std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| path.exists())
-    };
-    let found: Option<PathBuf> = newest.or_else(on_path);
-    found.unwrap_or_else(|| panic!("{name} is not installed: install PostgreSQL, or set {SKIP}=1")).into_os_string()
 }
