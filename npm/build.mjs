@@ -1,9 +1,10 @@
 // Builds the package: dist/ from src/, the types from js/tailor.d.ts, and native/ from the addon that cargo built.
 //
-//   node build.mjs [path of the addon]
+//   node build.mjs [debug|release]    the profile that cargo built the addon with
 
 import { execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { build } from "esbuild";
 
 process.chdir(import.meta.dirname);
@@ -17,9 +18,11 @@ const replace = (from, to) => {
 const extensions = { darwin: "dylib", win32: "dll" };
 const prefix = process.platform === "win32" ? "" : "lib";
 const library = `${prefix}tailor_idp_node.${extensions[process.platform] ?? "so"}`;
-const addon = process.argv[2] ?? `../target/debug/${library}`;
+const [profile = "debug"] = process.argv.slice(2);
+const addon = join(process.env.CARGO_TARGET_DIR ?? "../target", profile, library);
 if (!existsSync(addon)) {
-  console.error(`there is no ${addon}: build it with cargo build -p tailor-idp-node`);
+  const flag = profile === "release" ? " --release" : "";
+  console.error(`there is no ${addon}: build it with cargo build${flag} -p tailor-idp-node`);
   process.exit(1);
 }
 const { glibcVersionRuntime } = process.report.getReport().header;

@@ -181,6 +181,7 @@ export class Idp {
 
   /** Replaces all users, mails and events, and the time, by those of a snapshot of this identity provider. */
   restore(snapshot: Snapshot): void {
+    if (!(snapshot instanceof Snapshot)) throw new TypeError("restore takes what snapshot() returned");
     this.#native.restore(snapshot.native);
   }
 
