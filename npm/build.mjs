@@ -30,6 +30,8 @@ const libc = process.platform !== "linux" ? "" : glibcVersionRuntime ? "-gnu" : 
 mkdirSync("native", { recursive: true });
 replace(addon, `native/${process.platform}-${process.arch}${libc}.node`);
 
+copyFileSync("../LICENSE", "LICENSE");
+
 // One source of the platform's types: the globals as they are, and as a module, so that importing the package declares no globals.
 const types = readFileSync("../js/tailor.d.ts", "utf8");
 writeFileSync("types.d.ts", types);

@@ -87,7 +87,7 @@ if component_installed clippy clippy; then
   step "lints ($ENGINE)"
   scripts/cargo.sh clippy --locked "${lint_targets[@]}" -- --deny warnings
   # With the addon for Node.js, which has the same features of all dependencies: they are built once.
-  scripts/cargo.sh clippy --locked -p tailor-idp-core -p tailor-idp-node --all-targets -- --deny warnings
+  scripts/cargo.sh clippy --locked -p tailor-idp-core -p tailor-idp-node --lib --tests -- --deny warnings
 else
   left_out+=("lints: clippy is not installed")
 fi
@@ -104,11 +104,12 @@ scripts/cargo.sh test --locked -p tailor-idp-core
 # What runs over any store, again over PostgreSQL.
 [ -n "${TAILOR_IDP_SKIP_POSTGRES:-}" ] || TAILOR_IDP_TEST_STORE=postgres scripts/cargo.sh test --locked -p tailor-idp-core \
   --test core -- mail:: events:: permission:: names:: import:: foreign_hashes:: --skip backends:: --skip postgres::
+scripts/cargo.sh test --locked ${test_targets[@]+"${test_targets[@]}"}
+
 if [ -n "$npm_package" ]; then
   step "npm package"
   scripts/cargo.sh build --locked -p tailor-idp-core -p tailor-idp-node
   (cd npm && node build.mjs && npm test)
 fi
-scripts/cargo.sh test --locked ${test_targets[@]+"${test_targets[@]}"}
 
 step "all passed with $ENGINE"

@@ -6,6 +6,8 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, test } from "node:test";
+import { build as esbuild } from "esbuild";
+import { build as rolldown } from "rolldown";
 
 const root = resolve(import.meta.dirname, "../..");
 const compiler = join(root, "npm/node_modules/typescript/bin/tsc");
@@ -70,6 +72,28 @@ test("the controls of the SDK's mock work over the identity provider", () => {
   const file = join(folder, "test/mock-idp.test.ts");
   cpSync(join(root, "npm/test/mock-idp.ts"), file);
   const { status, output } = vitest(file);
+  assert.equal(status, 0, output);
+});
+
+test("bundled handlers run as their sources do", async () => {
+  const input = join(folder, "src/sign-up.ts");
+  await esbuild({ entryPoints: [input], outfile: join(folder, "bundled/esbuild.js"), bundle: true, format: "esm", minify: true });
+  await rolldown({ input, output: { file: join(folder, "bundled/rolldown.js"), minify: true } });
+  const file = join(folder, "test/bundled.test.ts");
+  writeFileSync(
+    file,
+    `import { expect, test } from "vitest";
+     import { idp } from "tailor-idp/vitest";
+     test.each(["esbuild", "rolldown"])("%s", async (bundler) => {
+       const { default: signUp } = await import(\`../bundled/\${bundler}.js\`);
+       const { id } = await signUp({ email: "ana@example.com", password: "correct horse" });
+       expect(idp.createUser).toHaveBeenCalledOnce();
+       expect((await idp.signIn("builtin-idp", "ana@example.com", "correct horse"))?.user.id).toBe(id);
+     });
+    `,
+  );
+  const { status, output } = vitest(file);
+  rmSync(file);
   assert.equal(status, 0, output);
 });
 
