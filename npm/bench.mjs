@@ -25,7 +25,8 @@ async function measure(times, work) {
   return median(rounds);
 }
 
-const report = (what, value, unit, target) => console.log(`${what.padEnd(44)} ${value.toFixed(2).padStart(9)} ${unit} (target: ${target})`);
+const report = (what, value, unit, target) =>
+  console.log(`${what.padEnd(44)} ${value.toFixed(2).padStart(9)} ${unit} (target: ${target})`);
 
 const idp = await createIdp();
 const client = new idp.Client(NAMESPACE);
@@ -33,7 +34,12 @@ const [{ id }] = await idp.seed(NAMESPACE, [{ name: "ana@example.com", password:
 report("client.user over memory", 1000 * (await measure(20_000, () => client.user(id))), "µs", "at most 25");
 const update = async (n) => client.updateUser({ id, disabled: n % 2 === 0 });
 report("client.updateUser over memory", 1000 * (await measure(2_000, update)), "µs", "none");
-report("a fresh store (reset, and its first read)", await measure(200, () => (idp.reset(), client.users())), "ms", "at most 1");
+report(
+  "a fresh store (reset, and its first read)",
+  await measure(200, () => (idp.reset(), client.users())),
+  "ms",
+  "at most 1",
+);
 report("createIdp", await measure(50, () => createIdp()), "ms", "none");
 
 /** A file of tests of one handler, over the identity provider or over canned values. */
@@ -77,7 +83,10 @@ try {
   const times = {};
   for (const kind of ["real", "mocks"]) {
     const setupFiles = kind === "real" ? ["tailor-idp/vitest"] : [];
-    writeFileSync(join(folder, `${kind}.config.mjs`), `export default { test: { setupFiles: ${JSON.stringify(setupFiles)}, include: ["${kind}.test.mjs"] } };`);
+    writeFileSync(
+      join(folder, `${kind}.config.mjs`),
+      `export default { test: { setupFiles: ${JSON.stringify(setupFiles)}, include: ["${kind}.test.mjs"] } };`,
+    );
     writeFileSync(join(folder, `${kind}.test.mjs`), suite(kind === "real"));
     times[kind] = [];
   }
@@ -85,7 +94,11 @@ try {
     for (const kind of ["real", "mocks"]) {
       const start = performance.now();
       const program = join(folder, "node_modules/vitest/vitest.mjs");
-      const { status, stdout, stderr } = spawnSync(process.execPath, [program, "run", "--config", `${kind}.config.mjs`], { cwd: folder, encoding: "utf8" });
+      const { status, stdout, stderr } = spawnSync(
+        process.execPath,
+        [program, "run", "--config", `${kind}.config.mjs`],
+        { cwd: folder, encoding: "utf8" },
+      );
       if (status !== 0) throw new Error(stdout + stderr);
       times[kind].push(performance.now() - start);
     }

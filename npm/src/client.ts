@@ -54,7 +54,8 @@ export function clientError(site: Error, { code, message, cause }: Failure): idp
 /** The error of a call of `method` with a code and a detail in the form of the platform. */
 export function failure(method: string, code: string, detail: string): Failure {
   const answer = native.failure(method, code, detail);
-  if (answer === null) throw new TypeError(`there is no error code ${JSON.stringify(code)}: use one such as "UNAVAILABLE"`);
+  if (answer === null)
+    throw new TypeError(`there is no error code ${JSON.stringify(code)}: use one such as "UNAVAILABLE"`);
   return (JSON.parse(answer) as { error: Failure }).error;
 }
 

@@ -2,7 +2,16 @@
 
 import { AsyncLocalStorage } from "node:async_hooks";
 import { fileURLToPath } from "node:url";
-import { type Answer, type Caller, type Call, type ClientConstructor, callSite, clientClass, clientError, failure } from "./client.js";
+import {
+  type Answer,
+  type Caller,
+  type Call,
+  type ClientConstructor,
+  callSite,
+  clientClass,
+  clientError,
+  failure,
+} from "./client.js";
 import { InvalidArgument, readInput } from "./input.js";
 import { type NativeAnswer, type NativeIdp, type NativeSnapshot, native } from "./native.js";
 import type { Settings } from "./settings.js";
@@ -90,7 +99,9 @@ function milliseconds(time: string | number): number {
   if (typeof time === "number" && Number.isFinite(time) && time >= 0) return time;
   const [, number, unit] = /^(\d+)\s*(ms|s|m|h|d)$/.exec(String(time)) ?? [];
   if (number === undefined || unit === undefined) {
-    throw new TypeError(`advance takes a time such as "2h" (ms, s, m, h or d), or milliseconds: got ${JSON.stringify(time)}`);
+    throw new TypeError(
+      `advance takes a time such as "2h" (ms, s, m, h or d), or milliseconds: got ${JSON.stringify(time)}`,
+    );
   }
   return Number(number) * UNITS[unit as keyof typeof UNITS];
 }

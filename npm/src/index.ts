@@ -3,7 +3,17 @@
 import type { context, idp } from "./tailor.js";
 
 export type { ClientConstructor } from "./client.js";
-export { type CreateIdpOptions, createIdp, type Idp, type InvokerInput, type Mail, type SignIn, type Snapshot, type Tailor, type UserEvent } from "./idp.js";
+export {
+  type CreateIdpOptions,
+  createIdp,
+  type Idp,
+  type InvokerInput,
+  type Mail,
+  type SignIn,
+  type Snapshot,
+  type Tailor,
+  type UserEvent,
+} from "./idp.js";
 export type { NamespaceSettings, Permission, Policy, Settings } from "./settings.js";
 
 export type Client = idp.Client;

@@ -5,7 +5,17 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { beforeEach, type Mock, vi } from "vitest";
-import { type Caller, type Call, type ClientConstructor, callSite, clientClass, clientError, failure, METHODS, type Method } from "./client.js";
+import {
+  type Caller,
+  type Call,
+  type ClientConstructor,
+  callSite,
+  clientClass,
+  clientError,
+  failure,
+  METHODS,
+  type Method,
+} from "./client.js";
 import { type CreateIdpOptions, createIdp, type Idp, type InvokerInput, type Snapshot } from "./idp.js";
 import type { context, idp as platform } from "./tailor.js";
 
@@ -88,7 +98,12 @@ function mocks(implementation: (method: Method) => (...args: unknown[]) => Promi
 function mocksOf(name: string): ClientMocks {
   let known = byNamespace.get(name);
   if (!known) {
-    known = mocks((method) => (...args) => answer(method, args, name, caller ?? known![method]), `${name}.`);
+    known = mocks(
+      (method) =>
+        (...args) =>
+          answer(method, args, name, caller ?? known![method]),
+      `${name}.`,
+    );
     byNamespace.set(name, known);
   }
   return known;
@@ -131,10 +146,22 @@ function forget(): void {
 
 /** The identity provider of a test. */
 export interface TestIdp
-  extends ClientMocks,
+  extends
+    ClientMocks,
     Pick<
       Idp,
-      "advance" | "enrollMfa" | "events" | "mails" | "namespaces" | "now" | "resetPassword" | "restore" | "seed" | "signIn" | "snapshot" | "withInvoker"
+      | "advance"
+      | "enrollMfa"
+      | "events"
+      | "mails"
+      | "namespaces"
+      | "now"
+      | "resetPassword"
+      | "restore"
+      | "seed"
+      | "signIn"
+      | "snapshot"
+      | "withInvoker"
     > {
   /** The class `tailor.idp.Client`. */
   readonly Client: ClientConstructor;
@@ -149,7 +176,10 @@ export interface TestIdp
   reset(): void;
 }
 
-const whole = <T extends object, const K extends readonly (keyof Idp)[]>(target: T, names: K): T & Pick<Idp, K[number]> => {
+const whole = <T extends object, const K extends readonly (keyof Idp)[]>(
+  target: T,
+  names: K,
+): T & Pick<Idp, K[number]> => {
   for (const name of names) {
     Object.defineProperty(target, name, {
       enumerable: true,
@@ -217,7 +247,9 @@ export const failNext = (method: Method, planned: PlannedFailure): void => idp.f
 export async function configure(options: ConfigureOptions = {}): Promise<void> {
   const { seed, store, ...rest } = options;
   if (store === "settings") {
-    throw new TypeError('tailor-idp/vitest keeps users in memory, since each test gets a fresh store: leave out store: "settings"');
+    throw new TypeError(
+      'tailor-idp/vitest keeps users in memory, since each test gets a fresh store: leave out store: "settings"',
+    );
   }
   current = await createIdp(rest);
   if (typeof seed === "function") {
@@ -309,8 +341,10 @@ export function mockIdp(options: MockIdpOptions = {}): MockedIdp {
 
 const file = nearestSettings();
 await configure(file === undefined ? {} : { config: file });
+// What an environment of the platform's SDK has put there stays.
+const { tailor: present } = globalThis as { tailor?: object };
 Object.defineProperty(globalThis, "tailor", {
-  value: { idp: { Client }, context: { getInvoker: () => current.invoker } },
+  value: { ...present, idp: { Client }, context: { getInvoker: () => current.invoker } },
   writable: true,
   enumerable: false,
   configurable: true,

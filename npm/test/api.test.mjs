@@ -38,7 +38,10 @@ function folder(t) {
 
 /** Runs a script in a process of its own, with the package. */
 const node = (script, options) =>
-  promisify(execFile)(process.execPath, ["--input-type=module", "--eval", script], { cwd: import.meta.dirname, ...options });
+  promisify(execFile)(process.execPath, ["--input-type=module", "--eval", script], {
+    cwd: import.meta.dirname,
+    ...options,
+  });
 
 test("errors have the code and the stack of the caller", async () => {
   const idp = await createIdp();
@@ -53,7 +56,10 @@ test("errors have the code and the stack of the caller", async () => {
   ]) {
     const error = await handler().catch((error) => error);
     assert.equal(error.code, "NOT_FOUND");
-    assert.match(error.message, /^(user|deleteUser) failed: code: 'Some requested entity was not found', message: "user not found: ghost"$/);
+    assert.match(
+      error.message,
+      /^(user|deleteUser) failed: code: 'Some requested entity was not found', message: "user not found: ghost"$/,
+    );
     const [header, first] = error.stack.split("\n");
     assert.equal(header, `Error: ${error.message}`);
     assert.match(first, new RegExp(`at ${handler.name} .*api\\.test\\.mjs:\\d+:\\d+`));
@@ -121,8 +127,17 @@ test("calls are made on behalf of the invoker of their own flow", async () => {
   assert.equal(nobody.reason.code, "PERMISSION_DENIED");
   assert.equal(idp.tailor.context.getInvoker(), null);
   idp.invoker = ADMIN;
-  assert.deepEqual(idp.tailor.context.getInvoker(), { id: "root", type: "user", workspaceId: "", attributes: [], attributeMap: { role: "ADMIN" } });
-  assert.throws(() => (idp.invoker = { id: "u1", type: "person" }), /the invoker is not valid: unknown variant `person`/);
+  assert.deepEqual(idp.tailor.context.getInvoker(), {
+    id: "root",
+    type: "user",
+    workspaceId: "",
+    attributes: [],
+    attributeMap: { role: "ADMIN" },
+  });
+  assert.throws(
+    () => (idp.invoker = { id: "u1", type: "person" }),
+    /the invoker is not valid: unknown variant `person`/,
+  );
 });
 
 test("events are those of committed changes", async () => {
@@ -132,11 +147,20 @@ test("events are those of committed changes", async () => {
   await assert.rejects(client.createUser(ana), { code: "ALREADY_EXISTS" });
   const [event, ...others] = await idp.events(NAMESPACE);
   assert.deepEqual(others, []);
-  assert.deepEqual({ ...event, id: "", time: "" }, { id: "", time: "", type: "idp.user.created", workspaceId: "w1", namespaceName: NAMESPACE, userId: id });
+  assert.deepEqual(
+    { ...event, id: "", time: "" },
+    { id: "", time: "", type: "idp.user.created", workspaceId: "w1", namespaceName: NAMESPACE, userId: id },
+  );
 });
 
 test("reset mails end with the time, and after their use", async () => {
-  const idp = await createIdp({ config: { ...forAdmins, reset_page: { base_url: "https://id.example.com/app" }, namespace: { [NAMESPACE]: { permission: "allow-all", emailConfig: { fromName: "Example" } } } } });
+  const idp = await createIdp({
+    config: {
+      ...forAdmins,
+      reset_page: { base_url: "https://id.example.com/app" },
+      namespace: { [NAMESPACE]: { permission: "allow-all", emailConfig: { fromName: "Example" } } },
+    },
+  });
   const client = new idp.Client(NAMESPACE);
   const [{ id }] = await idp.seed(NAMESPACE, [ana]);
   const mail = async () => {
@@ -186,15 +210,23 @@ test("all faults of settings are told, with their keys", async (t) => {
   const config = join(folder(t), "tailor-idp.toml");
   writeFileSync(config, `[namespace.${NAMESPACE}]\nlang = "fr"\n`);
   await assert.rejects(createIdp({ config }), (error) => {
-    assert.equal(error.message.replaceAll(config, "F").split("\n")[1], `F:2: namespace.${NAMESPACE}.lang: must be "en" or "ja": got "fr"`);
+    assert.equal(
+      error.message.replaceAll(config, "F").split("\n")[1],
+      `F:2: namespace.${NAMESPACE}.lang: must be "en" or "ja": got "fr"`,
+    );
     return true;
   });
-  await assert.rejects(createIdp({ config: { namespace: { [NAMESPACE]: { permision: "allow-all", lang: 1 } }, function: { timeout: "1y" } } }), {
-    message:
-      `settings.namespace.${NAMESPACE}.permision: unknown key: did you mean permission?\n` +
-      `settings.namespace.${NAMESPACE}.lang: must be a string: got an integer\n` +
-      'settings.function.timeout: must be a time such as "60s": got "1y"',
-  });
+  await assert.rejects(
+    createIdp({
+      config: { namespace: { [NAMESPACE]: { permision: "allow-all", lang: 1 } }, function: { timeout: "1y" } },
+    }),
+    {
+      message:
+        `settings.namespace.${NAMESPACE}.permision: unknown key: did you mean permission?\n` +
+        `settings.namespace.${NAMESPACE}.lang: must be a string: got an integer\n` +
+        'settings.function.timeout: must be a time such as "60s": got "1y"',
+    },
+  );
   await assert.rejects(createIdp({ confg: "x" }), /createIdp has no option "confg"/);
   await assert.rejects(createIdp({ config: "nowhere.toml" }), /nowhere\.toml: cannot be read/);
 });
@@ -217,10 +249,16 @@ test("the process exits by itself, and with calls pending when told to", async (
     const idp = await createIdp({ passwordHash: "standard" });
     const client = new idp.Client("builtin-idp");
   `;
-  const idle = await node(`${open} await client.createUser({ name: "ana@example.com", password: "correct horse" }); console.log("done");`);
+  const idle = await node(
+    `${open} await client.createUser({ name: "ana@example.com", password: "correct horse" }); console.log("done");`,
+  );
   assert.equal(idle.stdout, "done\n");
-  const pending = await node(`${open} client.createUser({ name: "ana@example.com", password: "correct horse" }).then(() => console.log("created"));`);
+  const pending = await node(
+    `${open} client.createUser({ name: "ana@example.com", password: "correct horse" }).then(() => console.log("created"));`,
+  );
   assert.equal(pending.stdout, "created\n");
-  const told = await node(`${open} for (let n = 0; n < 50; n++) client.createUser({ name: n + "@example.com", password: "correct horse" }); process.exit(0);`);
+  const told = await node(
+    `${open} for (let n = 0; n < 50; n++) client.createUser({ name: n + "@example.com", password: "correct horse" }); process.exit(0);`,
+  );
   assert.equal(told.stdout + told.stderr, "");
 });

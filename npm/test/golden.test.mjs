@@ -94,8 +94,7 @@ async function open(folder, options) {
       return undefined;
     }
   }
-  const replaced = (value) =>
-    JSON.parse(JSON.stringify(value).replaceAll(/<id of ([^>]+)>/g, (_, name) => ids[name]));
+  const replaced = (value) => JSON.parse(JSON.stringify(value).replaceAll(/<id of ([^>]+)>/g, (_, name) => ids[name]));
   if (options.invoker) idp.invoker = replaced(options.invoker);
   const args = join(folder, "args.json");
   return { idp, args: existsSync(args) ? replaced(JSON.parse(readFileSync(args, "utf8"))) : {} };

@@ -39,7 +39,7 @@ test("mockIdp ends with its block", async () => {
   {
     using idp = mockIdp({ onUnhandled: "error" });
     expect(tailor.idp).not.toBe(before);
-    await expect(client().user("x")).rejects.toThrow('has no answer to builtin-idp.user');
+    await expect(client().user("x")).rejects.toThrow("has no answer to builtin-idp.user");
     expect(idp.calls).toHaveLength(1);
   }
   expect(tailor.idp).toBe(before);

@@ -13,7 +13,8 @@ const root = resolve(import.meta.dirname, "../..");
 const compiler = join(root, "npm/node_modules/typescript/bin/tsc");
 let folder;
 
-const npm = (...args) => execFileSync("npm", args, { cwd: folder, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+const npm = (...args) =>
+  execFileSync("npm", args, { cwd: folder, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
 
 before(() => {
   folder = mkdtempSync(join(tmpdir(), "tailor-idp-package-"));
@@ -32,7 +33,11 @@ const vitest = (...args) => {
   const env = { ...process.env, NO_COLOR: "1", CI: "1", FORCE_COLOR: undefined };
   // The test runner of Node.js would have the messages of its children.
   delete env.NODE_TEST_CONTEXT;
-  const { status, stdout, stderr } = spawnSync(process.execPath, [program, "run", ...args], { cwd: folder, encoding: "utf8", env });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program, "run", ...args], {
+    cwd: folder,
+    encoding: "utf8",
+    env,
+  });
   return { status, output: stdout + stderr };
 };
 
@@ -64,7 +69,10 @@ test("a wrong expectation fails with what was called", () => {
   assert.match(output, /expected "createUser" to be called with arguments/);
   assert.match(output, /- +"name": "ben@example\.com",\n\+ +"name": "ana@example\.com"/);
   // The place of the call in the handler.
-  assert.match(output, /createUser failed: code: 'Client specified an invalid argument', message: "name must be an e-mail address/);
+  assert.match(
+    output,
+    /createUser failed: code: 'Client specified an invalid argument', message: "name must be an e-mail address/,
+  );
   assert.match(output, /src\/sign-up\.ts:\d+:\d+/);
 });
 
@@ -77,7 +85,13 @@ test("the controls of the SDK's mock work over the identity provider", () => {
 
 test("bundled handlers run as their sources do", async () => {
   const input = join(folder, "src/sign-up.ts");
-  await esbuild({ entryPoints: [input], outfile: join(folder, "bundled/esbuild.js"), bundle: true, format: "esm", minify: true });
+  await esbuild({
+    entryPoints: [input],
+    outfile: join(folder, "bundled/esbuild.js"),
+    bundle: true,
+    format: "esm",
+    minify: true,
+  });
   await rolldown({ input, output: { file: join(folder, "bundled/rolldown.js"), minify: true } });
   const file = join(folder, "test/bundled.test.ts");
   writeFileSync(
@@ -98,7 +112,10 @@ test("bundled handlers run as their sources do", async () => {
 });
 
 test("the types are those of the platform, and the example has no type errors", () => {
-  assert.equal(readFileSync(join(folder, "node_modules/tailor-idp/types.d.ts"), "utf8"), readFileSync(join(root, "js/tailor.d.ts"), "utf8"));
+  assert.equal(
+    readFileSync(join(folder, "node_modules/tailor-idp/types.d.ts"), "utf8"),
+    readFileSync(join(root, "js/tailor.d.ts"), "utf8"),
+  );
   const { status, stdout } = spawnSync(process.execPath, [compiler, "-p", "."], { cwd: folder, encoding: "utf8" });
   assert.equal(status, 0, stdout);
 });
@@ -118,9 +135,17 @@ test("the package's types need no globals", () => {
      tailor.context.getInvoker();
     `,
   );
-  const config = { extends: "./tsconfig.json", compilerOptions: { types: [], skipLibCheck: false, lib: ["es2023", "esnext.disposable", "dom"] }, files: ["src/types.ts"], include: [] };
+  const config = {
+    extends: "./tsconfig.json",
+    compilerOptions: { types: [], skipLibCheck: false, lib: ["es2023", "esnext.disposable", "dom"] },
+    files: ["src/types.ts"],
+    include: [],
+  };
   writeFileSync(join(folder, "types.json"), JSON.stringify(config));
-  const { status, stdout } = spawnSync(process.execPath, [compiler, "-p", "types.json"], { cwd: folder, encoding: "utf8" });
+  const { status, stdout } = spawnSync(process.execPath, [compiler, "-p", "types.json"], {
+    cwd: folder,
+    encoding: "utf8",
+  });
   rmSync(file);
   assert.equal(status, 0, stdout);
 });

@@ -137,8 +137,10 @@ impl Idp {
             None => MfaKey::generate(MFA_KEY_VERSION)?,
         };
         let clock = Arc::new(ShiftedClock::default());
-        let memory = SqliteDatabase::in_memory_with_clock(Arc::clone(&clock) as Arc<dyn Clock>)?;
-        let memory = plan.namespaces.iter().any(|source| source.store == StoreLocation::Memory).then_some(memory);
+        let memory = match plan.namespaces.iter().any(|source| source.store == StoreLocation::Memory) {
+            true => Some(SqliteDatabase::in_memory_with_clock(Arc::clone(&clock) as Arc<dyn Clock>)?),
+            false => None,
+        };
         let router = open_router(&plan, hash_cost, &mfa_key, memory.as_ref(), &clock).await?;
         let pristine = match &memory {
             Some(memory) if plan.is_in_memory() => {
