@@ -240,7 +240,7 @@ test("worker threads have identity providers of their own, and end while calls a
       worker.once("error", reject);
       worker.once("exit", () => resolve(count));
     });
-  assert.deepEqual(await Promise.all(Array.from({ length: 8 }, run)), Array(8).fill(1));
+  assert.deepEqual(await Promise.all(Array.from({ length: 4 }, run)), Array(4).fill(1));
 });
 
 test("the process exits by itself, and with calls pending when told to", async () => {
