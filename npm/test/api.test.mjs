@@ -43,28 +43,30 @@ const node = (script, options) =>
     ...options,
   });
 
-test("errors have the code and the stack of the caller", async () => {
-  const idp = await createIdp();
-  const client = new idp.Client({ namespace: NAMESPACE });
-  for (const handler of [
-    async function readsAtOnce() {
-      await client.user("ghost");
-    },
-    async function waits() {
-      await client.deleteUser("ghost");
-    },
-  ]) {
-    const error = await handler().catch((error) => error);
-    assert.equal(error.code, "NOT_FOUND");
-    assert.match(
-      error.message,
-      /^(user|deleteUser) failed: code: 'Some requested entity was not found', message: "user not found: ghost"$/,
-    );
-    const [header, first] = error.stack.split("\n");
-    assert.equal(header, `Error: ${error.message}`);
-    assert.match(first, new RegExp(`at ${handler.name} .*api\\.test\\.mjs:\\d+:\\d+`));
-  }
-});
+for (const passwordHash of ["fast", "standard"]) {
+  test(`errors have the code and the stack of the caller, with ${passwordHash} hashes`, async () => {
+    const idp = await createIdp({ passwordHash });
+    const client = new idp.Client({ namespace: NAMESPACE });
+    for (const handler of [
+      async function readsAtOnce() {
+        await client.user("ghost");
+      },
+      async function waits() {
+        await client.deleteUser("ghost");
+      },
+    ]) {
+      const error = await handler().catch((error) => error);
+      assert.equal(error.code, "NOT_FOUND");
+      assert.match(
+        error.message,
+        /^(user|deleteUser) failed: code: 'Some requested entity was not found', message: "user not found: ghost"$/,
+      );
+      const [header, first] = error.stack.split("\n");
+      assert.equal(header, `Error: ${error.message}`);
+      assert.match(first, new RegExp(`at ${handler.name} .*api\\.test\\.mjs:\\d+:\\d+`));
+    }
+  });
+}
 
 test("identity providers of one process share no users", async () => {
   const [one, other] = await Promise.all([createIdp(), createIdp()]);

@@ -14,6 +14,7 @@ mod provider;
 mod settings;
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -87,7 +88,7 @@ impl NativeIdp {
         let call: Call = serde_json::from_str(&call).map_err(invalid)?;
         let context = self.0.context(namespace_name(&namespace)?, invoker).map_err(invalid)?;
         let router = self.0.router();
-        answer(env, async move { call.run(&router, &context).await })
+        answer(env, &self.0, async move { call.run(&router, &context).await })
     }
 
     /// Creates a user without the permission check.
@@ -103,14 +104,16 @@ impl NativeIdp {
         let context = CallContext::new(namespace_name(&namespace)?, Principal::Host);
         let router = self.0.router();
         let user = CreateUser { name, password: password.map(Password::from), disabled };
-        answer(env, async move { json_of("createUser", router.create_user(&context, user).await.map(UserJson::from)) })
+        answer(env, &self.0, async move {
+            json_of("createUser", router.create_user(&context, user).await.map(UserJson::from))
+        })
     }
 
     /// The events of a namespace, oldest first.
     #[napi]
     pub fn events<'env>(&self, env: &'env Env, namespace: String) -> Result<Answer<'env>> {
         let idp = Arc::clone(&self.0);
-        answer(env, async move { json_of("events", idp.events(&namespace).await) })
+        answer(env, &self.0, async move { json_of("events", idp.events(&namespace).await) })
     }
 
     /// The password-reset mails of a namespace, oldest first.
@@ -118,7 +121,7 @@ impl NativeIdp {
     pub fn mails<'env>(&self, env: &'env Env, namespace: String) -> Result<Answer<'env>> {
         let idp = Arc::clone(&self.0);
         let name = namespace_name(&namespace)?;
-        answer(env, async move { json_of("mails", idp.mails(&name).await) })
+        answer(env, &self.0, async move { json_of("mails", idp.mails(&name).await) })
     }
 
     /// Signs in with a password.
@@ -131,7 +134,7 @@ impl NativeIdp {
         password: String,
     ) -> Result<Answer<'env>> {
         let idp = Arc::clone(&self.0);
-        answer(env, async move { json_of("signIn", idp.sign_in(&namespace, &name, password.into()).await) })
+        answer(env, &self.0, async move { json_of("signIn", idp.sign_in(&namespace, &name, password.into()).await) })
     }
 
     /// Sets a password with the token of a mail.
@@ -144,17 +147,16 @@ impl NativeIdp {
         password: String,
     ) -> Result<Answer<'env>> {
         let idp = Arc::clone(&self.0);
-        answer(
-            env,
-            async move { json_of("resetPassword", idp.reset_password(&namespace, &token, password.into()).await) },
-        )
+        answer(env, &self.0, async move {
+            json_of("resetPassword", idp.reset_password(&namespace, &token, password.into()).await)
+        })
     }
 
     /// Enrols an MFA factor.
     #[napi]
     pub fn enroll_mfa<'env>(&self, env: &'env Env, namespace: String, user_id: String) -> Result<Answer<'env>> {
         let idp = Arc::clone(&self.0);
-        answer(env, async move { json_of("enrollMfa", idp.enroll_mfa(&namespace, &user_id).await) })
+        answer(env, &self.0, async move { json_of("enrollMfa", idp.enroll_mfa(&namespace, &user_id).await) })
     }
 
     /// The names of the namespaces, sorted.
@@ -206,17 +208,26 @@ fn runtime() -> Result<&'static Runtime> {
     RUNTIME.get_or_init(start).as_ref().map_err(Error::from_reason)
 }
 
-/// The answer if it is ready at once, else a promise of it.
-fn answer<'env>(env: &'env Env, work: impl Future<Output = String> + Send + 'static) -> Result<Answer<'env>> {
+/// The answer if it is ready at once, or soon; else a promise of it.
+fn answer<'env>(
+    env: &'env Env,
+    idp: &Idp,
+    work: impl Future<Output = String> + Send + 'static,
+) -> Result<Answer<'env>> {
     let runtime = runtime()?;
     let mut work = Box::pin(work);
-    let ready = {
+    // A panic must not unwind into Node.js.
+    let ready = catch_unwind(AssertUnwindSafe(|| {
+        if idp.is_quick() {
+            return Poll::Ready(runtime.block_on(work.as_mut()));
+        }
         let _entered = runtime.enter();
         work.as_mut().poll(&mut Context::from_waker(Waker::noop()))
-    };
+    }));
     match ready {
-        Poll::Ready(answer) => Ok(Either::A(answer)),
-        Poll::Pending => promise(env, async move { Ok(work.await) }).map(Either::B),
+        Ok(Poll::Ready(answer)) => Ok(Either::A(answer)),
+        Ok(Poll::Pending) => promise(env, async move { Ok(work.await) }).map(Either::B),
+        Err(_) => Err(Error::from_reason("the identity provider panicked")),
     }
 }
 

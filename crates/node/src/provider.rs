@@ -13,7 +13,7 @@ use tailor_idp_core::mail::reset_path;
 use tailor_idp_core::store::{PostgresDatabase, SqliteDatabase, SqliteSnapshot, StoreError};
 use tailor_idp_core::{
     CallContext, Clock, Code, Enrollment, HashCost, IdpError, Invoker, MfaKey, MfaState, NamespaceName, Password,
-    Principal, ResetPasswordError, ResetToken, Router, SignIn, Timestamp,
+    Principal, ResetPasswordError, ResetToken, Router, RouterBuilder, SignIn, Timestamp,
 };
 use totp_rs::Totp;
 
@@ -69,7 +69,8 @@ struct State {
 /// An identity provider.
 pub(crate) struct Idp {
     plan: Plan,
-    hash_cost: HashCost,
+    /// Whether every call takes microseconds: users in memory, with cheap hashes.
+    is_quick: bool,
     mfa_key: MfaKey,
     clock: Arc<ShiftedClock>,
     state: RwLock<Arc<State>>,
@@ -141,7 +142,8 @@ impl Idp {
             true => Some(SqliteDatabase::in_memory_with_clock(Arc::clone(&clock) as Arc<dyn Clock>)?),
             false => None,
         };
-        let router = open_router(&plan, hash_cost, &mfa_key, memory.as_ref(), &clock).await?;
+        let builder = Router::builder().hash_cost(hash_cost).mfa_key(mfa_key.clone());
+        let router = open_router(builder, &plan, memory.as_ref(), &clock).await?;
         let pristine = match &memory {
             Some(memory) if plan.is_in_memory() => {
                 Some(Snapshot { content: memory.snapshot()?, clock: 0, tokens: HashMap::new() })
@@ -149,11 +151,17 @@ impl Idp {
             _ => None,
         };
         let state = RwLock::new(Arc::new(State { router, memory, tokens: Mutex::default() }));
-        Ok(Self { plan, hash_cost, mfa_key, clock, state, pristine, principal: Mutex::default() })
+        let is_quick = cheap && plan.is_in_memory();
+        Ok(Self { plan, is_quick, mfa_key, clock, state, pristine, principal: Mutex::default() })
     }
 
     fn state(&self) -> Arc<State> {
         Arc::clone(&self.state.read())
+    }
+
+    /// Whether every call takes microseconds, so that waiting for it is cheaper than a promise.
+    pub(crate) fn is_quick(&self) -> bool {
+        self.is_quick
     }
 
     pub(crate) fn router(&self) -> Router {
@@ -212,13 +220,14 @@ impl Idp {
             return Err(OpenError::NotInMemory);
         }
         let memory = SqliteDatabase::in_memory_from(&snapshot.content, Arc::clone(&self.clock) as Arc<dyn Clock>)?;
-        let router = open_router(&self.plan, self.hash_cost, &self.mfa_key, Some(&memory), &self.clock).await?;
+        let builder = Router::builder().hashing_of(&self.router()).mfa_key(self.mfa_key.clone());
+        let router = open_router(builder, &self.plan, Some(&memory), &self.clock).await?;
         let tokens = Mutex::new(snapshot.tokens.clone());
         let state = Arc::new(State { router, memory: Some(memory), tokens });
         self.clock.0.store(snapshot.clock, Ordering::Relaxed);
         let replaced = std::mem::replace(&mut *self.state.write(), state);
-        // Ends a thread: not while the state is locked.
-        drop(replaced);
+        // Waits for a thread to end.
+        tokio::task::spawn_blocking(move || drop(replaced));
         Ok(())
     }
 
@@ -327,13 +336,11 @@ impl Idp {
 
 /// Opens the namespaces. Those in memory share one database.
 async fn open_router(
+    mut router: RouterBuilder,
     plan: &Plan,
-    hash_cost: HashCost,
-    mfa_key: &MfaKey,
     memory: Option<&SqliteDatabase>,
     clock: &Arc<ShiftedClock>,
 ) -> Result<Router, OpenError> {
-    let mut router = Router::builder().hash_cost(hash_cost).mfa_key(mfa_key.clone());
     for source in &plan.namespaces {
         let (name, settings) = (source.name.clone(), source.settings.clone());
         let failed = |error| OpenError::Store(source.name.clone(), error);

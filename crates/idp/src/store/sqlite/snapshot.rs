@@ -6,19 +6,23 @@ use rusqlite::backup::Backup;
 use rusqlite::{Connection, MAIN_DB};
 use uuid::Uuid;
 
+use super::SqliteDatabase;
 use super::connection::Location;
-use super::{SqliteDatabase, seal_key};
 use crate::model::Clock;
 use crate::store::StoreError;
 
 /// The content of a database at one moment. Cheap to clone.
 #[derive(Clone)]
-pub struct SqliteSnapshot(Arc<[u8]>);
+pub struct SqliteSnapshot {
+    content: Arc<[u8]>,
+    /// Also in the content, where reading it would make the new connection parse the schema.
+    seal_key: [u8; 32],
+}
 
 // Implemented by hand, to leave out the content.
 impl std::fmt::Debug for SqliteSnapshot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SqliteSnapshot").field("bytes", &self.0.len()).finish()
+        f.debug_struct("SqliteSnapshot").field("bytes", &self.content.len()).finish_non_exhaustive()
     }
 }
 
@@ -33,7 +37,7 @@ impl SqliteDatabase {
         // SQLite reads page by page. On disk, another commit must not come between them.
         let read = reader.unchecked_transaction()?;
         let content = Arc::from(&*read.serialize(MAIN_DB)?);
-        Ok(SqliteSnapshot(content))
+        Ok(SqliteSnapshot { content, seal_key: self.0.seal_key })
     }
 
     /// Opens a new database in memory with this content. Several times as fast as creating an empty one.
@@ -45,10 +49,9 @@ impl SqliteDatabase {
         let location = Location::Memory(format!("tailor-idp-{}", Uuid::now_v7()));
         let mut connection = location.open_writer()?;
         let mut content = Connection::open_in_memory()?;
-        content.deserialize_read_exact(MAIN_DB, &*snapshot.0, snapshot.0.len(), true)?;
+        content.deserialize_read_exact(MAIN_DB, &*snapshot.content, snapshot.content.len(), true)?;
         // A deserialized database belongs to one connection; the copy is shared with the readers.
         Backup::new(&content, &mut connection)?.step(-1)?;
-        let seal_key = seal_key(&connection)?;
-        Self::serve(location, connection, seal_key, clock)
+        Self::serve(location, connection, snapshot.seal_key, clock)
     }
 }
