@@ -5,9 +5,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/tools.sh
 
 (npm_ci npm --ignore-scripts) || die "Node.js (20.19 or newer) and npm are required"
-target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+target=$(mkdir -p "${CARGO_TARGET_DIR:-target}/npm" && cd "${CARGO_TARGET_DIR:-target}" && pwd)
 cargo build --locked --release -p tailor-idp-node
 (cd npm && CARGO_TARGET_DIR=$target node build.mjs release)
-mkdir -p "$target/npm"
 packed=$(cd npm && npm pack --silent --pack-destination "$target/npm")
 say "packed: $target/npm/$packed"
