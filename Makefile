@@ -3,7 +3,7 @@ HANDLER ?= examples/handlers/tour.js
 ARG ?= {"domain":"example.com"}
 export HANDLER ARG ENGINE
 
-.PHONY: help run test soak bench bench-quick bench-base fmt clean
+.PHONY: help run test npm soak bench bench-quick bench-base fmt clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile
@@ -17,6 +17,9 @@ run: ## build, then run a handler that manages users in a new store
 
 test: ## check formatting and lints, and run all tests
 	@scripts/test.sh
+
+npm: ## pack the npm package with the identity provider for Node.js into target/npm
+	@scripts/npm.sh
 
 soak: ## run 100,000 executions in each mode and check that nothing grows, then generated hostile scripts for an hour; takes hours
 	@TAILOR_IDP_SOAK=$${TAILOR_IDP_SOAK:-100000} scripts/cargo.sh test --locked --test integration -- \

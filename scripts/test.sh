@@ -25,6 +25,10 @@ workos_installed() {
   npm_ci tests/workos --ignore-scripts --omit=optional && node --input-type=module --eval 'await import("workos/emulate")'
 }
 typescript_installed() { npm_ci tests/types --omit=optional; }
+# `esbuild` and `vitest` have a program for each platform.
+npm_package_installed() {
+  npm_ci npm --ignore-scripts && node --eval 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)'
+}
 
 # Debian does not put the server's programs on the path.
 postgres_installed() { have postgres || compgen -G "/usr/lib/postgresql/*/bin/postgres" >/dev/null; }
@@ -57,6 +61,9 @@ fi
 
 (workos_installed) >&2 || export TAILOR_IDP_SKIP_WORKOS=1
 [ -z "${TAILOR_IDP_SKIP_WORKOS:-}" ] || left_out+=("users at WorkOS's emulator: Node.js (20 or newer), npm or the emulator's package is not available")
+npm_package=1
+(npm_package_installed) >&2 || npm_package=
+[ -n "$npm_package" ] || left_out+=("the npm package: Node.js (20.19 or newer), npm or the packages that build it are not available")
 postgres_installed || apt_get postgresql || export TAILOR_IDP_SKIP_POSTGRES=1
 [ -z "${TAILOR_IDP_SKIP_POSTGRES:-}" ] || left_out+=("the store over PostgreSQL: its server is not installed (Debian: postgresql)")
 [ -n "${TAILOR_IDP_SKIP_POSTGRES:-}" ] || have pgbouncer || [ -x /usr/sbin/pgbouncer ] || apt_get pgbouncer || export TAILOR_IDP_SKIP_PGBOUNCER=1
@@ -81,7 +88,8 @@ fi
 if component_installed clippy clippy; then
   step "lints ($ENGINE)"
   scripts/cargo.sh clippy --locked "${lint_targets[@]}" -- --deny warnings
-  scripts/cargo.sh clippy --locked -p tailor-idp-core --all-targets -- --deny warnings
+  # With the addon for Node.js, which has the same features of all dependencies: they are built once.
+  scripts/cargo.sh clippy --locked -p tailor-idp-core -p tailor-idp-node --lib --tests -- --deny warnings
 else
   left_out+=("lints: clippy is not installed")
 fi
@@ -99,5 +107,11 @@ scripts/cargo.sh test --locked -p tailor-idp-core
 [ -n "${TAILOR_IDP_SKIP_POSTGRES:-}" ] || TAILOR_IDP_TEST_STORE=postgres scripts/cargo.sh test --locked -p tailor-idp-core \
   --test core -- mail:: events:: permission:: names:: import:: foreign_hashes:: --skip backends:: --skip postgres::
 scripts/cargo.sh test --locked ${test_targets[@]+"${test_targets[@]}"}
+
+if [ -n "$npm_package" ]; then
+  step "npm package"
+  scripts/cargo.sh build --locked -p tailor-idp-core -p tailor-idp-node
+  (cd npm && node build.mjs && npm test)
+fi
 
 step "all passed with $ENGINE"

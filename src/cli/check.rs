@@ -177,7 +177,6 @@ fn store(store: &StoreLocation) -> String {
         StoreLocation::Sqlite(path) => format!("SQLite database {}", path.display()),
         StoreLocation::Postgres(postgres) => postgres.to_string(),
         StoreLocation::Remote(remote) => remote.to_string(),
-        other => format!("{other:?}"),
     }
 }
 
@@ -252,6 +251,5 @@ fn audience_text(audience: Audience) -> String {
         Audience::Everybody => "everybody".to_owned(),
         Audience::Policies(1) => "1 policy".to_owned(),
         Audience::Policies(policies) => format!("{policies} policies"),
-        other => format!("{other:?}"),
     }
 }

@@ -84,7 +84,6 @@ async fn open_idp(sources: Vec<NamespaceSource>, mfa_key: Option<MfaKey>) -> any
                 idp = idp.directory(name, directory, settings);
                 continue;
             }
-            other => anyhow::bail!("namespace {name}: this program cannot open the store {other:?}"),
         };
         let database = match databases.entry(path) {
             Entry::Occupied(open) => open.into_mut(),

@@ -16,7 +16,6 @@ use tailor_idp_core::{
 
 /// Location of the users of a namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum StoreLocation {
     /// In memory, until the program ends.
     Memory,

@@ -61,6 +61,10 @@ impl LocalDirectory {
         Self { namespace, store, settings, hasher, keys, writes: WriteQueues::default() }
     }
 
+    pub(crate) fn hasher(&self) -> &Arc<Hasher> {
+        &self.hasher
+    }
+
     /// The name of the namespace.
     pub fn namespace(&self) -> &NamespaceName {
         &self.namespace

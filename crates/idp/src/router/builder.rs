@@ -14,6 +14,7 @@ use crate::store::Store;
 pub struct RouterBuilder {
     namespaces: Vec<(NamespaceName, Backend, NamespaceSettings)>,
     hash_cost: HashCost,
+    hasher: Option<Arc<Hasher>>,
     mfa_keys: MfaKeys,
 }
 
@@ -49,6 +50,14 @@ impl RouterBuilder {
         self
     }
 
+    /// Hashes passwords on the threads of another router, at its cost: for hosts that replace a router. Has no effect if none of
+    /// the other's namespaces is in a store.
+    #[must_use]
+    pub fn hashing_of(mut self, router: &Router) -> Self {
+        self.hasher = router.locals().first().map(|local| Arc::clone(local.hasher()));
+        self
+    }
+
     /// Adds a key for MFA secrets. Without a key no factor can be enrolled. Of several keys, the one with the highest version
     /// seals.
     #[must_use]
@@ -59,7 +68,8 @@ impl RouterBuilder {
 
     /// Builds the router.
     pub fn build(self) -> Router {
-        let (hasher, keys) = (Arc::new(Hasher::new(self.hash_cost)), Arc::new(self.mfa_keys));
+        let hasher = self.hasher.unwrap_or_else(|| Arc::new(Hasher::new(self.hash_cost)));
+        let keys = Arc::new(self.mfa_keys);
         let namespace = |(name, backend, settings): (NamespaceName, Backend, NamespaceSettings)| {
             let settings = Arc::new(settings);
             let (directory, local): (Arc<dyn Directory>, _) = match backend {

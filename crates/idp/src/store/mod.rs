@@ -39,7 +39,7 @@ pub use record::{
     PageRequest, ResetToken, Skipped, StartAt, TokenHash,
 };
 #[cfg(feature = "sqlite")]
-pub use sqlite::{SqliteDatabase, SqliteStore};
+pub use sqlite::{SqliteDatabase, SqliteSnapshot, SqliteStore};
 
 use crate::model::{EventRecord, Timestamp, UserKey, UserRecord};
 

@@ -18,6 +18,7 @@ mod schema;
 mod scope;
 mod search;
 mod select_list;
+mod snapshot;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OptionalExtension};
 use uuid::Uuid;
 
+pub use snapshot::SqliteSnapshot;
 pub use store::SqliteStore;
 
 use self::connection::{Location, Readers};
@@ -124,6 +126,15 @@ impl SqliteDatabase {
 
     fn start(location: Location, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         let (connection, seal_key) = prepare(&location)?;
+        Self::serve(location, connection, seal_key, clock)
+    }
+
+    fn serve(
+        location: Location,
+        connection: Connection,
+        seal_key: [u8; 32],
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StoreError> {
         tracing::debug!(?location, "database opened");
         let readers = Arc::new(Readers::new(location));
         let writer = Writer::start(connection, Arc::clone(&readers))?;

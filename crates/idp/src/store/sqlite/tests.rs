@@ -291,3 +291,23 @@ fn queries_of_jobs_use_indexes() {
         assert!(plan.contains("SEARCH") && plan.contains(index) && !plan.contains("TEMP B-TREE"), "{sql}: {plan}");
     }
 }
+
+#[tokio::test]
+async fn snapshots_hold_the_content_of_their_moment() {
+    let (database, store, time) = store().await;
+    let ana = add(&store, "ana").await;
+    let snapshot = database.snapshot().unwrap();
+    add(&store, "ben").await;
+    for _ in 0..2 {
+        let clock = Arc::clone(&time);
+        let clock = move || Timestamp::from_unix_millis(clock.load(Ordering::Relaxed));
+        let copy = SqliteDatabase::in_memory_from(&snapshot, Arc::new(clock)).unwrap();
+        let copied = copy.namespace(&NamespaceName::new("home").unwrap()).await.unwrap();
+        assert_eq!(copied.seal_key(), store.seal_key());
+        assert_eq!(copied.get(UserKey::Name("ana")).await.unwrap(), Some(ana.clone()));
+        assert_eq!(copied.get(UserKey::Name("ben")).await.unwrap(), None);
+        // A database of its own: neither the original nor the next copy sees this.
+        add(&copied, "cora").await;
+        assert_eq!(store.get(UserKey::Name("cora")).await.unwrap(), None);
+    }
+}

@@ -1,0 +1,5 @@
+//! Linker flags of Node.js addons.
+
+fn main() {
+    napi_build::setup();
+}
