@@ -77,13 +77,17 @@ fn db_status_shows_how_far_replicas_are_behind() {
     let server = Server::start();
     let (folder, url, standby) = (folder(), server.url("postgres"), server.standby());
     std::fs::write(folder.path().join("tailor-idp.toml"), SETTINGS_WITH_REPLICA).unwrap();
-    let missing = run_with(&folder, &url, &["db", "status"], |program| drop(program.env_remove("REPLICA_URL")));
+    let missing = run_with(&folder, &url, &["db", "status"], |program| {
+        program.env_remove("REPLICA_URL");
+    });
     assert_eq!(missing.code, Some(1));
     assert!(missing.stderr.contains("REPLICA_URL is not set"), "{missing:#?}");
 
     let replica_url = standby.url("postgres");
     let run = |arguments: &[&str]| {
-        run_with(&folder, &url, arguments, |program| drop(program.env("REPLICA_URL", &replica_url)))
+        run_with(&folder, &url, arguments, |program| {
+            program.env("REPLICA_URL", &replica_url);
+        })
     };
     assert_eq!(run(&["users", "create", "ana@example.com"]).code, Some(0));
     let users = run(&["users", "list", "--json"]).json();
