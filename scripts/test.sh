@@ -89,7 +89,8 @@ if component_installed clippy clippy; then
   step "lints ($ENGINE)"
   scripts/cargo.sh clippy --locked "${lint_targets[@]}" -- --deny warnings
   # With the addon for Node.js, which has the same features of all dependencies: they are built once.
-  scripts/cargo.sh clippy --locked -p tailor-idp-core -p tailor-idp-node --lib --tests -- --deny warnings
+  scripts/cargo.sh clippy --locked -p tailor-idp-core -p tailor-idp-settings -p tailor-idp-fetch-policy -p tailor-idp-node \
+    --lib --tests -- --deny warnings
 else
   left_out+=("lints: clippy is not installed")
 fi
@@ -101,8 +102,9 @@ step "builds without default features"
 cargo check --locked --manifest-path crates/idp/Cargo.toml --no-default-features
 
 step "tests ($ENGINE)"
-# The package of the identity side needs no engine: all of its tests run with both.
+# These packages need no engine: all of their tests run with both.
 scripts/cargo.sh test --locked -p tailor-idp-core
+scripts/cargo.sh test --locked -p tailor-idp-settings -p tailor-idp-fetch-policy
 # What runs over any store, again over PostgreSQL.
 [ -n "${TAILOR_IDP_SKIP_POSTGRES:-}" ] || TAILOR_IDP_TEST_STORE=postgres scripts/cargo.sh test --locked -p tailor-idp-core \
   --test core -- mail:: events:: permission:: names:: import:: foreign_hashes:: --skip backends:: --skip postgres::

@@ -18,7 +18,6 @@ const KEY: &str = "permission";
 
 /// Summary of whom an operation is permitted to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Audience {
     /// No policy permits it.
     Nobody,
