@@ -27,7 +27,7 @@ workos_installed() {
 typescript_installed() { npm_ci tests/types --omit=optional; }
 # `esbuild` and `vitest` have a program for each platform.
 npm_package_installed() {
-  npm_ci npm --ignore-scripts && node --eval 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)'
+  npm_ci npm --ignore-scripts && have npm && node --eval 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)'
 }
 
 # Debian does not put the server's programs on the path.

@@ -122,7 +122,9 @@ const call: Call = (method, of, args, from) => {
   calls.push({ method, args: method === "users" && args.length === 0 ? [undefined] : [...args], namespace: of });
   [caller, namespace] = [from, of];
   try {
-    return (all[method] as unknown as Mock<(...args: unknown[]) => Promise<unknown>>)(...args);
+    const answer = (all[method] as unknown as Mock<(...args: unknown[]) => Promise<unknown>>)(...args);
+    // The mock handles the rejections of what it returns. Those of a call that nobody awaits fail the test, as they fail a function.
+    return answer instanceof Promise ? answer.then((value) => value) : answer;
   } finally {
     caller = undefined;
   }
@@ -245,13 +247,13 @@ export const failNext = (method: Method, planned: PlannedFailure): void => idp.f
 
 /** Replaces the settings and the users that each test starts with. For a setup file: `await configure({ … })`. */
 export async function configure(options: ConfigureOptions = {}): Promise<void> {
-  const { seed, store, ...rest } = options;
+  const { seed, store, config = nearestSettings(), ...rest } = options;
   if (store === "settings") {
     throw new TypeError(
       'tailor-idp/vitest keeps users in memory, since each test gets a fresh store: leave out store: "settings"',
     );
   }
-  current = await createIdp(rest);
+  current = await createIdp(config === undefined ? rest : { config, ...rest });
   if (typeof seed === "function") {
     await seed(idp);
   } else {
@@ -339,8 +341,7 @@ export function mockIdp(options: MockIdpOptions = {}): MockedIdp {
   };
 }
 
-const file = nearestSettings();
-await configure(file === undefined ? {} : { config: file });
+await configure();
 // What an environment of the platform's SDK has put there stays.
 const { tailor: present } = globalThis as { tailor?: object };
 Object.defineProperty(globalThis, "tailor", {

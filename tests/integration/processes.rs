@@ -190,7 +190,7 @@ async fn killed_workers_fail_their_execution_alone() {
     let runtime = builder(options().program(&alone)).await.max_workers(4.try_into().unwrap()).build();
     let script = script(
         "const idp = new tailor.idp.Client({ namespace: 'builtin-idp' });
-         for (let i = 0; i < 20; i++) await idp.users();
+         for (let i = 0; i < 100; i++) await idp.users();
          return argument.number;",
     );
     let (done, kills) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));

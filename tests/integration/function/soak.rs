@@ -60,15 +60,16 @@ impl Held {
     /// When all workers are there that a runtime keeps ready: they are started beside executions.
     async fn at_rest() -> Self {
         let mut last = Self::now();
-        loop {
+        for _ in 0..600 {
             tokio::time::sleep(Duration::from_millis(100)).await;
             let now = Self::now();
             let counts = |held: Self| (held.descriptors, held.zygote_descriptors, held.workers, held.zombies);
-            if counts(now) == counts(last) && now.workers <= CALLERS {
+            if counts(now) == counts(last) && now.workers <= CALLERS && now.zombies == 0 {
                 return now;
             }
             last = now;
         }
+        panic!("not at rest within a minute: {last:?}");
     }
 }
 

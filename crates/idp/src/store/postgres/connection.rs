@@ -13,7 +13,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{NoTls, Row};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::error::{Failure, RETRY_FOR};
+use super::error::{Failure, RETRY_FOR, statement_failure};
 use super::options::{DEFAULT_SCHEMA, PostgresOptions};
 use super::pool::Connections;
 use crate::store::StoreError;
@@ -71,7 +71,7 @@ impl Connection {
     ) -> Result<T, Failure> {
         self.is_idle.store(false, Ordering::Relaxed);
         let outcome = match timeout(within, statement).await {
-            Ok(outcome) => outcome.map_err(Failure::from),
+            Ok(outcome) => outcome.map_err(statement_failure),
             // It is not marked as idle: the connection is closed.
             Err(_) => {
                 return Err(Failure::Lost(StoreError::Unavailable(format!(

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, Severity, SqlState};
 
 use crate::store::StoreError;
 
@@ -55,9 +55,20 @@ impl From<tokio_postgres::Error> for Failure {
     }
 }
 
+/// The failure of a statement on a connection that was established.
+pub(super) fn statement_failure(error: tokio_postgres::Error) -> Failure {
+    match error.as_db_error() {
+        // The server ends the session or crashes, whatever the cause that it names. A commit may have taken effect before.
+        Some(reported) if matches!(reported.parsed_severity(), Some(Severity::Fatal | Severity::Panic)) => {
+            Failure::Lost(StoreError::Unavailable(text_of(reported)))
+        }
+        _ => error.into(),
+    }
+}
+
 /// The failure that the server reports.
-fn reported_failure(error: &tokio_postgres::error::DbError) -> Failure {
-    let text = || format!("{} (SQLSTATE {})", error.message(), error.code().code());
+fn reported_failure(error: &DbError) -> Failure {
+    let text = || text_of(error);
     let code = error.code();
     match code.code().get(..2) {
         // Connection exceptions, and operator intervention: a shutdown, a crash, a start.
@@ -83,6 +94,7 @@ fn reported_failure(error: &tokio_postgres::error::DbError) -> Failure {
         &SqlState::FEATURE_NOT_SUPPORTED | &SqlState::INVALID_SQL_STATEMENT_NAME => {
             Failure::Lost(StoreError::other(text()))
         }
+        &SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN => Failure::Lost(StoreError::Unavailable(text())),
         // The primary has become a standby: the next connection looks for the new primary.
         &SqlState::READ_ONLY_SQL_TRANSACTION => Failure::Lost(StoreError::Unavailable(text())),
         &SqlState::LOCK_NOT_AVAILABLE => Failure::Final(StoreError::Locked { waited_secs: LOCK_WAIT.as_secs() }),
@@ -91,6 +103,10 @@ fn reported_failure(error: &tokio_postgres::error::DbError) -> Failure {
         &SqlState::DATA_CORRUPTED | &SqlState::INDEX_CORRUPTED => Failure::Final(StoreError::Corrupt(text())),
         _ => Failure::Final(StoreError::other(text())),
     }
+}
+
+fn text_of(error: &DbError) -> String {
+    format!("{} (SQLSTATE {})", error.message(), error.code().code())
 }
 
 /// Whether the connection failed, rather than the conversion of a value.

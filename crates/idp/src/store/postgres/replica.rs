@@ -53,17 +53,20 @@ impl Replica {
     }
 
     /// The page, as [`listing::page`] on the primary reads it. `None` if the primary must be asked.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if the primary does not tell its position, or the call is at its deadline.
     pub(super) async fn page(
         &self,
         database: &Database,
         namespace_id: i32,
         request: &Arc<PageRequest>,
-    ) -> Option<Page> {
+    ) -> Result<Option<Page>, StoreError> {
         if self.paused_until.lock().is_some_and(|until| Instant::now() < until) {
-            return None;
+            return Ok(None);
         }
-        // If the primary is away, its own error is the caller's.
-        let position = self.position(database).await.ok()?;
+        let position = self.position(database).await?;
         let request = Arc::clone(request);
         let attempts = Attempts::reaching_for(REACH_FOR);
         let reading = self.connections.read_with(attempts, namespace_id, STATEMENT_TIMEOUT, move |scope| {
@@ -81,11 +84,13 @@ impl Replica {
             })
         });
         match reading.await {
-            Ok(page) => page,
+            Ok(page) => Ok(page),
+            // The caller's own deadline says nothing of the replica.
+            Err(error @ StoreError::TimedOut { .. }) => Err(error),
             Err(error) => {
                 tracing::warn!(%error, "the replica is not asked for {} s", PAUSE_AFTER_FAILURE.as_secs());
                 *self.paused_until.lock() = Some(Instant::now() + PAUSE_AFTER_FAILURE);
-                None
+                Ok(None)
             }
         }
     }

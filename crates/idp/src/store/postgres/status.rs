@@ -122,7 +122,7 @@ async fn read(scope: &Scope) -> Result<PostgresStatus, Failure> {
 
 async fn replicas(scope: &Scope) -> Result<Vec<ReplicaStatus>, Failure> {
     let sql = "SELECT coalesce(application_name, ''), coalesce(sync_state IN ('sync', 'quorum'), false),
-                 greatest(pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn), 0)::bigint
+                 CASE WHEN replay_lsn IS NOT NULL THEN greatest(pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn), 0)::bigint END
                FROM pg_stat_replication ORDER BY application_name";
     let replica = |row: &tokio_postgres::Row| {
         Ok(ReplicaStatus {

@@ -109,7 +109,7 @@ impl Store for PostgresStore {
     async fn list(&self, request: PageRequest) -> Result<Page, StoreError> {
         let request = Arc::new(request);
         if let Some(replica) = &self.database.replica
-            && let Some(page) = replica.page(&self.database, self.namespace_id, &request).await
+            && let Some(page) = replica.page(&self.database, self.namespace_id, &request).await?
         {
             return Ok(page);
         }

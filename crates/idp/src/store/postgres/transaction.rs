@@ -205,11 +205,10 @@ impl Connections {
         loop {
             let attempt = async {
                 let connection = self.get(&Attempts::begin(), SHORT_REPLY).await?;
-                let give_up =
-                    "INSERT INTO tailor_idp.batches (id, committed) VALUES ($1, false) ON CONFLICT DO NOTHING";
-                connection.execute(give_up, &[(&batch_id, Type::UUID)]).await?;
-                // Another statement: it sees the row that the first one found in its place.
-                let sql = "SELECT committed FROM tailor_idp.batches WHERE id = $1";
+                // Gives up in its place, or finds its row. It writes in both cases: its own commit comes behind in the log, so a
+                // synchronous replica that has it has the transaction as well.
+                let sql = "INSERT INTO tailor_idp.batches AS b (id, committed) VALUES ($1, false)
+                           ON CONFLICT (id) DO UPDATE SET committed = b.committed RETURNING committed";
                 connection.value::<bool>(sql, &[(&batch_id, Type::UUID)]).await
             };
             match attempt.await {
