@@ -11,15 +11,14 @@ use clap::Args;
 use tailor_idp::function::FetchSettings;
 use tailor_idp::idp::store::{PostgresDatabase, SqliteDatabase};
 use tailor_idp::idp::{MfaKey, NameKind, NamespaceName, NamespaceSettings, Permission, Router, RouterBuilder};
-use tailor_idp::settings::{FILE_NAME, FunctionLimits, NamespaceEntry, PostgresEntry, StoreLocation};
+use tailor_idp::settings::{
+    DEFAULT_NAMESPACE, FILE_NAME, FunctionLimits, NamespaceEntry, PostgresEntry, StoreLocation,
+};
 
 use super::error::UsageError;
 use super::overrides::{ChangeFlags, SettingsOverrides};
 use super::settings::{SettingsArgs, SettingsFile};
 use super::{files, mfa_key, output};
-
-/// The namespace that the platform's documentation uses.
-const DEFAULT_NAMESPACE: &str = "builtin-idp";
 
 /// The beginning of every SQLite database, by its file format.
 const SQLITE_HEADER: &[u8] = b"SQLite format 3\0";

@@ -7,10 +7,7 @@ use serde::Deserialize;
 use tailor_idp_core::{InvalidNamespaceName, MfaKey, NamespaceName, NamespaceSettings, Permission};
 use url::Url;
 
-use tailor_idp_settings::{MissingSecret, NamespaceEntry, Settings, SettingsError, StoreLocation};
-
-/// The namespace that the platform's documentation uses.
-const DEFAULT_NAMESPACE: &str = "builtin-idp";
+use tailor_idp_settings::{DEFAULT_NAMESPACE, MissingSecret, NamespaceEntry, Settings, SettingsError, StoreLocation};
 
 /// The prefix of reset links if the settings name none: where `tailor-idp serve` listens by default.
 const DEFAULT_BASE_URL: &str = "http://127.0.0.1:8787";

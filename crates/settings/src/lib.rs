@@ -52,6 +52,9 @@ use tailor_idp_core::{NamespaceName, shortened};
 /// Name of the settings file.
 pub const FILE_NAME: &str = "tailor-idp.toml";
 
+/// Name of the only namespace where there is no settings file: the one that the platform's documentation uses.
+pub const DEFAULT_NAMESPACE: &str = "builtin-idp";
+
 /// The validated content of a settings file. Relative paths are joined to the folder of the file.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
