@@ -6,6 +6,7 @@ use clap::Args;
 use secrecy::ExposeSecret;
 use serde_json::json;
 use tailor_idp::idp::{Clock, Enrollment, MfaKey, Router, SystemClock, User};
+use tailor_idp::settings::MFA_KEY_VERSION;
 use totp_rs::Totp;
 
 use super::{mfa_key, output};
@@ -33,7 +34,7 @@ impl EnrollMfa {
                     "note",
                     "the secret is encrypted with a random key that is not kept, so no host can verify codes of the factor; --mfa-key-file FILE gives the host's key",
                 );
-                Ok(MfaKey::generate(mfa_key::VERSION)?)
+                Ok(MfaKey::generate(MFA_KEY_VERSION)?)
             }
         }
     }

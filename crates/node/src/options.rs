@@ -7,13 +7,12 @@ use serde::Deserialize;
 use tailor_idp_core::{InvalidNamespaceName, MfaKey, NamespaceName, NamespaceSettings, Permission};
 use url::Url;
 
-use tailor_idp_settings::{DEFAULT_NAMESPACE, MissingSecret, NamespaceEntry, Settings, SettingsError, StoreLocation};
+use tailor_idp_settings::{
+    DEFAULT_NAMESPACE, MFA_KEY_VERSION, MissingSecret, NamespaceEntry, Settings, SettingsError, StoreLocation,
+};
 
 /// The prefix of reset links if the settings name none: where `tailor-idp serve` listens by default.
 const DEFAULT_BASE_URL: &str = "http://127.0.0.1:8787";
-
-/// The version of a key of MFA secrets that is the only one.
-pub(crate) const MFA_KEY_VERSION: u8 = 1;
 
 /// What the faults of settings that are an object start with, in place of a file.
 const OBJECT: &str = "settings";

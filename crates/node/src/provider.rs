@@ -18,8 +18,8 @@ use tailor_idp_core::{
 use totp_rs::Totp;
 
 use crate::call::UserJson;
-use crate::options::{InvalidOptions, MFA_KEY_VERSION, Options, PasswordHashCost, Plan};
-use tailor_idp_settings::{PostgresError, RemoteError, StoreLocation};
+use crate::options::{InvalidOptions, Options, PasswordHashCost, Plan};
+use tailor_idp_settings::{MFA_KEY_VERSION, PostgresError, RemoteError, StoreLocation};
 
 /// The maximum number of mails that are returned: far more than a test sends.
 const MAX_MAILS: u32 = 100_000;

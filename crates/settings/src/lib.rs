@@ -55,6 +55,9 @@ pub const FILE_NAME: &str = "tailor-idp.toml";
 /// Name of the only namespace where there is no settings file: the one that the platform's documentation uses.
 pub const DEFAULT_NAMESPACE: &str = "builtin-idp";
 
+/// Version of a key that encrypts MFA secrets, if it is the only one.
+pub const MFA_KEY_VERSION: u8 = 1;
+
 /// The validated content of a settings file. Relative paths are joined to the folder of the file.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
